@@ -1,0 +1,5 @@
+//! Tests of the catalog: the format, the rails' rows, and addresses across networks.
+
+mod addresses;
+mod format;
+mod rows;

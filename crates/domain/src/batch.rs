@@ -1,0 +1,405 @@
+//! The batch: payouts that share one on-chain transaction, and every attempt to get it confirmed.
+//!
+//! **The point of no return** is the commit of an attempt as [`AttemptStatus::Signed`]. Before it,
+//! any failure may give up and release the money. After it, the transaction may confirm at any
+//! time until its network proves otherwise, so the batch never gives up on silence: it hands over
+//! the same bytes again, or a transaction that excludes the first. It ends when an attempt is
+//! final, or when every attempt is proven unable to pay.
+//!
+//! [`Batch::next_step`] decides what to do, [`Batch::apply`] takes in what came of it. Both are
+//! pure.
+
+use crate::{
+    Timestamp,
+    event::EventKind,
+    ids::{BatchId, LaneId, NetworkId, PayoutId, TxId},
+    money::Amount,
+    payout::{Failure, FailureCode, Stage},
+    ports::{Hold, RailProfile},
+};
+
+/// A transaction ready for its network. Broadcasting it twice is the same as once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedTx {
+    /// What the network will call it.
+    pub txid: TxId,
+    /// The bytes to broadcast.
+    pub raw: Vec<u8>,
+}
+
+/// Payouts paid together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Our identifier.
+    pub id: BatchId,
+    /// The network that carries it.
+    pub network: NetworkId,
+    /// The wallet that pays it.
+    pub lane: LaneId,
+    /// The payouts it pays; never empty, never changed.
+    pub payouts: Vec<PayoutId>,
+    /// Every transaction ever signed for it, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// Why it is to end without payment, once no attempt can pay any more.
+    pub given_up: Option<Failure>,
+    /// Why it waits, if an operator or time must mend something.
+    pub hold: Option<Hold>,
+    /// Whether it has ended.
+    pub closed: bool,
+    /// The earliest moment at which it is worth looking again.
+    pub due_at: Timestamp,
+    /// The earliest moment at which a replacement may be considered.
+    pub replace_at: Timestamp,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Counts commits, for optimistic concurrency.
+    pub version: u64,
+}
+
+/// One signed transaction and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The transaction.
+    pub tx: SignedTx,
+    /// The lane's number for it, on networks that count. Attempts that share a number exclude
+    /// each other.
+    pub sequence: Option<u64>,
+    /// The most the network can charge for it, in the network's fee asset.
+    pub fee_max: Amount,
+    /// What became of it.
+    pub status: AttemptStatus,
+    /// When it was signed.
+    pub signed_at: Timestamp,
+    /// What the network charged, once that is final.
+    pub fee: Option<Amount>,
+}
+
+/// What became of an attempt. The last three are final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptStatus {
+    /// Stored, perhaps handed over: from here on it may confirm.
+    Signed,
+    /// The network was handed it.
+    Broadcast,
+    /// Seen in a block that may still be reorganised away.
+    InBlock,
+    /// Deep enough that the network will not take it back.
+    Final,
+    /// As final as [`Self::Final`], but it was undone on the way and paid nobody.
+    Reverted,
+    /// Proven unable to confirm: its inputs, number or validity window went elsewhere.
+    Dead,
+}
+
+impl AttemptStatus {
+    /// Whether anything may still become of it.
+    pub fn is_live(self) -> bool {
+        match self {
+            Self::Signed | Self::Broadcast | Self::InBlock => true,
+            Self::Final | Self::Reverted | Self::Dead => false,
+        }
+    }
+}
+
+/// What a rail reports about a transaction. Silence is `Missing`, never `Dead`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Observation {
+    /// The network does not know it now. Proves nothing.
+    Missing,
+    /// Waiting to be included.
+    Pending,
+    /// Included, not yet final.
+    InBlock,
+    /// Final, and all payments were made.
+    Final {
+        /// What the network charged, in its fee asset.
+        fee: Amount,
+    },
+    /// Final, and no payment was made.
+    Reverted {
+        /// What the network charged, in its fee asset.
+        fee: Amount,
+    },
+    /// Cannot confirm any more; the rail holds the proof.
+    Dead,
+}
+
+/// What to do next about a batch. Deciding is pure; doing is the engine's work.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// Nothing before this moment.
+    Wait(Timestamp),
+    /// Build and sign a transaction, then store it before anything else.
+    Sign,
+    /// Build and sign a transaction that excludes this one, then store it before anything else.
+    Replace(&'a Attempt),
+    /// Hand this transaction to the network.
+    Broadcast(&'a SignedTx),
+    /// Ask the network about the attempts that are live.
+    Observe,
+    /// This attempt is final: pay every payout of the batch.
+    Settle(&'a Attempt),
+    /// No attempt can pay any more: fail every payout of the batch.
+    Fail(Failure),
+}
+
+/// What came of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A transaction was signed.
+    Signed(Box<Attempt>),
+    /// The network took the transaction.
+    Accepted(TxId),
+    /// The network will not relay the transaction for its fee.
+    Underpriced(TxId),
+    /// The network will not relay the transaction; it says why.
+    NotRelayed(TxId, String),
+    /// The network answered about every live attempt, in their order.
+    Observed(Vec<Observation>),
+    /// No transaction can be made now.
+    Held(Hold),
+    /// No transaction must be made, ever.
+    Refused(Failure),
+    /// The replacement that was considered is not needed.
+    ReplacementNotNeeded,
+    /// The step could not be done; try again later.
+    Unreachable,
+}
+
+/// Something that happened to a batch, to be told to people.
+pub type Happening = (EventKind, String);
+
+impl Batch {
+    /// Makes a batch that is due at once.
+    pub fn new(
+        id: BatchId,
+        network: NetworkId,
+        lane: LaneId,
+        payouts: Vec<PayoutId>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            network,
+            lane,
+            payouts,
+            attempts: vec![],
+            given_up: None,
+            hold: None,
+            closed: false,
+            due_at: now,
+            replace_at: Timestamp::NEVER,
+            created_at: now,
+            version: 1,
+        }
+    }
+
+    /// The attempts of which anything may still become, oldest first.
+    pub fn live(&self) -> impl DoubleEndedIterator<Item = &Attempt> {
+        self.attempts.iter().filter(|it| it.status.is_live())
+    }
+
+    /// How far the batch has come, and with which transaction.
+    pub fn stage(&self) -> (Stage, Option<TxId>) {
+        let included = self.live().find(|it| it.status == AttemptStatus::InBlock);
+        let Some(attempt) = included.or_else(|| self.live().next_back()) else {
+            return (Stage::Preparing, None);
+        };
+        let stage = match attempt.status {
+            AttemptStatus::Signed => Stage::Signed,
+            AttemptStatus::Broadcast => Stage::Broadcast,
+            AttemptStatus::InBlock
+            | AttemptStatus::Final
+            | AttemptStatus::Reverted
+            | AttemptStatus::Dead => Stage::InBlock,
+        };
+        (stage, Some(attempt.tx.txid.clone()))
+    }
+
+    /// Returns what to do next.
+    pub fn next_step(&self, profile: &RailProfile, now: Timestamp) -> Step<'_> {
+        if self.closed || now < self.due_at {
+            return Step::Wait(self.due_at);
+        }
+        if let Some(settled) = self.attempts.iter().find(|it| it.status == AttemptStatus::Final) {
+            return Step::Settle(settled);
+        }
+        let signed = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX);
+        let Some(newest) = self.live().next_back() else {
+            return match self.reason_to_fail(signed >= profile.attempts_max) {
+                Some(failure) => Step::Fail(failure),
+                None => Step::Sign,
+            };
+        };
+        if self.live().any(|it| it.status == AttemptStatus::InBlock) {
+            return Step::Observe;
+        }
+        match newest.status {
+            AttemptStatus::Signed => Step::Broadcast(&newest.tx),
+            AttemptStatus::Broadcast
+                if profile.replace_after_ms.is_some()
+                    && now >= self.replace_at
+                    && signed < profile.attempts_max =>
+            {
+                Step::Replace(newest)
+            }
+            AttemptStatus::Broadcast
+            | AttemptStatus::InBlock
+            | AttemptStatus::Final
+            | AttemptStatus::Reverted
+            | AttemptStatus::Dead => Step::Observe,
+        }
+    }
+
+    fn reason_to_fail(&self, attempts_are_used_up: bool) -> Option<Failure> {
+        let failed = |detail: &str| Failure {
+            code: FailureCode::RefusedByNetwork,
+            detail: detail.to_owned(),
+        };
+        if self.attempts.iter().any(|it| it.status == AttemptStatus::Reverted) {
+            return Some(failed("the network included the transaction and undid the payment"));
+        }
+        if self.given_up.is_some() {
+            return self.given_up.clone();
+        }
+        attempts_are_used_up.then(|| failed("every transaction was proven unable to confirm"))
+    }
+
+    /// Takes in what came of a step and says what is worth telling.
+    ///
+    /// # Panics
+    /// If the input does not answer the step that [`Self::next_step`] asked for.
+    pub fn apply(&mut self, input: Input, profile: &RailProfile, now: Timestamp) -> Vec<Happening> {
+        self.version += 1;
+        self.due_at = now;
+        match input {
+            Input::Signed(attempt) => self.add(*attempt, profile, now),
+            Input::Accepted(txid) => {
+                self.due_at = now.plus_ms(profile.poll_ms);
+                self.hold = None;
+                self.set(&txid, AttemptStatus::Broadcast)
+            }
+            Input::Underpriced(txid) => {
+                self.replace_at = now;
+                self.set(&txid, AttemptStatus::Broadcast)
+            }
+            Input::NotRelayed(txid, why) => {
+                // A refusal is no proof. Looking comes next: perhaps the transaction, or one that
+                // excludes it, is in a block already; if not, it will be handed over again.
+                self.due_at = now.plus_ms(profile.retry_ms);
+                let _ = self.set(&txid, AttemptStatus::Broadcast);
+                vec![(EventKind::Held, format!("the network does not relay {txid}: {why}"))]
+            }
+            Input::Observed(observations) => self.observe(&observations, profile, now),
+            Input::Held(hold) => {
+                self.due_at = now.plus_ms(profile.retry_ms);
+                self.postpone_replacement(profile, now);
+                if self.hold.as_ref() == Some(&hold) {
+                    return vec![];
+                }
+                let told = vec![(EventKind::Held, hold.detail.clone())];
+                self.hold = Some(hold);
+                told
+            }
+            Input::Refused(failure) => {
+                assert!(self.live().next().is_none(), "a live attempt may still pay");
+                self.given_up = Some(failure);
+                vec![]
+            }
+            Input::ReplacementNotNeeded => {
+                self.postpone_replacement(profile, now);
+                vec![]
+            }
+            Input::Unreachable => {
+                self.due_at = now.plus_ms(profile.retry_ms);
+                vec![]
+            }
+        }
+    }
+
+    fn add(&mut self, attempt: Attempt, profile: &RailProfile, now: Timestamp) -> Vec<Happening> {
+        assert!(
+            self.live().all(|it| it.sequence.is_some() && it.sequence == attempt.sequence)
+                || self.live().next().is_none(),
+            "a second attempt must exclude the first"
+        );
+        assert_eq!(attempt.status, AttemptStatus::Signed);
+        let again = self.live().next().is_some();
+        let kind = if again { EventKind::Replaced } else { EventKind::Signed };
+        let told = vec![(kind, attempt.tx.txid.to_string())];
+        self.hold = None;
+        self.attempts.push(attempt);
+        self.postpone_replacement(profile, now);
+        told
+    }
+
+    fn observe(
+        &mut self,
+        observations: &[Observation],
+        profile: &RailProfile,
+        now: Timestamp,
+    ) -> Vec<Happening> {
+        let live: Vec<TxId> = self.live().map(|it| it.tx.txid.clone()).collect();
+        assert_eq!(live.len(), observations.len(), "one answer for each live attempt");
+        let mut told = vec![];
+        let mut ended = false;
+        for (txid, observation) in live.iter().zip(observations) {
+            let status = match observation {
+                // Not known: hand the same bytes over again. This is also how a reorganisation
+                // ends: the block is gone, the transaction is not.
+                Observation::Missing => AttemptStatus::Signed,
+                Observation::Pending => AttemptStatus::Broadcast,
+                Observation::InBlock => AttemptStatus::InBlock,
+                Observation::Final { fee } => {
+                    self.charge(txid, *fee);
+                    AttemptStatus::Final
+                }
+                Observation::Reverted { fee } => {
+                    self.charge(txid, *fee);
+                    AttemptStatus::Reverted
+                }
+                Observation::Dead => AttemptStatus::Dead,
+            };
+            ended |= !status.is_live();
+            told.extend(self.set(txid, status));
+        }
+        // Missing: look again at once would be a tight loop, so even handing over again waits.
+        self.due_at = if ended { now } else { now.plus_ms(profile.poll_ms) };
+        told
+    }
+
+    fn charge(&mut self, txid: &TxId, fee: Amount) {
+        self.attempt_mut(txid).fee = Some(fee);
+    }
+
+    fn postpone_replacement(&mut self, profile: &RailProfile, now: Timestamp) {
+        self.replace_at = profile.replace_after_ms.map_or(Timestamp::NEVER, |ms| now.plus_ms(ms));
+    }
+
+    fn set(&mut self, txid: &TxId, status: AttemptStatus) -> Vec<Happening> {
+        let attempt = self.attempt_mut(txid);
+        let before = std::mem::replace(&mut attempt.status, status);
+        assert!(before.is_live(), "an attempt that has ended stays as it is");
+        let kind = match (before, status) {
+            (AttemptStatus::InBlock, AttemptStatus::Signed | AttemptStatus::Broadcast) => {
+                EventKind::Undone
+            }
+            (AttemptStatus::Signed, AttemptStatus::Broadcast) => EventKind::Broadcast,
+            (AttemptStatus::Signed | AttemptStatus::Broadcast, AttemptStatus::InBlock) => {
+                EventKind::InBlock
+            }
+            (_, AttemptStatus::Dead) => EventKind::Dead,
+            _ => return vec![],
+        };
+        vec![(kind, txid.to_string())]
+    }
+
+    fn attempt_mut(&mut self, txid: &TxId) -> &mut Attempt {
+        let found = self.attempts.iter_mut().find(|it| it.tx.txid == *txid);
+        found.expect("an attempt of this batch")
+    }
+}
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

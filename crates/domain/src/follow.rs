@@ -1,0 +1,156 @@
+//! What the course of a batch means for its payouts: states, postings, webhooks and events.
+
+use crate::{
+    Timestamp,
+    batch::{Attempt, AttemptStatus, Batch, Happening},
+    delivery::{Delivery, DeliveryState},
+    event::{Event, EventKind},
+    ids::{AssetId, DeliveryId},
+    lane::Lane,
+    ledger,
+    payout::{Failure, Payout, PayoutState},
+    ports::{BatchView, ChangeSet},
+};
+
+/// Puts a payout into a new state; if its status changed and the merchant wants to know, a
+/// delivery is due.
+pub fn enter(payout: &mut Payout, state: PayoutState, now: Timestamp, change: &mut ChangeSet) {
+    let (before, after) = (payout.state.status(), state.status());
+    payout.state = state;
+    payout.updated_at = now;
+    let wanted = payout.webhook.as_ref().filter(|it| it.on.contains(&after) && before < after);
+    let Some(webhook) = wanted else { return };
+    change.deliveries.push(Delivery {
+        id: DeliveryId { payout: payout.id, number: payout.delivery_count },
+        url: webhook.url.clone(),
+        status: after,
+        txid: payout.state.txid().cloned(),
+        occurred_at: now,
+        state: DeliveryState::Due,
+        tries: 0,
+        due_at: now,
+        last_result: String::new(),
+        body: vec![],
+        version: 1,
+    });
+    payout.delivery_count = payout.delivery_count.saturating_add(1);
+}
+
+/// Writes down that something happened to a payout.
+pub fn tell(
+    payout: &Payout,
+    kind: EventKind,
+    detail: String,
+    now: Timestamp,
+    change: &mut ChangeSet,
+) {
+    change.events.push(Event { payout: payout.id, at: now, kind, detail });
+}
+
+/// Queued payouts join a batch.
+///
+/// # Panics
+/// If one of them is in a batch already: a lane's queue holds none.
+pub fn start(batch: Batch, payouts: Vec<Payout>, now: Timestamp, change: &mut ChangeSet) {
+    for mut payout in payouts {
+        let state = payout.state.send(batch.id).expect("a queued payout can join a batch");
+        enter(&mut payout, state, now, change);
+        tell(&payout, EventKind::Batched, batch.id.to_string(), now, change);
+        payout.version += 1;
+        change.payouts.push(payout);
+    }
+    change.batches.push(batch);
+}
+
+/// A batch took in what came of a step: its payouts follow.
+pub fn advance(
+    batch: Batch,
+    payouts: Vec<Payout>,
+    told: &[Happening],
+    now: Timestamp,
+) -> ChangeSet {
+    let mut change = ChangeSet::default();
+    let (stage, txid) = batch.stage();
+    for mut payout in payouts {
+        let followed = payout.state.follow(stage, txid.clone());
+        let state = followed.expect("a payout of an open batch is being sent");
+        let moved = state != payout.state;
+        if !moved && told.is_empty() {
+            continue;
+        }
+        for (kind, detail) in told {
+            tell(&payout, *kind, detail.clone(), now, &mut change);
+        }
+        if moved {
+            enter(&mut payout, state, now, &mut change);
+            payout.version += 1;
+            change.payouts.push(payout);
+        }
+    }
+    change.batches.push(batch);
+    change
+}
+
+/// An attempt is final: every payout is paid, and what the network charged is booked.
+pub fn settle(
+    view: BatchView,
+    settled: &Attempt,
+    fee_asset: &AssetId,
+    now: Timestamp,
+) -> ChangeSet {
+    let BatchView { batch, payouts, lane } = view;
+    let mut change = ChangeSet::default();
+    for mut payout in payouts {
+        let paid = payout.state.pay(settled.tx.txid.clone(), now);
+        let state = paid.expect("a payout of an open batch is being sent");
+        change.postings.extend(ledger::settle(&payout, &lane.id, now));
+        tell(&payout, EventKind::Final, settled.tx.txid.to_string(), now, &mut change);
+        enter(&mut payout, state, now, &mut change);
+        payout.version += 1;
+        change.payouts.push(payout);
+    }
+    close(batch, &lane, fee_asset, now, &mut change);
+    change
+}
+
+/// No attempt can pay any more: every payout fails and its price returns.
+pub fn fail(view: BatchView, failure: &Failure, fee_asset: &AssetId, now: Timestamp) -> ChangeSet {
+    let BatchView { batch, payouts, lane } = view;
+    let mut change = ChangeSet::default();
+    let reverted = batch.attempts.iter().find(|it| it.status == AttemptStatus::Reverted);
+    let txid = reverted.map(|it| it.tx.txid.clone());
+    for mut payout in payouts {
+        let failed = payout.state.fail(failure.clone(), txid.clone());
+        let state = failed.expect("a payout of an open batch is being sent");
+        change.postings.extend(ledger::release(&payout, now));
+        tell(&payout, EventKind::Failed, failure.detail.clone(), now, &mut change);
+        enter(&mut payout, state, now, &mut change);
+        payout.version += 1;
+        change.payouts.push(payout);
+    }
+    close(batch, &lane, fee_asset, now, &mut change);
+    change
+}
+
+fn close(
+    mut batch: Batch,
+    lane: &Lane,
+    fee_asset: &AssetId,
+    now: Timestamp,
+    change: &mut ChangeSet,
+) {
+    for attempt in &mut batch.attempts {
+        if let Some(fee) = attempt.fee {
+            let charged = ledger::network_charged(batch.id, &lane.id, fee_asset, fee, now);
+            change.postings.extend(charged);
+        }
+        if attempt.status.is_live() {
+            attempt.status = AttemptStatus::Dead;
+        }
+    }
+    batch.closed = true;
+    batch.hold = None;
+    batch.due_at = Timestamp::NEVER;
+    batch.version += 1;
+    change.batches.push(batch);
+}

@@ -1,0 +1,271 @@
+//! Amounts: whole smallest units of one asset, never floating point.
+
+use std::fmt;
+
+use ethnum::U256;
+
+/// A count of an asset's smallest unit (satoshi, wei, lamport, ...).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Amount(u128);
+
+/// Why a text is not an amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AmountError {
+    /// Not a plain decimal number.
+    Malformed,
+    /// More digits after the point than the asset has.
+    TooPrecise,
+    /// More than [`Amount::MAX`].
+    TooLarge,
+}
+
+/// What to do with a part of a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rounding {
+    /// Drop it.
+    Down,
+    /// Make it a whole unit.
+    Up,
+}
+
+impl Amount {
+    /// No money at all.
+    pub const ZERO: Self = Self(0);
+    /// The largest amount: balances are signed, so that they can be below zero.
+    pub const MAX: Self = Self(i128::MAX as u128);
+
+    /// Wraps a count of smallest units, if it is at most [`Self::MAX`].
+    pub const fn from_units(units: u128) -> Option<Self> {
+        if units <= Self::MAX.0 { Some(Self(units)) } else { None }
+    }
+
+    /// Returns the count of smallest units.
+    pub const fn units(self) -> u128 {
+        self.0
+    }
+
+    /// Returns the count of smallest units as a balance.
+    pub fn signed(self) -> i128 {
+        i128::try_from(self.0).expect("an amount is at most i128::MAX")
+    }
+
+    /// Whether there is none.
+    pub const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Returns the sum, or `None` where it does not fit.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        self.0.checked_add(other.0).and_then(Self::from_units)
+    }
+
+    /// Returns the difference, or `None` where `other` is larger.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
+    /// Returns `self * numerator / denominator`, exact before rounding, or `None` where it does
+    /// not fit or the denominator is zero.
+    #[must_use]
+    pub fn scale(self, numerator: u128, denominator: u128, rounding: Rounding) -> Option<Self> {
+        ratio(U256::from(self.0) * U256::from(numerator), U256::from(denominator), rounding)
+    }
+
+    /// Parses what a person or an API wrote, such as `"0.015"`, for an asset of `decimals` places.
+    ///
+    /// Refuses signs, exponents, separators, and digits beyond the asset's precision: money that
+    /// cannot be represented exactly is refused, not rounded. Zeros beyond it are no money and are
+    /// taken.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text.
+    pub fn parse(text: &str, decimals: u8) -> Result<Self, AmountError> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !digits(whole) || !digits(fraction) || text.ends_with('.') {
+            return Err(AmountError::Malformed);
+        }
+        let fraction = fraction.trim_end_matches('0');
+        let scale = usize::from(decimals);
+        if scale < fraction.len() {
+            return Err(AmountError::TooPrecise);
+        }
+        let whole = whole.trim_start_matches('0');
+        if whole.len() + scale > 39 {
+            return Err(AmountError::TooLarge);
+        }
+        let units = format!("0{whole}{fraction:0<scale$}").parse().ok();
+        units.and_then(Self::from_units).ok_or(AmountError::TooLarge)
+    }
+
+    /// Prints the amount for an asset of `decimals` places, without idle zeros: `"0.015"`.
+    pub fn to_text(self, decimals: u8) -> String {
+        let fixed = self.to_fixed(decimals);
+        if !fixed.contains('.') {
+            return fixed;
+        }
+        fixed.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+
+    /// Prints the amount with all places of the asset: `"0.01500000"`.
+    pub fn to_fixed(self, decimals: u8) -> String {
+        let scale = usize::from(decimals);
+        let digits = format!("{:0>width$}", self.0, width = scale + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - scale);
+        if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") }
+    }
+}
+
+fn ratio(numerator: U256, denominator: U256, rounding: Rounding) -> Option<Amount> {
+    if denominator == U256::ZERO {
+        return None;
+    }
+    let quotient = numerator / denominator;
+    let whole = match rounding {
+        Rounding::Down => quotient,
+        Rounding::Up if numerator % denominator == U256::ZERO => quotient,
+        Rounding::Up => quotient.checked_add(U256::ONE)?,
+    };
+    u128::try_from(whole).ok().and_then(Amount::from_units)
+}
+
+/// A positive exact decimal, such as a price: `units / 10^scale`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rate {
+    units: u64,
+    scale: u8,
+}
+
+impl Rate {
+    /// One for one.
+    pub const ONE: Self = Self { units: 1, scale: 0 };
+
+    /// Parses a plain positive decimal of at most 18 digits in all.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let fraction = if digits(fraction) { fraction.trim_end_matches('0') } else { return None };
+        if whole.is_empty() || !digits(whole) || text.ends_with('.') || fraction.len() > 18 {
+            return None;
+        }
+        let units: u64 = format!("{whole}{fraction}").parse().ok()?;
+        let scale = u8::try_from(fraction.len()).ok()?;
+        (units > 0 && units < 1_000_000_000_000_000_000).then_some(Self { units, scale })
+    }
+
+    /// Prices `amount` (of `from_decimals` places) at this rate in something of `to_decimals`
+    /// places; `None` where the result does not fit.
+    pub fn price(
+        self,
+        amount: Amount,
+        from_decimals: u8,
+        to_decimals: u8,
+        rounding: Rounding,
+    ) -> Option<Amount> {
+        let numerator = U256::from(amount.0)
+            .checked_mul(U256::from(self.units))?
+            .checked_mul(ten_to(to_decimals)?)?;
+        let denominator = ten_to(from_decimals)?.checked_mul(ten_to(self.scale)?)?;
+        ratio(numerator, denominator, rounding)
+    }
+
+    /// Converts `amount` of something priced at `self` into something priced at `other`.
+    pub fn convert(
+        self,
+        amount: Amount,
+        from_decimals: u8,
+        other: Self,
+        to_decimals: u8,
+        rounding: Rounding,
+    ) -> Option<Amount> {
+        let numerator = U256::from(amount.0)
+            .checked_mul(U256::from(self.units))?
+            .checked_mul(ten_to(other.scale)?)?
+            .checked_mul(ten_to(to_decimals)?)?;
+        let denominator = ten_to(from_decimals)?
+            .checked_mul(ten_to(self.scale)?)?
+            .checked_mul(U256::from(other.units))?;
+        ratio(numerator, denominator, rounding)
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Amount(u128::from(self.units)).to_fixed(self.scale))
+    }
+}
+
+fn ten_to(exponent: u8) -> Option<U256> {
+    U256::from(10u8).checked_pow(u32::from(exponent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, decimals: u8, expected: Result<u128, AmountError>) {
+        assert_eq!(Amount::parse(text, decimals).map(Amount::units), expected, "{text}");
+    }
+
+    #[test]
+    fn parses_exact_decimals_only() {
+        use AmountError::{Malformed, TooLarge, TooPrecise};
+        check("1", 8, Ok(100_000_000));
+        check("0.015", 8, Ok(1_500_000));
+        check("0.00000001", 8, Ok(1));
+        check("0.000000010000", 8, Ok(1));
+        check("007", 0, Ok(7));
+        check("5.0", 0, Ok(5));
+        check("0", 8, Ok(0));
+        check("0.000000001", 8, Err(TooPrecise));
+        for text in ["1.", ".5", "-1", "+1", "1e3", "1,5", "", " 1", "NaN", "1.2.3", "٣"] {
+            check(text, 8, Err(Malformed));
+        }
+        check("170141183460469231731687303715884105727", 0, Ok(i128::MAX as u128));
+        check("170141183460469231731687303715884105728", 0, Err(TooLarge));
+        check("1000000000000000000000000000000000000000", 0, Err(TooLarge));
+        check("999999999999999999999999999999", 18, Err(TooLarge));
+    }
+
+    #[test]
+    fn prints_what_it_parsed() {
+        for (text, decimals) in [("0.015", 8), ("12", 6), ("0", 18), ("1000000", 0), ("0.1", 1)] {
+            assert_eq!(Amount::parse(text, decimals).map(|it| it.to_text(decimals)).unwrap(), text);
+        }
+        assert_eq!(Amount(1_500_000).to_fixed(8), "0.01500000");
+        assert_eq!(Amount(100).to_text(0), "100");
+    }
+
+    #[test]
+    fn scales_without_losing_the_middle() {
+        let large = Amount::MAX;
+        assert_eq!(large.scale(u128::MAX, u128::MAX, Rounding::Down), Some(large));
+        assert_eq!(large.scale(2, 1, Rounding::Down), None);
+        assert_eq!(Amount(10).scale(1, 3, Rounding::Down), Some(Amount(3)));
+        assert_eq!(Amount(10).scale(1, 3, Rounding::Up), Some(Amount(4)));
+        assert_eq!(Amount(9).scale(1, 3, Rounding::Up), Some(Amount(3)));
+        assert_eq!(Amount(9).scale(1, 0, Rounding::Up), None);
+    }
+
+    #[test]
+    fn converts_between_precisions() {
+        let ether = Rate::parse("3000").unwrap();
+        let tether = Rate::parse("0.9998").unwrap();
+        let fee = Amount::parse("0.0021", 18).unwrap();
+        let in_tether = ether.convert(fee, 18, tether, 6, Rounding::Up).unwrap();
+        assert_eq!(in_tether.to_text(6), "6.301261");
+        assert_eq!(ether.price(fee, 18, 2, Rounding::Down).unwrap().to_text(2), "6.3");
+    }
+
+    #[test]
+    fn rates_are_plain_positive_decimals() {
+        assert_eq!(Rate::parse("0.05").unwrap().to_string(), "0.05");
+        assert_eq!(Rate::parse("60000.10").unwrap().to_string(), "60000.1");
+        for text in ["0", "", "-1", "1e3", ".5", "5.", "1000000000000000000", "x", "0.0"] {
+            assert_eq!(Rate::parse(text), None, "{text}");
+        }
+    }
+}

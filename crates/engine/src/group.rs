@@ -1,0 +1,44 @@
+//! The queue of a lane: payouts that wait become batches.
+
+use domain::{
+    Timestamp,
+    batch::Batch,
+    follow, grouping,
+    ids::{BatchId, LaneId},
+    ports::{ChangeSet, CommitError},
+};
+
+use crate::{Progress, World};
+
+/// Puts what waits for a lane into batches, as many as may be on their way at once.
+///
+/// `draw` gives a fresh identifier each time.
+///
+/// # Errors
+/// If the store did not take it; call again.
+pub async fn group(
+    world: &World<'_>,
+    lane: &LaneId,
+    draw: &mut (dyn FnMut() -> BatchId + Send),
+    now: Timestamp,
+) -> Result<Progress, CommitError> {
+    let profile = world.rail.profile();
+    let queued_max = profile.in_flight_max.saturating_mul(profile.batch_max);
+    let loaded = world.store.load_lane(lane, queued_max).await;
+    let Some(view) = loaded.map_err(|_| CommitError::Unreachable)? else {
+        return Ok(Progress::Idle(now.plus_ms(profile.poll_ms)));
+    };
+    let room = profile.in_flight_max.saturating_sub(view.in_flight);
+    let groups = grouping::group(view.queued, profile.batch_max, room);
+    if groups.is_empty() {
+        return Ok(Progress::Idle(now.plus_ms(profile.poll_ms)));
+    }
+    let mut change = ChangeSet::default();
+    for payouts in groups {
+        let ids = payouts.iter().map(|it| it.id).collect();
+        let batch = Batch::new(draw(), profile.network.clone(), lane.clone(), ids, now);
+        follow::start(batch, payouts, now, &mut change);
+    }
+    world.store.commit(change).await?;
+    Ok(Progress::Advanced)
+}

@@ -1,0 +1,50 @@
+//! The imperative shell: load, decide, act, commit.
+//!
+//! The engine runs at its own pace: whoever owns the loop calls [`accept`], [`group`],
+//! [`advance`], [`deliver`] and [`reconcile`] with the current time. It spawns nothing, sleeps
+//! nowhere and reads no clock, which is what lets the simulator drive it.
+//!
+//! Two invariants hold everywhere:
+//!
+//! * One load, one decision, one commit; a conflict means load again and decide again.
+//! * Nothing is handed to the outside world that was not committed first.
+
+mod accept;
+mod advance;
+mod deliver;
+mod group;
+mod reconcile;
+
+pub use accept::accept;
+pub use advance::advance;
+pub use deliver::deliver;
+pub use group::group;
+pub use reconcile::reconcile;
+
+use domain::{
+    Timestamp,
+    catalog::Catalog,
+    ports::{Rail, Signer, Store},
+};
+
+/// The outside world of one network's work.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    /// Networks and assets.
+    pub catalog: &'a Catalog,
+    /// Durable state.
+    pub store: &'a dyn Store,
+    /// The network.
+    pub rail: &'a dyn Rail,
+    /// The keys.
+    pub signer: &'a dyn Signer,
+}
+
+/// What one call achieved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Something was decided and stored; call again at once.
+    Advanced,
+    /// Nothing to do before this moment.
+    Idle(Timestamp),
+}

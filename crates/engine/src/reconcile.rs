@@ -1,0 +1,63 @@
+//! The chain against the ledger.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    Timestamp,
+    catalog::Asset,
+    ids::{AssetId, LaneId},
+    ledger::LedgerAccount,
+    money::Amount,
+    ports::Unreachable,
+    reconcile::{Comparison, in_flight_max},
+};
+
+use crate::World;
+
+/// More open batches than any lane may have.
+const OPEN_MAX: u32 = 100_000;
+
+/// Compares what the chain says a lane holds with the ledger, for every asset that either has.
+///
+/// # Errors
+/// If store or network did not answer.
+pub async fn reconcile(world: &World<'_>, lane: &LaneId) -> Result<Vec<Comparison>, Unreachable> {
+    let view = world.store.load_lane(lane, 0).await?.ok_or(Unreachable)?;
+    let network = world.catalog.network(view.lane.network.as_str()).ok_or(Unreachable)?;
+    let assets: Vec<Asset> = world.catalog.assets_of(&network.id).cloned().collect();
+    let open = world.store.due_batches(lane, Timestamp::NEVER, OPEN_MAX).await?;
+    let mut in_flight: BTreeMap<AssetId, Amount> = BTreeMap::new();
+    for id in open {
+        let view = world.store.load_batch(id).await?;
+        for asset in &assets {
+            let most = in_flight_max(&view.batch, &view.payouts, &asset.id, &network.fee_asset);
+            let sum = in_flight.entry(asset.id.clone()).or_default();
+            *sum = most.and_then(|most| sum.checked_add(most)).unwrap_or(Amount::MAX);
+        }
+    }
+    let wallet = LedgerAccount::HotWallet(lane.clone());
+    let balances = world.store.balances().await?;
+    let booked: BTreeMap<AssetId, i128> = balances
+        .into_iter()
+        .filter(|it| it.account == wallet)
+        // Coins that we hold are a debit balance.
+        .map(|it| (it.asset, -it.units))
+        .collect();
+    // The chain is asked last: what has left the lane there is then in the ledger already, or
+    // among the open batches, and never unexplained.
+    let holdings = world.rail.holdings(&view.lane, &assets).await?;
+    let mut comparisons = vec![];
+    for holding in holdings {
+        let comparison = Comparison {
+            lane: lane.clone(),
+            ledger_units: booked.get(&holding.asset).copied().unwrap_or_default(),
+            in_flight_max: in_flight.get(&holding.asset).copied().unwrap_or_default(),
+            asset: holding.asset,
+            chain: holding.amount,
+        };
+        if comparison.ledger_units != 0 || !comparison.chain.is_zero() {
+            comparisons.push(comparison);
+        }
+    }
+    Ok(comparisons)
+}

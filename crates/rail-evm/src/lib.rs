@@ -1,0 +1,8 @@
+//! Ethereum and the networks that run its virtual machine.
+
+pub mod address;
+
+pub use address::parse_destination;
+
+/// The networks and assets that this rail knows by itself.
+pub const CATALOG: &str = include_str!("../catalog.toml");

@@ -1,0 +1,3 @@
+//! Tests of the rail through its public face.
+
+mod address;
