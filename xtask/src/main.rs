@@ -1,3 +1,55 @@
-//! Chores.
+//! The chores of the project: `cargo xtask COMMAND`.
+#![expect(clippy::disallowed_methods, reason = "a tool for developers reads clock and environment")]
 
-fn main() {}
+mod args;
+mod ci;
+mod kill;
+mod nodes;
+mod process;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  ci [--quick]         everything that must pass; --quick leaves out the long steps
+  tidy                 checks of the source tree that no compiler makes
+  nodes                installs the nodes that tests run against and prints their paths
+  sim [--] ARGS        the simulator: --seeds N, or SEED to replay one
+  mutants [ARGS]       plants bugs; every one must be found
+  kill --rail evm [--payouts 200] [--kills 50] [--seed 1] [--negative-control]
+                       kills the gateway again and again while it pays on a real node, and counts";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let root = process::root();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", arguments),
+    };
+    match command {
+        "ci" => ci::run(&root, rest),
+        "tidy" => tidy::run(&root),
+        "nodes" => nodes::run(&root),
+        "sim" => ci::simulate(&root, rest),
+        "kill" => kill::run(&root, rest),
+        "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        unknown => bail!("unknown command {unknown}\n{HELP}"),
+    }
+}

@@ -7,6 +7,15 @@
 //! secrets; [`Dialect::decode`] checks the signature over the raw bytes and translates; the
 //! [`Outcome`] or refusal goes back through [`Dialect::encode`] or [`Dialect::refuse`].
 
+mod cryptocloud;
+mod cryptomus;
+mod decimal;
+mod fields;
+mod http;
+mod identity;
+mod native;
+mod onchainpay;
+mod shown;
 mod wire;
 
 pub use wire::{Action, Call, Caller, Context, Message, NewKey, Outcome, Request, Secret, Webhook};
@@ -54,7 +63,8 @@ pub trait Dialect: Sync {
 }
 
 /// Every dialect there is.
-pub const DIALECTS: &[&dyn Dialect] = &[];
+pub const DIALECTS: &[&dyn Dialect] =
+    &[&native::Native, &cryptocloud::CryptoCloud, &cryptomus::Cryptomus, &onchainpay::OnchainPay];
 
 /// Finds a dialect by its name.
 pub fn dialect(name: &str) -> Option<&'static dyn Dialect> {

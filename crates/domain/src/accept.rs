@@ -125,11 +125,7 @@ impl Sitting {
         }
         let destination = destination(desk, create)?;
         let asset = desk.catalog.asset(create.asset.as_str()).ok_or(Refusal::UnknownAsset)?;
-        let own = (asset.network.clone(), destination.address.clone());
-        if desk.own_addresses.contains(&own) {
-            let why = "this address is one of the gateway's own wallets".to_owned();
-            return Err(Refusal::Destination(DestinationError::Address(why)));
-        }
+        check_not_ours_or_a_token(desk, &asset.network, &destination)?;
         let quote = desk.book.quote(&create.asset, create.asked, create.bearer, now)?;
         let line = (create.merchant, create.asset.clone());
         let before = self.view.available.get(&line).copied().unwrap_or_default();
@@ -248,6 +244,26 @@ impl Sitting {
         let line = (payout.merchant, payout.asset.clone());
         self.view.available.get(&line).copied().unwrap_or_default()
     }
+}
+
+/// Money that goes to a token's own contract, or back to ourselves, reaches nobody.
+fn check_not_ours_or_a_token(
+    desk: &Desk<'_>,
+    network: &NetworkId,
+    destination: &Destination,
+) -> Result<(), Refusal> {
+    let address = &destination.address;
+    let refuse = |why: &str| {
+        Err(Refusal::Destination(DestinationError::Address(why.to_owned())))
+    };
+    if desk.own_addresses.contains(&(network.clone(), address.clone())) {
+        return refuse("this address is one of the gateway's own wallets");
+    }
+    let mut contracts = desk.catalog.assets_of(network).filter_map(|it| it.contract.as_ref());
+    if contracts.any(|it| it.eq_ignore_ascii_case(address)) {
+        return refuse("this address is the contract of a token");
+    }
+    Ok(())
 }
 
 fn destination(desk: &Desk<'_>, create: &CreatePayout) -> Result<Destination, Refusal> {

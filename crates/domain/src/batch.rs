@@ -99,6 +99,14 @@ impl AttemptStatus {
             Self::Final | Self::Reverted | Self::Dead => false,
         }
     }
+
+    /// Whether it is in a block, for now or for good.
+    pub fn is_included(self) -> bool {
+        match self {
+            Self::InBlock | Self::Final | Self::Reverted => true,
+            Self::Signed | Self::Broadcast | Self::Dead => false,
+        }
+    }
 }
 
 /// What a rail reports about a transaction. Silence is `Missing`, never `Dead`.
@@ -201,7 +209,7 @@ impl Batch {
 
     /// How far the batch has come, and with which transaction.
     pub fn stage(&self) -> (Stage, Option<TxId>) {
-        let included = self.live().find(|it| it.status == AttemptStatus::InBlock);
+        let included = self.attempts.iter().find(|it| it.status.is_included());
         let Some(attempt) = included.or_else(|| self.live().next_back()) else {
             return (Stage::Preparing, None);
         };
@@ -385,7 +393,7 @@ impl Batch {
                 EventKind::Undone
             }
             (AttemptStatus::Signed, AttemptStatus::Broadcast) => EventKind::Broadcast,
-            (AttemptStatus::Signed | AttemptStatus::Broadcast, AttemptStatus::InBlock) => {
+            (AttemptStatus::Signed | AttemptStatus::Broadcast, after) if after.is_included() => {
                 EventKind::InBlock
             }
             (_, AttemptStatus::Dead) => EventKind::Dead,

@@ -78,7 +78,8 @@ mod tests {
     use super::*;
 
     fn network() -> Network {
-        catalog::read(&[crate::CATALOG]).unwrap().network("ethereum").unwrap().clone()
+        let catalog = catalog::read(&[crate::CATALOG]).expect("the rows are well-formed");
+        catalog.network("ethereum").expect("the row is there").clone()
     }
 
     fn parsed(text: &str) -> Result<String, DestinationError> {

@@ -1,8 +1,26 @@
 //! Ethereum and the networks that run its virtual machine.
+//!
+//! [`Evm`] is the [`domain::ports::Rail`] of one network. It pays the network's own coin and ERC-20
+//! tokens, one payout per transaction, with the fees of EIP-1559. The README says when a
+//! transaction is final, when one is proven dead, and how fees are found.
 
 pub mod address;
+mod drafting;
+mod fees;
+mod handover;
+mod node;
+mod observing;
+mod rail;
+mod revert;
+mod settings;
+mod transfer;
+mod tx;
+mod verdict;
 
 pub use address::parse_destination;
+pub use rail::Evm;
+pub use settings::Settings;
+pub use tx::FORMAT;
 
 /// The networks and assets that this rail knows by itself.
 pub const CATALOG: &str = include_str!("../catalog.toml");

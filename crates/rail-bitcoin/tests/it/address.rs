@@ -7,7 +7,7 @@ const ADDRESSES: &str = include_str!("../data/addresses.txt");
 const REFUSED: &str = include_str!("../data/refused.txt");
 
 fn catalog() -> Catalog {
-    catalog::read(&[rail_bitcoin::CATALOG]).unwrap()
+    catalog::read(&[rail_bitcoin::CATALOG]).expect("the rows are well-formed")
 }
 
 /// Network, text and canonical spelling of each address.
@@ -15,7 +15,8 @@ fn addresses(catalog: &Catalog) -> Vec<(&Network, &'static str, &'static str)> {
     let lines = ADDRESSES.lines().filter(|line| !line.starts_with('#'));
     let rows = lines.map(|line| {
         let columns: Vec<&str> = line.split_whitespace().collect();
-        (catalog.network(columns[0]).unwrap(), columns[1], columns[columns.len() - 1])
+        let network = catalog.network(columns[0]).expect("the row is there");
+        (network, columns[1], columns[columns.len() - 1])
     });
     rows.collect()
 }

@@ -7,7 +7,8 @@ const ADDRESSES: &str = include_str!("../data/addresses.txt");
 const REFUSED: &str = include_str!("../data/refused.txt");
 
 fn network() -> Network {
-    catalog::read(&[rail_solana::CATALOG]).unwrap().network("solana").unwrap().clone()
+    let catalog = catalog::read(&[rail_solana::CATALOG]).expect("the rows are well-formed");
+    catalog.network("solana").expect("the row is there").clone()
 }
 
 /// Text and canonical spelling of each address.

@@ -1,0 +1,125 @@
+//! Proofs of who asks, and outward identifiers made of random bytes.
+
+use domain::{Timestamp, command::Refusal};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use uuid::{Builder, Uuid};
+
+use crate::wire::{Caller, Request};
+
+/// Longer than any credential in a header.
+const CREDENTIAL_BYTES_MAX: usize = 4_096;
+
+/// Whether two byte strings are the same, in a time that tells nothing but their lengths.
+pub(crate) fn same(one: &[u8], other: &[u8]) -> bool {
+    one.ct_eq(other).into()
+}
+
+/// The SHA-256 of a bearer token, in hexadecimal: what it is looked up by.
+pub(crate) fn token_lookup(token: &str) -> String {
+    hex::encode(Sha256::digest(token.as_bytes()))
+}
+
+/// The HMAC-SHA256 (RFC 2104) of a message.
+pub(crate) fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(message);
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// Returns the token of an `Authorization` header of this scheme.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn bearer<'a>(request: &Request<'a>, scheme: &str) -> Result<&'a str, Refusal> {
+    let header = request.header("authorization").ok_or(Refusal::Unauthenticated)?;
+    let (found, token) = header.trim().split_once(' ').ok_or(Refusal::Unauthenticated)?;
+    let fits = !token.is_empty() && token.len() <= CREDENTIAL_BYTES_MAX;
+    let right = fits && found.eq_ignore_ascii_case(scheme);
+    if right { Ok(token.trim()) } else { Err(Refusal::Unauthenticated) }
+}
+
+/// Returns a header that names a credential.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn public_part<'a>(request: &Request<'a>, name: &str) -> Result<&'a str, Refusal> {
+    let header = request.header(name).map(str::trim);
+    let fits = |it: &&str| !it.is_empty() && it.len() <= CREDENTIAL_BYTES_MAX;
+    header.filter(fits).ok_or(Refusal::Unauthenticated)
+}
+
+/// Finds the caller whose secret passes `proves`, among those that are good for a dialect at this
+/// moment. A secret that is empty proves nothing.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn authenticate<'a>(
+    callers: &'a [Caller],
+    dialect: &str,
+    lookup: &str,
+    now: Timestamp,
+    proves: impl Fn(&Caller) -> bool,
+) -> Result<&'a Caller, Refusal> {
+    let good = |it: &&Caller| {
+        it.key.dialect.as_str() == dialect
+            && it.key.lookup == lookup
+            && it.key.merchant == it.merchant.id
+            && it.key.revoked_at.is_none_or(|at| now < at)
+            && !it.secret.is_empty()
+    };
+    callers.iter().filter(good).find(|it| proves(it)).ok_or(Refusal::Unauthenticated)
+}
+
+/// Three random (version 4) UUIDs to choose from.
+pub(crate) fn uuids(random: &[u8; 64]) -> Vec<String> {
+    random.as_chunks::<16>().0[..3].iter().map(|it| uuid_v4(*it)).collect()
+}
+
+/// A random (version 4) UUID that none of [`uuids`] is made of: it names one request.
+pub(crate) fn request_id(random: &[u8; 64]) -> String {
+    uuid_v4(random.as_chunks::<16>().0[3])
+}
+
+/// A UUID of version 4 of these bytes.
+pub(crate) fn uuid_v4(bytes: [u8; 16]) -> String {
+    Builder::from_random_bytes(bytes).into_uuid().to_string()
+}
+
+/// One of our identifiers, as a UUID.
+pub(crate) fn uuid_of(id: u128) -> String {
+    Uuid::from_u128(id).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uuids_are_random_ones_and_differ() {
+        let mut random = [0xff; 64];
+        random[16] = 1;
+        random[32] = 2;
+        let drawn = uuids(&random);
+        assert_eq!(drawn[0], "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert!(drawn[0] != drawn[1] && drawn[1] != drawn[2] && drawn.len() == 3);
+        assert_eq!(uuid_of(1), "00000000-0000-0000-0000-000000000001");
+    }
+
+    #[test]
+    fn reads_tokens() {
+        let check = |value: &str, expected: Option<&str>| {
+            let headers = [("authorization".to_owned(), value.to_owned())];
+            let request =
+                Request { method: "POST", path: "/", query: "", headers: &headers, body: b"" };
+            assert_eq!(bearer(&request, "Token").ok(), expected, "{value}");
+        };
+        check("Token abc", Some("abc"));
+        check("token abc", Some("abc"));
+        check("Bearer abc", None);
+        check("Token", None);
+        check("Token ", None);
+        check("", None);
+    }
+}

@@ -1,0 +1,8 @@
+//! Tests of the dialects from outside: bytes in, through the real domain and the real address
+//! rules, bytes out.
+
+mod assets;
+mod golden;
+mod hostile;
+mod vectors;
+mod world;

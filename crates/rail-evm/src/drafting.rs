@@ -1,0 +1,156 @@
+//! Decides whether and how a transaction can be made. Pure.
+
+use alloy_consensus::TxEip1559;
+use alloy_primitives::{Address, U256};
+use domain::{
+    catalog::Asset,
+    lane::Lane,
+    money::Amount,
+    ports::{BuildError, Hold, HoldReason},
+};
+use net::RpcError;
+
+use crate::{
+    fees::{self, Fees, Market},
+    node::{Wallet, lost},
+    revert,
+    settings::Settings,
+    transfer::Transfer,
+    tx::Sent,
+};
+
+/// What a payment to somebody without a program takes: exactly the price of a transaction.
+const GAS_PLAIN: u64 = 21_000;
+
+/// What is to be paid, and how.
+pub(crate) struct Wish<'a> {
+    /// What the transaction is bound to.
+    pub(crate) chain_id: u64,
+    /// Who pays.
+    pub(crate) lane: &'a Lane,
+    /// The lane's address.
+    pub(crate) payer: Address,
+    /// What is paid.
+    pub(crate) asset: &'a Asset,
+    /// What fees are paid in.
+    pub(crate) fee_asset: &'a Asset,
+    /// The payment.
+    pub(crate) transfer: Transfer,
+    /// The transaction that the new one must exclude.
+    pub(crate) replaces: Option<&'a Sent>,
+    /// What the operator set.
+    pub(crate) settings: &'a Settings,
+}
+
+impl Wish<'_> {
+    /// Makes the transaction, given what gas costs and what the lane holds; also the most that it
+    /// can cost.
+    pub(crate) fn draft(
+        &self,
+        market: Market,
+        wallet: &Wallet,
+    ) -> Result<(TxEip1559, Amount), BuildError> {
+        let replaced = self.replaced(market, wallet)?;
+        let held = if self.transfer.token.is_some() { wallet.token } else { wallet.native };
+        if held < self.transfer.amount {
+            let detail = self.short(self.asset, held, self.transfer.amount);
+            return Err(hold(HoldReason::AwaitingFunds, detail));
+        }
+        let gas_limit = self.gas_limit(&wallet.gas)?;
+        let gas_limit = gas_limit.max(self.replaces.map_or(0, |sent| sent.tx.gas_limit));
+        let cap = self.settings.max_fee_per_gas_cap_wei;
+        let fees = fees::offer(market, replaced, cap).map_err(|needed| {
+            let detail =
+                format!("the network asks for {needed} wei per gas, and the cap is {cap} wei");
+            hold(HoldReason::FeeAboveCap, detail)
+        })?;
+        let fee_max = fees.max_fee.checked_mul(u128::from(gas_limit));
+        let Some(fee_max) = fee_max.and_then(Amount::from_units) else {
+            let detail = "the fee is more than there is of any coin".to_owned();
+            return Err(hold(HoldReason::FeeAboveCap, detail));
+        };
+        let needed = self.transfer.value().saturating_add(U256::from(fee_max.units()));
+        if wallet.native < needed {
+            let detail = self.short(self.fee_asset, wallet.native, needed);
+            return Err(hold(HoldReason::AwaitingGas, detail));
+        }
+        let fresh = self.lane.next_sequence.max(wallet.count);
+        let tx = TxEip1559 {
+            chain_id: self.chain_id,
+            nonce: self.replaces.map_or(fresh, |sent| sent.tx.nonce),
+            gas_limit,
+            max_fee_per_gas: fees.max_fee,
+            max_priority_fee_per_gas: fees.tip,
+            to: self.transfer.target().into(),
+            value: self.transfer.value(),
+            input: self.transfer.input(),
+            ..TxEip1559::default()
+        };
+        Ok((tx, fee_max))
+    }
+
+    /// The fees of the transaction to be replaced, if there is one and it has to be.
+    fn replaced(&self, market: Market, wallet: &Wallet) -> Result<Option<Fees>, BuildError> {
+        let Some(Sent { tx, sender, .. }) = self.replaces else { return Ok(None) };
+        let pays = Transfer::read(tx.to, tx.value, &tx.input);
+        if pays != Some(self.transfer) || *sender != self.payer || tx.chain_id != self.chain_id {
+            let detail = "the transaction to replace is not one for this payout";
+            return Err(BuildError::Refused(detail.to_owned()));
+        }
+        let fees = Fees { max_fee: tx.max_fee_per_gas, tip: tx.max_priority_fee_per_gas };
+        // One that the node does not know although it was handed over is not relayed for its fee,
+        // whatever the market says: more has to be offered.
+        let waits_well = wallet.replaced_is_known && fees.suffices(market);
+        if wallet.count > tx.nonce || waits_well {
+            return Err(BuildError::NotNeeded);
+        }
+        Ok(Some(fees))
+    }
+
+    /// How much gas to allow: a quarter more than the node found, because contracts may take
+    /// another path in the next block.
+    fn gas_limit(&self, estimate: &Result<u64, RpcError>) -> Result<u64, BuildError> {
+        let estimate = match estimate {
+            Ok(gas) => *gas,
+            Err(error @ RpcError::Refused { code, message, data }) => {
+                return Err(match revert::reason(*code, message, data.as_ref()) {
+                    Some(reason) => BuildError::Refused(reason),
+                    None => unreachable(error),
+                });
+            }
+            Err(error @ RpcError::Unreachable(_)) => return Err(unreachable(error)),
+        };
+        let limit = match estimate {
+            GAS_PLAIN => GAS_PLAIN,
+            more => more.saturating_add(more.div_ceil(4)),
+        };
+        let limit_max = self.settings.gas_limit_max;
+        if estimate > limit_max {
+            let detail = format!("the payment takes {estimate} gas, and the limit is {limit_max}");
+            return Err(BuildError::Refused(detail));
+        }
+        Ok(limit.min(limit_max))
+    }
+
+    fn short(&self, asset: &Asset, held: U256, needed: U256) -> String {
+        format!("{} holds {} and needs {}", self.lane.id, text(asset, held), text(asset, needed))
+    }
+}
+
+fn unreachable(error: &RpcError) -> BuildError {
+    let _ = lost("eth_estimateGas", error);
+    BuildError::Unreachable
+}
+
+fn hold(reason: HoldReason, detail: String) -> BuildError {
+    BuildError::Hold(Hold { reason, detail })
+}
+
+fn text(asset: &Asset, amount: U256) -> String {
+    let units = u128::try_from(amount).ok().and_then(Amount::from_units);
+    format!("{} {}", asset.text(units.unwrap_or(Amount::MAX)), asset.ticker)
+}
+
+#[cfg(test)]
+#[path = "drafting_tests.rs"]
+mod tests;

@@ -1,0 +1,343 @@
+//! What is asked of a node, and the shapes of its answers.
+//!
+//! Methods and shapes: <https://ethereum.github.io/execution-apis/>.
+
+use alloy_primitives::{Address, B256, Bytes, U64, U128, U256};
+use domain::ports::Unreachable;
+use net::{JsonRpc, RpcError};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use crate::{
+    fees::Market,
+    settings::{Finality, Settings},
+    transfer::{self, Transfer},
+};
+
+/// How many blocks the going rate of tips is taken from.
+const FEE_HISTORY_BLOCKS: u64 = 20;
+
+/// The answer to `eth_feeHistory`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FeeHistory {
+    /// The first block of the answer.
+    pub(crate) oldest_block: U64,
+    /// The base fee of each block, and of the block after the last.
+    pub(crate) base_fee_per_gas: Vec<U128>,
+    /// For each block, the tips at the percentiles asked for.
+    pub(crate) reward: Option<Vec<Vec<U128>>>,
+}
+
+/// A block, as far as it matters here.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Block {
+    /// Its height.
+    pub(crate) number: U64,
+    /// Its hash.
+    pub(crate) hash: B256,
+    /// The hashes of its transactions.
+    pub(crate) transactions: Vec<B256>,
+}
+
+/// What became of a transaction in a block.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Receipt {
+    /// The transaction.
+    pub(crate) transaction_hash: B256,
+    /// The block's hash.
+    pub(crate) block_hash: B256,
+    /// The block's height.
+    pub(crate) block_number: U64,
+    /// One, or zero if everything but the fee was undone.
+    pub(crate) status: U64,
+    /// How much gas it took.
+    pub(crate) gas_used: U64,
+    /// What a unit of gas cost, in wei.
+    pub(crate) effective_gas_price: U128,
+    /// What networks of the OP stack charge on top, in wei.
+    #[serde(default)]
+    pub(crate) l1_fee: Option<U128>,
+    /// What contracts announced.
+    pub(crate) logs: Vec<Log>,
+}
+
+/// An announcement of a contract.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Log {
+    /// The contract.
+    pub(crate) address: Address,
+    /// The event and its indexed fields.
+    pub(crate) topics: Vec<B256>,
+    /// The other fields.
+    pub(crate) data: Bytes,
+}
+
+/// A lane as of one block, and what its node thinks of a transfer from it.
+#[derive(Debug)]
+pub(crate) struct Wallet {
+    /// How much of the network's coin it holds, in wei.
+    pub(crate) native: U256,
+    /// How much of the transfer's token it holds.
+    pub(crate) token: U256,
+    /// How many transactions it has made.
+    pub(crate) count: u64,
+    /// How much gas the transfer takes, or why it fails.
+    pub(crate) gas: Result<u64, RpcError>,
+    /// Whether the node knows the transaction that is to be replaced.
+    pub(crate) replaced_is_known: bool,
+}
+
+/// One attempt in the eyes of a node.
+#[derive(Debug)]
+pub(crate) struct Sighting {
+    /// Its receipt, if it is in a block.
+    pub(crate) receipt: Option<Receipt>,
+    /// Whether the node knows the transaction at all.
+    pub(crate) known: bool,
+}
+
+/// A node of one network.
+pub(crate) struct Node {
+    rpc: JsonRpc,
+}
+
+impl Node {
+    pub(crate) fn new(rpc: JsonRpc) -> Self {
+        Self { rpc }
+    }
+
+    /// What the node's transactions are bound to.
+    pub(crate) async fn chain_id(&self) -> Result<u64, RpcError> {
+        let id: U64 = self.rpc.call("eth_chainId", json!([])).await?;
+        Ok(id.to())
+    }
+
+    /// What gas costs at the latest block.
+    pub(crate) async fn market(&self, settings: &Settings) -> Result<Market, Unreachable> {
+        let method = "eth_feeHistory";
+        let params =
+            json!([quantity(FEE_HISTORY_BLOCKS), "latest", [settings.priority_percentile]]);
+        let history: FeeHistory = self.call(method, params).await?;
+        Market::of(&history, settings.priority_fee_floor_wei).ok_or_else(|| odd(method))
+    }
+
+    /// The lane and the outcome of a transfer from it, both as of one block, so that a failure is
+    /// never one of a balance that changed in between.
+    pub(crate) async fn wallet(
+        &self,
+        lane: Address,
+        transfer: &Transfer,
+        replaced: Option<B256>,
+        block: u64,
+    ) -> Result<Wallet, Unreachable> {
+        let at = quantity(block);
+        let call = json!({
+            "from": lane,
+            "to": transfer.target(),
+            "value": transfer.value(),
+            "data": transfer.input(),
+        });
+        let mut calls = vec![
+            ("eth_getBalance", json!([lane, at])),
+            ("eth_getTransactionCount", json!([lane, at])),
+            ("eth_estimateGas", json!([call, at])),
+        ];
+        calls.extend(transfer.token.map(|token| balance_of(token, lane, &at)));
+        calls.extend(replaced.map(|hash| ("eth_getTransactionByHash", json!([hash]))));
+        let mut results = self.batch(calls).await?.into_iter();
+        let mut next = || results.next().unwrap_or_else(|| Err(no_answer()));
+        let native = read("eth_getBalance", next())?;
+        let count: U64 = read("eth_getTransactionCount", next())?;
+        let gas = next().and_then(decode::<U64>);
+        let token = match transfer.token {
+            Some(_) => uint_of(&read("eth_call", next())?),
+            None => U256::ZERO,
+        };
+        let known = match replaced {
+            Some(_) => read("eth_getTransactionByHash", next())?,
+            None => Value::Null,
+        };
+        Ok(Wallet {
+            native,
+            token,
+            count: count.to(),
+            gas: gas.map(|gas| gas.to()),
+            replaced_is_known: !known.is_null(),
+        })
+    }
+
+    /// Hands over a signed transaction; the node tells its hash.
+    pub(crate) async fn send(&self, raw: &[u8]) -> Result<B256, RpcError> {
+        let raw = alloy_primitives::hex::encode_prefixed(raw);
+        self.rpc.call("eth_sendRawTransaction", json!([raw])).await
+    }
+
+    /// The height up to which blocks are final; `None` if none is.
+    pub(crate) async fn final_head(&self, finality: &Finality) -> Result<Option<u64>, Unreachable> {
+        match finality {
+            Finality::Tag(tag) => {
+                let params = json!([tag, false]);
+                let block: Option<Block> = self.call("eth_getBlockByNumber", params).await?;
+                Ok(block.map(|block| block.number.to()))
+            }
+            Finality::Depth(depth) => {
+                let latest: U64 = self.call("eth_blockNumber", json!([])).await?;
+                Ok(latest.to::<u64>().saturating_add(1).checked_sub(*depth))
+            }
+        }
+    }
+
+    /// What the node knows about transactions, and in the same exchange how many transactions
+    /// `lane` had made as of block `at`.
+    ///
+    /// The count is `None` if the node cannot tell; many do not keep the state of old blocks.
+    pub(crate) async fn sightings(
+        &self,
+        lane: Address,
+        at: Option<u64>,
+        hashes: &[B256],
+    ) -> Result<(Vec<Sighting>, Option<u64>), Unreachable> {
+        let mut calls = Vec::new();
+        for hash in hashes {
+            calls.push(("eth_getTransactionReceipt", json!([hash])));
+            calls.push(("eth_getTransactionByHash", json!([hash])));
+        }
+        calls.extend(at.map(|at| ("eth_getTransactionCount", json!([lane, quantity(at)]))));
+        let mut results = self.batch(calls).await?.into_iter();
+        let mut next = || results.next().unwrap_or_else(|| Err(no_answer()));
+        let mut sightings = Vec::new();
+        for hash in hashes {
+            let receipt: Option<Receipt> = read("eth_getTransactionReceipt", next())?;
+            let known: Value = read("eth_getTransactionByHash", next())?;
+            if receipt.as_ref().is_some_and(|it| it.transaction_hash != *hash) {
+                return Err(odd("eth_getTransactionReceipt"));
+            }
+            sightings.push(Sighting { receipt, known: !known.is_null() });
+        }
+        let count = if at.is_some() { count_or_unknown(next().and_then(decode))? } else { None };
+        Ok((sightings, count))
+    }
+
+    /// How many transactions `lane` had made as of a block; `None` if the node cannot tell.
+    pub(crate) async fn count_at(
+        &self,
+        lane: Address,
+        block: u64,
+    ) -> Result<Option<u64>, Unreachable> {
+        let params = json!([lane, quantity(block)]);
+        count_or_unknown(self.rpc.call("eth_getTransactionCount", params).await)
+    }
+
+    /// Blocks of the chain that the node follows, by height.
+    pub(crate) async fn blocks(&self, heights: &[u64]) -> Result<Vec<Option<Block>>, Unreachable> {
+        let method = "eth_getBlockByNumber";
+        let call = |height: &u64| (method, json!([quantity(*height), false]));
+        let results = self.batch(heights.iter().map(call).collect()).await?;
+        let blocks: Vec<Option<Block>> =
+            results.into_iter().map(|result| read(method, result)).collect::<Result<_, _>>()?;
+        let fits = |(block, height): (&Option<Block>, &u64)| {
+            block.as_ref().is_none_or(|block| block.number.to::<u64>() == *height)
+        };
+        let all_fit = blocks.len() == heights.len() && blocks.iter().zip(heights).all(fits);
+        if all_fit { Ok(blocks) } else { Err(odd(method)) }
+    }
+
+    /// What `lane` holds of each token (`None` stands for the network's coin) as of a block. What
+    /// is no token there holds nothing.
+    pub(crate) async fn holdings(
+        &self,
+        lane: Address,
+        tokens: &[Option<Address>],
+        block: u64,
+    ) -> Result<Vec<U256>, Unreachable> {
+        let at = quantity(block);
+        let call = |token: &Option<Address>| match token {
+            Some(token) => balance_of(*token, lane, &at),
+            None => ("eth_getBalance", json!([lane, at])),
+        };
+        let results = self.batch(tokens.iter().map(call).collect()).await?;
+        let amount = |(token, result): (&Option<Address>, Result<Value, RpcError>)| match token {
+            None => read("eth_getBalance", result),
+            Some(token) => match result {
+                Err(RpcError::Refused { code, message, data })
+                    if crate::revert::reason(code, &message, data.as_ref()).is_some() =>
+                {
+                    tracing::warn!(%token, %message, "the contract does not tell a balance");
+                    Ok(U256::ZERO)
+                }
+                other => Ok(uint_of(&read("eth_call", other)?)),
+            },
+        };
+        tokens.iter().zip(results).map(amount).collect()
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: Value,
+    ) -> Result<T, Unreachable> {
+        self.rpc.call(method, params).await.map_err(|error| lost(method, &error))
+    }
+
+    async fn batch(
+        &self,
+        calls: Vec<(&str, Value)>,
+    ) -> Result<Vec<Result<Value, RpcError>>, Unreachable> {
+        let first = calls.first().map_or("", |(method, _)| *method).to_owned();
+        self.rpc.batch(calls).await.map_err(|error| lost(&first, &error))
+    }
+}
+
+/// A number as nodes want it.
+fn quantity(number: u64) -> String {
+    format!("{number:#x}")
+}
+
+fn balance_of(token: Address, holder: Address, at: &str) -> (&'static str, Value) {
+    let call = json!({"to": token, "data": transfer::balance_of_input(holder)});
+    ("eth_call", json!([call, at]))
+}
+
+/// The number that a call returned; nothing at all (there is no such contract) is zero.
+fn uint_of(output: &Bytes) -> U256 {
+    output.first_chunk::<32>().map_or(U256::ZERO, |word| U256::from_be_bytes(*word))
+}
+
+fn count_or_unknown(result: Result<U64, RpcError>) -> Result<Option<u64>, Unreachable> {
+    match result {
+        Ok(count) => Ok(Some(count.to())),
+        Err(RpcError::Refused { code: _, message, data: _ }) => {
+            tracing::debug!(%message, "the node cannot tell an account's count at an old block");
+            Ok(None)
+        }
+        Err(error @ RpcError::Unreachable(_)) => Err(lost("eth_getTransactionCount", &error)),
+    }
+}
+
+fn read<T: DeserializeOwned>(
+    method: &str,
+    result: Result<Value, RpcError>,
+) -> Result<T, Unreachable> {
+    result.and_then(decode).map_err(|error| lost(method, &error))
+}
+
+fn decode<T: DeserializeOwned>(value: Value) -> Result<T, RpcError> {
+    serde_json::from_value(value).map_err(|error| RpcError::Unreachable(error.to_string()))
+}
+
+fn no_answer() -> RpcError {
+    RpcError::Unreachable("a call of the batch has no answer".to_owned())
+}
+
+/// Tells the log why there is no answer.
+pub(crate) fn lost(method: &str, error: &RpcError) -> Unreachable {
+    tracing::warn!(method, %error, "no answer from the node");
+    Unreachable
+}
+
+fn odd(method: &str) -> Unreachable {
+    tracing::warn!(method, "the node's answer makes no sense");
+    Unreachable
+}

@@ -1,0 +1,160 @@
+//! Finds out what became of attempts. What is asked, and in which order, makes the facts of
+//! [`crate::verdict`] proofs:
+//!
+//! 1. the final head, before all else: what is in the chain up to there stays;
+//! 2. receipts, transactions, and the account's count at that head;
+//! 3. the blocks that the receipts name, as the chain has them at those heights;
+//! 4. only if the number is used up and none of our receipts explains it: the block in which the
+//!    account's count passed it.
+//!
+//! Final blocks are the same for every node, so it does no harm if several answer in turn: one that
+//! lags behind cannot make a block final, nor put another transaction into one.
+
+use alloy_primitives::{Address, B256};
+use domain::{
+    batch::{Attempt, Observation},
+    money::Amount,
+    ports::Unreachable,
+};
+
+use crate::{
+    node::{Node, Receipt},
+    settings::Finality,
+    transfer::Transfer,
+    tx::{self, Sent},
+    verdict::{Fact, Facts, Included},
+};
+
+/// Asks what became of `attempts` of `lane`.
+pub(crate) async fn observe(
+    node: &Node,
+    finality: &Finality,
+    lane: Address,
+    attempts: &[Attempt],
+) -> Result<Vec<Observation>, Unreachable> {
+    let sent = read_all(lane, attempts)?;
+    let Some(nonce) = sent.first().map(|it| it.tx.nonce) else { return Ok(vec![]) };
+    let hashes: Vec<B256> = sent.iter().map(|it| it.hash).collect();
+    let final_head = node.final_head(finality).await?;
+    let (sightings, count) = node.sightings(lane, final_head, &hashes).await?;
+    let heights: Vec<u64> = sightings
+        .iter()
+        .filter_map(|it| it.receipt.as_ref())
+        .map(|receipt| receipt.block_number.to())
+        .collect();
+    let mut blocks = Vec::new();
+    if !heights.is_empty() {
+        blocks = node.blocks(&heights).await?;
+    }
+    let in_chain = |receipt: &Receipt| {
+        blocks
+            .iter()
+            .flatten()
+            .any(|block| block.number == receipt.block_number && block.hash == receipt.block_hash)
+    };
+    let mut facts = Facts { final_head, taken_in: None, attempts: vec![] };
+    for (sent, sighting) in sent.iter().zip(&sightings) {
+        let place = |receipt| included(sent, receipt, in_chain(receipt));
+        let included = sighting.receipt.as_ref().map(place).transpose()?;
+        facts.attempts.push(Fact { hash: sent.hash, included, known: sighting.known });
+    }
+    if let (Some(head), Some(count)) = (final_head, count)
+        && count > nonce
+        && facts.settled().next().is_none()
+    {
+        facts.taken_in = taken_in(node, lane, nonce, head).await?;
+        match facts.taken_in {
+            Some(_) => tracing::warn!(%lane, nonce, "another transaction has this number"),
+            None => {
+                tracing::warn!(%lane, nonce, "this number is used, but the node cannot tell where")
+            }
+        }
+    }
+    facts.verdicts().ok_or_else(|| {
+        tracing::warn!(%lane, nonce, ?facts, "the node contradicts itself");
+        Unreachable
+    })
+}
+
+/// Reads the attempts' bytes. They were made by this program, so whatever does not fit is damage
+/// that a person must look at; no answer of a node would mean anything for them.
+fn read_all(lane: Address, attempts: &[Attempt]) -> Result<Vec<Sent>, Unreachable> {
+    let mut all: Vec<Sent> = Vec::new();
+    for attempt in attempts {
+        let damaged = |what: &str| {
+            tracing::error!(txid = %attempt.tx.txid, what, "a stored transaction is damaged");
+            Unreachable
+        };
+        let sent = tx::read(&attempt.tx.raw).map_err(|error| damaged(&error))?;
+        if sent.hash.to_string() != attempt.tx.txid.as_str() {
+            return Err(damaged("its bytes have another hash"));
+        }
+        if sent.sender != lane {
+            return Err(damaged("another account than the lane's signed it"));
+        }
+        let nonce = all.first().map_or(sent.tx.nonce, |first| first.tx.nonce);
+        if sent.tx.nonce != nonce || attempt.sequence != Some(nonce) {
+            return Err(damaged("its number is not the one of its batch"));
+        }
+        all.push(sent);
+    }
+    Ok(all)
+}
+
+fn included(sent: &Sent, receipt: &Receipt, canonical: bool) -> Result<Included, Unreachable> {
+    let odd = || {
+        tracing::warn!(txid = %sent.hash, ?receipt, "the receipt makes no sense");
+        Unreachable
+    };
+    let gas_fee = receipt
+        .gas_used
+        .to::<u128>()
+        .checked_mul(receipt.effective_gas_price.to())
+        .and_then(|fee| fee.checked_add(receipt.l1_fee.map_or(0, |fee| fee.to())));
+    let fee = gas_fee.and_then(Amount::from_units).ok_or_else(odd)?;
+    let paid = match receipt.status.to::<u64>() {
+        0 => false,
+        1 => match Transfer::read(sent.tx.to, sent.tx.value, &sent.tx.input) {
+            Some(transfer) => transfer.was_made(sent.sender, &receipt.logs),
+            None => return Err(odd()),
+        },
+        _ => return Err(odd()),
+    };
+    Ok(Included { block: receipt.block_number.to(), canonical, paid, fee })
+}
+
+/// The transactions of the block in which the count of `lane` passed `nonce`, which it has at the
+/// final block `head`; `None` if the node does not keep enough state to tell.
+///
+/// Goes back in strides that double, then halves the last one, so that a number that was used
+/// lately is found without asking for old state.
+async fn taken_in(
+    node: &Node,
+    lane: Address,
+    nonce: u64,
+    head: u64,
+) -> Result<Option<Vec<B256>>, Unreachable> {
+    let mut passed = head;
+    let mut stride = 1_u64;
+    let mut before = loop {
+        let Some(probe) = passed.checked_sub(1).map(|it| it.saturating_sub(stride - 1)) else {
+            return Ok(None);
+        };
+        match node.count_at(lane, probe).await? {
+            None => return Ok(None),
+            Some(count) if count <= nonce => break probe,
+            Some(_) => passed = probe,
+        }
+        stride = stride.saturating_mul(2);
+    };
+    while passed - before > 1 {
+        let middle = before + (passed - before) / 2;
+        match node.count_at(lane, middle).await? {
+            None => return Ok(None),
+            Some(count) if count <= nonce => before = middle,
+            Some(_) => passed = middle,
+        }
+    }
+    let block = node.blocks(&[passed]).await?.pop().flatten();
+    block.map(|block| Some(block.transactions)).ok_or(Unreachable)
+}

@@ -1,0 +1,259 @@
+//! The rail itself: the port's questions, put to a node.
+
+use std::{collections::BTreeMap, str::FromStr};
+
+use alloy_primitives::{Address, U256};
+use domain::{
+    BoxFuture,
+    batch::{Attempt, Observation, SignedTx},
+    catalog::{Asset, Network},
+    ids::{AssetId, NetworkId, TxId},
+    lane::Lane,
+    money::Amount,
+    payout::Payout,
+    ports::{
+        BuildError, Draft, Handover, Holding, Rail, RailProfile, Signature, Unreachable, UnsignedTx,
+    },
+};
+use net::{JsonRpc, RpcError};
+
+use crate::{
+    drafting::Wish,
+    handover,
+    node::{Node, lost},
+    observing,
+    settings::{Parameters, Settings},
+    transfer::Transfer,
+    tx,
+};
+
+/// An EVM network as a rail.
+pub struct Evm {
+    profile: RailProfile,
+    parameters: Parameters,
+    settings: Settings,
+    assets: BTreeMap<AssetId, Asset>,
+    fee_asset: Asset,
+    node: Node,
+}
+
+impl Evm {
+    /// A rail for `network` and its `assets`, without asking the node anything.
+    ///
+    /// # Errors
+    /// Says which parameter, setting or contract makes no sense.
+    pub fn new<'a>(
+        network: &Network,
+        assets: impl IntoIterator<Item = &'a Asset>,
+        rpc: JsonRpc,
+        settings: Settings,
+    ) -> Result<Self, String> {
+        settings.check()?;
+        let parameters = Parameters::of(network)?;
+        let of_network = assets.into_iter().filter(|asset| asset.network == network.id);
+        let assets: BTreeMap<AssetId, Asset> =
+            of_network.map(|asset| (asset.id.clone(), asset.clone())).collect();
+        for asset in assets.values() {
+            token_of(asset)?;
+        }
+        let fee_asset = assets.get(&network.fee_asset).filter(|asset| asset.contract.is_none());
+        let fee_asset = fee_asset.cloned().ok_or_else(|| {
+            format!("{} is not the coin of network {}", network.fee_asset, network.id)
+        })?;
+        let profile = profile(network.id.clone(), &settings);
+        Ok(Self { profile, parameters, settings, assets, fee_asset, node: Node::new(rpc) })
+    }
+
+    /// A rail for `network`, after checking that the node is one of it.
+    ///
+    /// # Errors
+    /// As [`Self::new`] and [`Self::check_node`].
+    pub async fn connect<'a>(
+        network: &Network,
+        assets: impl IntoIterator<Item = &'a Asset>,
+        rpc: JsonRpc,
+        settings: Settings,
+    ) -> Result<Self, String> {
+        let evm = Self::new(network, assets, rpc, settings)?;
+        evm.check_node().await?;
+        Ok(evm)
+    }
+
+    /// Asks the node for its chain.
+    ///
+    /// # Errors
+    /// Says that it is another one, or that there is no answer.
+    pub async fn check_node(&self) -> Result<(), String> {
+        let (network, expected) = (&self.profile.network, self.parameters.chain_id);
+        match self.node.chain_id().await {
+            Ok(found) if found == expected => Ok(()),
+            Ok(found) => Err(format!(
+                "the node of network {network} is on chain {found}, and the network is chain \
+                 {expected}: check its URL"
+            )),
+            Err(error) => Err(format!("the node of network {network} does not answer: {error}")),
+        }
+    }
+
+    async fn build(&self, draft: Draft<'_>) -> Result<UnsignedTx, BuildError> {
+        let refused = |detail: String| BuildError::Refused(detail);
+        let (asset, transfer) = self.transfer(draft.payouts).map_err(refused)?;
+        let payer = address(&draft.lane.address).map_err(refused)?;
+        let replaced = draft.replaces.map(|attempt| tx::read(&attempt.tx.raw));
+        let replaced = replaced.transpose().map_err(refused)?;
+        let unreachable = |Unreachable| BuildError::Unreachable;
+        let market = self.node.market(&self.settings).await.map_err(unreachable)?;
+        let hash = replaced.as_ref().map(|sent| sent.hash);
+        let wallet = self.node.wallet(payer, &transfer, hash, market.block).await;
+        let wish = Wish {
+            chain_id: self.parameters.chain_id,
+            lane: draft.lane,
+            payer,
+            asset,
+            fee_asset: &self.fee_asset,
+            transfer,
+            replaces: replaced.as_ref(),
+            settings: &self.settings,
+        };
+        let (tx, fee_max) = wish.draft(market, &wallet.map_err(unreachable)?)?;
+        Ok(UnsignedTx {
+            format: tx::FORMAT,
+            payload: tx::payload(&tx),
+            sequence: Some(tx.nonce),
+            fee_max,
+        })
+    }
+
+    /// The one payment of a draft.
+    fn transfer(&self, payouts: &[Payout]) -> Result<(&Asset, Transfer), String> {
+        let [payout] = payouts else {
+            return Err(format!("one transaction carries one payout, not {}", payouts.len()));
+        };
+        let asset = self.assets.get(&payout.asset);
+        let asset = asset.ok_or_else(|| {
+            format!("{} is no asset of network {}", payout.asset, self.profile.network)
+        })?;
+        let transfer = Transfer {
+            token: token_of(asset)?,
+            recipient: address(&payout.destination.address)?,
+            amount: U256::from(payout.quote.amount.units()),
+        };
+        Ok((asset, transfer))
+    }
+
+    async fn broadcast(&self, tx: &SignedTx) -> Result<Handover, Unreachable> {
+        match self.node.send(&tx.raw).await {
+            Ok(hash) if hash.to_string() == tx.txid.as_str() => Ok(Handover::Accepted),
+            Ok(hash) => {
+                tracing::error!(txid = %tx.txid, %hash, "the node calls the transaction otherwise");
+                Ok(Handover::Refused(format!("the node calls it {hash}")))
+            }
+            Err(RpcError::Refused { code, message, data: _ }) => Ok(handover::sort(code, &message)),
+            Err(error @ RpcError::Unreachable(_)) => Err(lost("eth_sendRawTransaction", &error)),
+        }
+    }
+
+    async fn observe(
+        &self,
+        lane: &Lane,
+        attempts: &[Attempt],
+    ) -> Result<Vec<Observation>, Unreachable> {
+        let payer = address(&lane.address).map_err(|what| misconfigured(&what))?;
+        observing::observe(&self.node, &self.parameters.finality, payer, attempts).await
+    }
+
+    async fn quote_fee(&self, asset: &Asset) -> Result<Amount, Unreachable> {
+        let gas = match asset.contract {
+            None => self.settings.quote_gas_native,
+            Some(_) => self.settings.quote_gas_token,
+        };
+        let market = self.node.market(&self.settings).await?;
+        let fee = market.expected().checked_mul(u128::from(gas));
+        fee.and_then(Amount::from_units).ok_or(Unreachable)
+    }
+
+    async fn holdings(&self, lane: &Lane, assets: &[Asset]) -> Result<Vec<Holding>, Unreachable> {
+        let holder = address(&lane.address).map_err(|what| misconfigured(&what))?;
+        let tokens: Result<Vec<_>, String> = assets.iter().map(token_of).collect();
+        let tokens = tokens.map_err(|what| misconfigured(&what))?;
+        let head = self.node.final_head(&self.parameters.finality).await?.ok_or(Unreachable)?;
+        let amounts = self.node.holdings(holder, &tokens, head).await?;
+        let mut holdings = Vec::new();
+        for (asset, amount) in assets.iter().zip(amounts) {
+            let units = u128::try_from(amount).ok().and_then(Amount::from_units);
+            match units {
+                Some(amount) => holdings.push(Holding { asset: asset.id.clone(), amount }),
+                None => tracing::warn!(asset = %asset.id, %amount, "the contract tells nonsense"),
+            }
+        }
+        Ok(holdings)
+    }
+}
+
+impl Rail for Evm {
+    fn profile(&self) -> &RailProfile {
+        &self.profile
+    }
+
+    fn quote_fee<'a>(&'a self, asset: &'a Asset) -> BoxFuture<'a, Result<Amount, Unreachable>> {
+        Box::pin(self.quote_fee(asset))
+    }
+
+    fn build<'a>(&'a self, draft: Draft<'a>) -> BoxFuture<'a, Result<UnsignedTx, BuildError>> {
+        Box::pin(self.build(draft))
+    }
+
+    fn finalize(&self, unsigned: &UnsignedTx, signature: &Signature) -> Result<SignedTx, String> {
+        if unsigned.format != tx::FORMAT {
+            return Err(format!("the format is {}, not {}", unsigned.format, tx::FORMAT));
+        }
+        let (hash, raw) = tx::join(&unsigned.payload, &signature.0)?;
+        Ok(SignedTx { txid: TxId::new(&hash.to_string()), raw })
+    }
+
+    fn broadcast<'a>(&'a self, tx: &'a SignedTx) -> BoxFuture<'a, Result<Handover, Unreachable>> {
+        Box::pin(self.broadcast(tx))
+    }
+
+    fn observe<'a>(
+        &'a self,
+        lane: &'a Lane,
+        attempts: &'a [Attempt],
+    ) -> BoxFuture<'a, Result<Vec<Observation>, Unreachable>> {
+        Box::pin(self.observe(lane, attempts))
+    }
+
+    fn holdings<'a>(
+        &'a self,
+        lane: &'a Lane,
+        assets: &'a [Asset],
+    ) -> BoxFuture<'a, Result<Vec<Holding>, Unreachable>> {
+        Box::pin(self.holdings(lane, assets))
+    }
+}
+
+fn profile(network: NetworkId, settings: &Settings) -> RailProfile {
+    RailProfile {
+        network,
+        batch_max: 1,
+        in_flight_max: settings.in_flight_max,
+        attempts_max: settings.attempts_max,
+        poll_ms: settings.poll_ms,
+        retry_ms: settings.retry_ms,
+        replace_after_ms: Some(settings.replace_after_ms),
+    }
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    Address::from_str(text).map_err(|_| format!("{text:?} is no address"))
+}
+
+fn token_of(asset: &Asset) -> Result<Option<Address>, String> {
+    let contract = asset.contract.as_deref().map(address).transpose();
+    contract.map_err(|what| format!("asset {}: {what}", asset.id))
+}
+
+fn misconfigured(what: &str) -> Unreachable {
+    tracing::error!(what, "the configuration makes no sense");
+    Unreachable
+}

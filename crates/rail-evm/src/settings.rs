@@ -1,0 +1,150 @@
+//! What the operator may set, and what the catalog's parameters of an EVM network mean.
+
+use domain::catalog::Network;
+
+/// What the operator may set for one network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The most that a transaction may offer for one unit of gas, in wei.
+    pub max_fee_per_gas_cap_wei: u128,
+    /// The least tip to offer, in wei per gas, whatever the last blocks took.
+    pub priority_fee_floor_wei: u128,
+    /// Which of the tips in a block counts as its going rate, in percent of the block's gas.
+    pub priority_percentile: u8,
+    /// A payout that needs more gas than this is refused: recipients may be programs, and the
+    /// house pays for what they do.
+    pub gas_limit_max: u64,
+    /// How much gas a payout of the network's own coin is quoted with.
+    pub quote_gas_native: u64,
+    /// How much gas a payout of a token is quoted with.
+    pub quote_gas_token: u64,
+    /// How many batches of one lane may be on their way at once.
+    pub in_flight_max: u32,
+    /// How many transactions may be signed for one batch.
+    pub attempts_max: u32,
+    /// How long to wait between looks at a transaction, in milliseconds.
+    pub poll_ms: u64,
+    /// How long to wait after a failure to reach the node, in milliseconds.
+    pub retry_ms: u64,
+    /// How long a transaction may wait before a higher fee is considered, in milliseconds.
+    pub replace_after_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_fee_per_gas_cap_wei: 500_000_000_000,
+            priority_fee_floor_wei: 1,
+            priority_percentile: 50,
+            gas_limit_max: 1_000_000,
+            quote_gas_native: 21_000,
+            quote_gas_token: 65_000,
+            in_flight_max: 16,
+            attempts_max: 10,
+            poll_ms: 4_000,
+            retry_ms: 5_000,
+            replace_after_ms: 30_000,
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let wrong = |what: &str| Err(format!("setting {what}"));
+        if self.priority_percentile > 100 {
+            return wrong("priority_percentile must be at most 100");
+        }
+        if self.in_flight_max == 0 || self.attempts_max == 0 {
+            return wrong("in_flight_max and attempts_max must be at least 1");
+        }
+        if self.gas_limit_max < 21_000 {
+            return wrong("gas_limit_max must be at least 21000, the gas of the simplest transfer");
+        }
+        Ok(())
+    }
+}
+
+/// Which blocks a network will not take back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Finality {
+    /// The block that nodes call by this name, and all before it.
+    Tag(&'static str),
+    /// Blocks that have so many, themselves included, from them to the latest.
+    Depth(u64),
+}
+
+/// The catalog's parameters of a network, understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Parameters {
+    /// What transactions are bound to (EIP-155).
+    pub(crate) chain_id: u64,
+    /// Which blocks are final.
+    pub(crate) finality: Finality,
+}
+
+impl Parameters {
+    /// Reads `chain_id` and `finality`.
+    ///
+    /// # Errors
+    /// Names the parameter that is missing or makes no sense.
+    pub(crate) fn of(network: &Network) -> Result<Self, String> {
+        let parameter = |name: &str| {
+            let found = network.parameters.get(name).map(String::as_str);
+            found.ok_or_else(|| format!("network {} has no parameter {name}", network.id))
+        };
+        let wrong = |name: &str, text: &str| {
+            format!("network {}: parameter {name} cannot be {text:?}", network.id)
+        };
+        let chain_id = parameter("chain_id")?;
+        let finality = parameter("finality")?;
+        Ok(Self {
+            chain_id: match chain_id.parse() {
+                Ok(number) if number > 0 => number,
+                _ => return Err(wrong("chain_id", chain_id)),
+            },
+            finality: match (finality, finality.parse()) {
+                ("finalized", _) => Finality::Tag("finalized"),
+                ("safe", _) => Finality::Tag("safe"),
+                (_, Ok(depth)) if depth > 0 => Finality::Depth(depth),
+                _ => return Err(wrong("finality", finality)),
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use domain::ids::{AssetId, NetworkId};
+
+    use super::*;
+
+    fn network(parameters: &[(&str, &str)]) -> Network {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Network {
+            id: NetworkId::new("testnet"),
+            title: "Testnet".to_owned(),
+            family: "evm".to_owned(),
+            fee_asset: AssetId::new("ETH@testnet"),
+            explorer_url: String::new(),
+            parameters: parameters.iter().map(owned).collect::<BTreeMap<_, _>>(),
+        }
+    }
+
+    #[test]
+    fn parameters_are_understood_or_refused() {
+        let of = |finality| Parameters::of(&network(&[("chain_id", "56"), ("finality", finality)]));
+        assert_eq!(of("finalized").unwrap().finality, Finality::Tag("finalized"));
+        assert_eq!(of("safe").unwrap().finality, Finality::Tag("safe"));
+        assert_eq!(of("12"), Ok(Parameters { chain_id: 56, finality: Finality::Depth(12) }));
+        for wrong in ["latest", "0", "-1", "", "1.5"] {
+            assert!(of(wrong).is_err(), "{wrong:?}");
+        }
+        for wrong in ["0", "0x1", ""] {
+            let network = network(&[("chain_id", wrong), ("finality", "safe")]);
+            assert!(Parameters::of(&network).is_err(), "{wrong:?}");
+        }
+        assert!(Parameters::of(&network(&[("chain_id", "1")])).is_err());
+    }
+}

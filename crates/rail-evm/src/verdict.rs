@@ -1,0 +1,95 @@
+//! What may be concluded about attempts that share a number, from facts alone.
+//!
+//! **Final** is an attempt whose receipt lies in a final block of the chain. **Dead** is an attempt
+//! whose number went elsewhere for good: another attempt of the same number is final, or the final
+//! block in which the account's count passed the number does not hold it. The absence of an answer
+//! proves nothing.
+
+use alloy_primitives::B256;
+use domain::{batch::Observation, money::Amount};
+
+/// An attempt's place in a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Included {
+    /// The block's height.
+    pub(crate) block: u64,
+    /// Whether the chain has this very block at that height.
+    pub(crate) canonical: bool,
+    /// Whether the payment was made.
+    pub(crate) paid: bool,
+    /// What was charged.
+    pub(crate) fee: Amount,
+}
+
+/// What was found about one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fact {
+    /// Its hash.
+    pub(crate) hash: B256,
+    /// Its receipt, asked for after the final head was known.
+    pub(crate) included: Option<Included>,
+    /// Whether the node knows the transaction.
+    pub(crate) known: bool,
+}
+
+/// What was found about all attempts of one number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// The height up to which blocks are final.
+    pub(crate) final_head: Option<u64>,
+    /// The transactions of the final block in which the account's count passed the number, if that
+    /// block was found.
+    pub(crate) taken_in: Option<Vec<B256>>,
+    /// The attempts.
+    pub(crate) attempts: Vec<Fact>,
+}
+
+impl Facts {
+    /// The attempts that are final.
+    pub(crate) fn settled(&self) -> impl Iterator<Item = &Fact> {
+        self.attempts.iter().filter(|fact| self.is_final(fact))
+    }
+
+    fn is_final(&self, fact: &Fact) -> bool {
+        let Some(head) = self.final_head else { return false };
+        fact.included.is_some_and(|it| it.canonical && it.block <= head)
+    }
+
+    /// Concludes, for each attempt in order; `None` if the facts contradict each other, as those of
+    /// several nodes behind one address may.
+    pub(crate) fn verdicts(&self) -> Option<Vec<Observation>> {
+        if self.settled().count() > 1 {
+            return None;
+        }
+        if let Some(taken_in) = &self.taken_in {
+            // Whoever took the number, it is in the chain once.
+            let ours = |fact: &Fact| {
+                fact.included.is_some_and(|it| it.canonical) || taken_in.contains(&fact.hash)
+            };
+            if self.attempts.iter().any(ours) {
+                return None;
+            }
+        }
+        let spent = self.taken_in.is_some() || self.settled().next().is_some();
+        Some(self.attempts.iter().map(|fact| self.verdict(fact, spent)).collect())
+    }
+
+    fn verdict(&self, fact: &Fact, number_is_spent: bool) -> Observation {
+        match fact.included {
+            Some(Included { paid: true, fee, .. }) if self.is_final(fact) => {
+                Observation::Final { fee }
+            }
+            Some(Included { fee, .. }) if self.is_final(fact) => Observation::Reverted { fee },
+            _ if number_is_spent => Observation::Dead,
+            Some(Included { canonical: true, .. }) => Observation::InBlock,
+            // The block is gone from the chain, the transaction is not gone from the node.
+            Some(_) => Observation::Pending,
+            None if fact.known => Observation::Pending,
+            None => Observation::Missing,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;

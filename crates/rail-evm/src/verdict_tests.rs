@@ -1,0 +1,116 @@
+//! The decision table, and that no row of it concludes without proof.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const FEE: Amount = Amount::ZERO;
+const A: B256 = B256::repeat_byte(1);
+const B: B256 = B256::repeat_byte(2);
+const FOREIGN: B256 = B256::repeat_byte(9);
+
+fn missing(hash: B256) -> Fact {
+    Fact { hash, included: None, known: false }
+}
+
+fn pending(hash: B256) -> Fact {
+    Fact { known: true, ..missing(hash) }
+}
+
+fn at(hash: B256, block: u64) -> Fact {
+    let included = Included { block, canonical: true, paid: true, fee: FEE };
+    Fact { hash, included: Some(included), known: true }
+}
+
+fn undone(hash: B256, block: u64) -> Fact {
+    let included = Included { block, canonical: true, paid: false, fee: FEE };
+    Fact { included: Some(included), ..at(hash, block) }
+}
+
+fn orphaned(hash: B256, block: u64) -> Fact {
+    let included = Included { block, canonical: false, paid: true, fee: FEE };
+    Fact { included: Some(included), ..at(hash, block) }
+}
+
+#[track_caller]
+fn check(
+    final_head: Option<u64>,
+    taken_in: Option<&[B256]>,
+    attempts: &[Fact],
+    expected: Option<&[Observation]>,
+) {
+    let taken_in = taken_in.map(<[B256]>::to_vec);
+    let facts = Facts { final_head, taken_in, attempts: attempts.to_vec() };
+    assert_eq!(facts.verdicts().as_deref(), expected);
+}
+
+#[test]
+fn every_row_of_the_table() {
+    use Observation::{Dead, InBlock, Missing, Pending};
+    let paid = Observation::Final { fee: FEE };
+    let reverted = Observation::Reverted { fee: FEE };
+    check(Some(9), None, &[missing(A)], Some(&[Missing]));
+    check(Some(9), None, &[pending(A), missing(B)], Some(&[Pending, Missing]));
+    check(Some(9), None, &[at(A, 10), pending(B)], Some(&[InBlock, Pending]));
+    check(Some(9), None, &[undone(A, 10)], Some(&[InBlock]));
+    check(None, None, &[at(A, 0)], Some(&[InBlock]));
+    check(Some(10), None, &[at(A, 10), pending(B)], Some(&[paid, Dead]));
+    check(Some(10), None, &[missing(A), undone(B, 10)], Some(&[Dead, reverted]));
+    check(Some(10), None, &[orphaned(A, 9), missing(B)], Some(&[Pending, Missing]));
+    check(Some(10), Some(&[FOREIGN]), &[missing(A), pending(B)], Some(&[Dead, Dead]));
+    check(Some(10), Some(&[]), &[orphaned(A, 9)], Some(&[Dead]));
+}
+
+#[test]
+fn contradictions_conclude_nothing() {
+    check(Some(10), None, &[at(A, 9), at(B, 10)], None);
+    check(Some(10), Some(&[FOREIGN, A]), &[missing(A), missing(B)], None);
+    check(Some(10), Some(&[FOREIGN]), &[at(A, 11), missing(B)], None);
+    check(Some(10), Some(&[A]), &[at(A, 11)], None);
+}
+
+prop_compose! {
+    fn fact(hash: B256)(
+        included in proptest::option::of((0..6_u64, any::<bool>(), any::<bool>())),
+        known in any::<bool>(),
+    ) -> Fact {
+        let included = included
+            .map(|(block, canonical, paid)| Included { block, canonical, paid, fee: FEE });
+        Fact { hash, included, known }
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_ends_without_proof(
+        final_head in proptest::option::of(0..6_u64),
+        taken_in in proptest::option::of(proptest::sample::subsequence(vec![FOREIGN, A, B], 0..=3)),
+        attempts in (fact(A), fact(B)),
+    ) {
+        let attempts = vec![attempts.0, attempts.1];
+        let facts = Facts { final_head, taken_in, attempts };
+        let settled = |fact: &Fact| fact.included.is_some_and(|it| {
+            it.canonical && facts.final_head.is_some_and(|head| it.block <= head)
+        });
+        for (position, verdict) in facts.verdicts().into_iter().flatten().enumerate() {
+            let (fact, other) = (&facts.attempts[position], &facts.attempts[1 - position]);
+            match verdict {
+                Observation::Final { .. } => {
+                    prop_assert!(settled(fact) && !settled(other));
+                    prop_assert!(fact.included.is_some_and(|it| it.paid));
+                }
+                Observation::Reverted { .. } => {
+                    prop_assert!(settled(fact) && !settled(other));
+                    prop_assert!(fact.included.is_some_and(|it| !it.paid));
+                }
+                Observation::Dead => {
+                    let elsewhere = facts.taken_in.as_ref().is_some_and(|taken_in| {
+                        !taken_in.contains(&fact.hash) && !taken_in.contains(&other.hash)
+                    });
+                    prop_assert!(!settled(fact) && (settled(other) || elsewhere));
+                }
+                Observation::Missing | Observation::Pending | Observation::InBlock => {}
+            }
+        }
+    }
+}

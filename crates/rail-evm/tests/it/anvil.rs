@@ -1,0 +1,148 @@
+//! A real node (anvil) that lives as long as one test and mines when told.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use net::{
+    Answer, BoxFuture, Client, Endpoint, Guard, JsonRpc, Question, Reach, Transport, Unreachable,
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::scene::{CHAIN_ID, LANE, RECIPIENT};
+
+/// The program to run, if tests with real nodes are wanted.
+pub(crate) fn program() -> Option<std::ffi::OsString> {
+    std::env::var_os("RUN_NODE_TESTS").filter(|wanted| wanted == "1")?;
+    Some(std::env::var_os("ANVIL").expect("RUN_NODE_TESTS=1 needs ANVIL, the path of anvil"))
+}
+
+/// A node; killed when dropped. Two blocks on top make a block final.
+pub(crate) struct Anvil {
+    process: Child,
+    wire: Arc<Wire>,
+    rpc: JsonRpc,
+}
+
+/// The connection to the node, which can lose answers.
+struct Wire {
+    inner: Endpoint,
+    loses_answers: AtomicBool,
+}
+
+impl Transport for Wire {
+    fn send<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Result<Answer, Unreachable>> {
+        Box::pin(async move {
+            let answer = self.inner.send(question).await;
+            if self.loses_answers.load(Ordering::Relaxed) {
+                return Err(Unreachable("lost".to_owned()));
+            }
+            answer
+        })
+    }
+}
+
+impl Anvil {
+    /// Starts a node with an empty chain.
+    pub(crate) fn start(program: &std::ffi::OsStr) -> Self {
+        let mut process = Command::new(program)
+            .args(["--port", "0", "--no-mining", "--slots-in-an-epoch", "1"])
+            .args(["--chain-id", &CHAIN_ID.to_string()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let address = lines
+            .find_map(|line| line.unwrap().strip_prefix("Listening on ").map(str::to_owned))
+            .unwrap();
+        // Somebody has to read what the node writes, or it stands still one day.
+        std::thread::spawn(move || lines.for_each(drop));
+        let client = Client::new(Guard::new(Reach::Anywhere, &[]).unwrap()).unwrap();
+        let url = format!("http://{}", address.trim());
+        let inner = Endpoint::new(client, &url, &[], Endpoint::LIMITS).unwrap();
+        let wire = Arc::new(Wire { inner, loses_answers: AtomicBool::new(false) });
+        let rpc = JsonRpc::new(wire.clone());
+        Self { process, wire, rpc }
+    }
+
+    /// A client for the rail.
+    pub(crate) fn client(&self) -> JsonRpc {
+        JsonRpc::new(self.wire.clone())
+    }
+
+    /// Whether answers are lost from here on. Questions reach the node all the same.
+    pub(crate) fn lose_answers(&self, lose: bool) {
+        self.wire.loses_answers.store(lose, Ordering::Relaxed);
+    }
+
+    /// Asks the node.
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, method: &str, params: Value) -> T {
+        self.rpc.call(method, params).await.unwrap()
+    }
+
+    /// Makes blocks.
+    pub(crate) async fn mine(&self, blocks: u32) {
+        for _ in 0..blocks {
+            let _: Value = self.ask("evm_mine", json!([])).await;
+        }
+    }
+
+    /// What an account holds of the node's coin, in wei.
+    pub(crate) async fn balance(&self, account: &str) -> u128 {
+        let text: String = self.ask("eth_getBalance", json!([account, "latest"])).await;
+        u128::from_str_radix(&text[2..], 16).unwrap()
+    }
+
+    /// What an account holds of a token.
+    pub(crate) async fn token_balance(&self, token: &str, account: &str) -> u128 {
+        let data = format!("0x70a08231{:0>64}", &account[2..]);
+        let call = json!([{"to": token, "data": data}, "latest"]);
+        let text: String = self.ask("eth_call", call).await;
+        u128::from_str_radix(&text[34..], 16).unwrap()
+    }
+
+    /// Puts a test token with a million units of the lane on the chain.
+    pub(crate) async fn deploy_token(&self, habit: u8) -> String {
+        let code = include_str!("../data/TestToken.hex").trim();
+        let data = format!("0x{code}{habit:064x}{:064x}", 1_000_000);
+        let call = json!([{"from": LANE, "data": data, "gas": "0x200000"}]);
+        let hash: String = self.ask("eth_sendTransaction", call).await;
+        self.mine(1).await;
+        let receipt: Value = self.ask("eth_getTransactionReceipt", json!([hash])).await;
+        assert_eq!(receipt["status"], "0x1");
+        let token = receipt["contractAddress"].as_str().unwrap().to_owned();
+        assert_eq!(self.token_balance(&token, LANE).await, 1_000_000);
+        token
+    }
+
+    /// Lets the recipient (everybody may) pause a test token.
+    pub(crate) async fn pause_token(&self, token: &str) {
+        self.admin(token, &format!("0x16c38b3c{:064x}", 1)).await;
+    }
+
+    /// Lets the recipient blacklist itself in a test token.
+    pub(crate) async fn blacklist_recipient(&self, token: &str) {
+        self.admin(token, &format!("0xd01dd6d2{:0>64}{:064x}", &RECIPIENT[2..], 1)).await;
+    }
+
+    async fn admin(&self, token: &str, data: &str) {
+        let call = json!([{"from": RECIPIENT, "to": token, "data": data, "gas": "0x20000"}]);
+        let hash: String = self.ask("eth_sendTransaction", call).await;
+        self.mine(1).await;
+        let receipt: Value = self.ask("eth_getTransactionReceipt", json!([hash])).await;
+        assert_eq!(receipt["status"], "0x1");
+    }
+}
+
+impl Drop for Anvil {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

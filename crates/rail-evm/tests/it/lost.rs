@@ -1,0 +1,205 @@
+//! Whatever is lost or garbled on the way to the node is "unreachable" and nothing else.
+
+use std::{fmt::Debug, sync::Arc};
+
+use domain::{
+    batch::Observation,
+    ports::{BuildError, Handover, Rail, Unreachable},
+};
+use net::JsonRpc;
+use rail_evm::{Evm, Settings};
+use serde_json::{Value, json};
+
+use crate::{
+    fake::Fake,
+    scene::{self, RECIPIENT},
+};
+
+const TOKEN: &str = "0xdAC17F958D2ee523a2206206994597C13D831ec7";
+
+/// A lane with plenty of everything and nine transactions, on a chain of 100 blocks of which 90
+/// are final. It knows none of our transactions.
+pub(crate) fn plenty(method: &str, params: &Value) -> Result<Value, Value> {
+    let block = |number: u64| {
+        let hash = format!("{:#066x}", 0xb10c);
+        json!({"number": format!("{number:#x}"), "hash": hash, "transactions": []})
+    };
+    Ok(match (method, params[0].as_str()) {
+        ("eth_chainId", _) => json!("0x7a69"),
+        ("eth_feeHistory", _) => {
+            let base = ["0x64", "0x64", "0x64"];
+            json!({"oldestBlock": "0x63", "baseFeePerGas": base, "reward": [["0xa"], ["0xa"]]})
+        }
+        ("eth_getBlockByNumber", Some("finalized")) => block(90),
+        ("eth_getBalance", _) => json!("0xde0b6b3a7640000"),
+        ("eth_call", _) => json!(format!("{:#066x}", 5_000_000)),
+        ("eth_estimateGas", _) => json!("0xc350"),
+        ("eth_getTransactionCount", _) => json!("0x9"),
+        ("eth_getTransactionReceipt" | "eth_getTransactionByHash", _) => Value::Null,
+        ("eth_sendRawTransaction", Some(raw)) => {
+            let raw = hex::decode(&raw[2..]).unwrap();
+            json!(alloy_primitives::keccak256(raw))
+        }
+        _ => return Err(json!({"code": -32601, "message": "no such method"})),
+    })
+}
+
+fn rail<F>(fake: Arc<Fake<F>>) -> Evm
+where
+    F: Fn(&str, &Value) -> Result<Value, Value> + Send + Sync + 'static,
+{
+    scene::evm(JsonRpc::new(fake), &[scene::coin(), scene::token(TOKEN)])
+}
+
+/// Asks with all exchanges answered; then with each of them lost; then with the answer to each
+/// method garbled.
+async fn check<T: Debug, E: Debug + PartialEq>(
+    methods: &[&'static str],
+    exchanges: usize,
+    unreachable: E,
+    ask: impl AsyncFn(Evm) -> Result<T, E>,
+) -> T {
+    let fake = Arc::new(Fake::new(plenty));
+    let answer = ask(rail(fake.clone())).await.unwrap();
+    assert_eq!(fake.asked(), exchanges);
+    for lose_from in 0..exchanges {
+        let lost = ask(rail(Arc::new(Fake::losing(plenty, lose_from)))).await;
+        assert_eq!(lost.unwrap_err(), unreachable, "exchange {lose_from}");
+    }
+    for garbled in methods.iter().copied() {
+        let node = move |method: &str, params: &Value| {
+            if method == garbled { Ok(json!([true])) } else { plenty(method, params) }
+        };
+        let odd = ask(rail(Arc::new(Fake::new(node)))).await;
+        assert_eq!(odd.unwrap_err(), unreachable, "{garbled}");
+    }
+    answer
+}
+
+#[tokio::test]
+async fn building() {
+    let payout = scene::payout(&scene::token(TOKEN), RECIPIENT, 5_000_000);
+    let methods = [
+        "eth_feeHistory",
+        "eth_getBalance",
+        "eth_getTransactionCount",
+        "eth_estimateGas",
+        "eth_call",
+    ];
+    let built = check(&methods, 2, BuildError::Unreachable, async |rail: Evm| {
+        scene::sign(&rail, 3, &payout, None).await
+    });
+    assert_eq!(built.await.sequence, Some(9));
+}
+
+#[tokio::test]
+async fn handing_over() {
+    let (rail, attempt) = signed().await;
+    assert_eq!(rail.broadcast(&attempt.tx).await, Ok(Handover::Accepted));
+    let done = check(&["eth_sendRawTransaction"], 1, Unreachable, async |rail: Evm| {
+        Rail::broadcast(&rail, &attempt.tx).await
+    });
+    assert_eq!(done.await, Handover::Accepted);
+    let other = |_: &str, _: &Value| Ok(json!(alloy_primitives::B256::ZERO));
+    let told = Rail::broadcast(&self::rail(Arc::new(Fake::new(other))), &attempt.tx).await;
+    assert!(matches!(told, Ok(Handover::Refused(_))), "{told:?}");
+}
+
+#[tokio::test]
+async fn observing() {
+    let (_, attempt) = signed().await;
+    let methods = ["eth_getBlockByNumber", "eth_getTransactionCount", "eth_getTransactionReceipt"];
+    let seen = check(&methods, 2, Unreachable, async |rail: Evm| {
+        Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt)).await
+    });
+    assert_eq!(seen.await, [Observation::Missing]);
+}
+
+#[tokio::test]
+async fn a_node_that_is_still_indexing_proves_nothing() {
+    let (_, attempt) = signed().await;
+    for refusing in ["eth_getTransactionReceipt", "eth_getTransactionByHash"] {
+        let node = move |method: &str, params: &Value| {
+            let busy = json!({"code": -32000, "message": "transaction indexing is in progress"});
+            if method == refusing { Err(busy) } else { plenty(method, params) }
+        };
+        let rail = rail(Arc::new(Fake::new(node)));
+        let seen = Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt)).await;
+        assert_eq!(seen, Err(Unreachable), "{refusing}");
+    }
+}
+
+#[tokio::test]
+async fn damaged_attempts_are_not_observed() {
+    let (rail, attempt) = signed().await;
+    let observe = async |change: &dyn Fn(&mut domain::batch::Attempt), lane: &str| {
+        let mut attempt = attempt.clone();
+        change(&mut attempt);
+        let lane = domain::lane::Lane { address: lane.to_owned(), ..scene::lane(10) };
+        Rail::observe(&rail, &lane, &[attempt]).await
+    };
+    assert_eq!(observe(&|_| {}, scene::LANE).await, Ok(vec![Observation::Missing]));
+    assert_eq!(observe(&|_| {}, RECIPIENT).await, Err(Unreachable));
+    assert_eq!(observe(&|it| it.sequence = Some(8), scene::LANE).await, Err(Unreachable));
+    assert_eq!(observe(&|it| it.tx.raw.push(0), scene::LANE).await, Err(Unreachable));
+    let renamed = domain::ids::TxId::new("0x00");
+    assert_eq!(observe(&|it| it.tx.txid = renamed.clone(), scene::LANE).await, Err(Unreachable));
+}
+
+#[tokio::test]
+async fn holdings() {
+    let assets = [scene::coin(), scene::token(TOKEN)];
+    let methods = ["eth_getBlockByNumber", "eth_getBalance", "eth_call"];
+    let found = check(&methods, 2, Unreachable, async |rail: Evm| {
+        Rail::holdings(&rail, &scene::lane(0), &assets).await
+    });
+    let units: Vec<u128> = found.await.iter().map(|it| it.amount.units()).collect();
+    assert_eq!(units, [1_000_000_000_000_000_000, 5_000_000]);
+}
+
+#[tokio::test]
+async fn a_depth_counts_from_the_latest_block_which_is_the_first() {
+    for (depth, expected) in [("1", Ok("0x64")), ("3", Ok("0x62")), ("102", Err(Unreachable))] {
+        let node = |method: &str, params: &Value| match method {
+            "eth_blockNumber" => Ok(json!("0x64")),
+            "eth_getBalance" => Ok(params[1].clone()),
+            _ => plenty(method, params),
+        };
+        let rpc = JsonRpc::new(Arc::new(Fake::new(node)));
+        let assets = [scene::coin()];
+        let rail = Evm::new(&scene::network(depth), &assets, rpc, Settings::default()).unwrap();
+        let found = Rail::holdings(&rail, &scene::lane(0), &assets).await;
+        let at = found.map(|holdings| format!("{:#x}", holdings[0].amount.units()));
+        assert_eq!(at.as_deref().map_err(|it| *it), expected);
+    }
+}
+
+#[tokio::test]
+async fn quotes() {
+    let coin = scene::coin();
+    let quote = check(&["eth_feeHistory"], 1, Unreachable, async |rail: Evm| {
+        Rail::quote_fee(&rail, &coin).await
+    });
+    assert_eq!(quote.await.units(), 21_000 * (125 + 10));
+}
+
+#[tokio::test]
+async fn a_node_of_another_chain_is_not_connected_to() {
+    let connect = async |answer: Value| {
+        let node = move |_: &str, _: &Value| Ok(answer.clone());
+        let rpc = JsonRpc::new(Arc::new(Fake::new(node)));
+        let network = scene::network("finalized");
+        Evm::connect(&network, &[scene::coin()], rpc, Settings::default()).await.map(|_| ())
+    };
+    assert_eq!(connect(json!("0x7a69")).await, Ok(()));
+    let told = connect(json!("0x1")).await.unwrap_err();
+    assert!(told.contains("chain 1, and the network is chain 31337"), "{told}");
+    assert!(connect(json!(null)).await.unwrap_err().contains("does not answer"));
+}
+
+async fn signed() -> (Evm, domain::batch::Attempt) {
+    let rail = rail(Arc::new(Fake::new(plenty)));
+    let payout = scene::payout(&scene::token(TOKEN), RECIPIENT, 5_000_000);
+    let attempt = scene::sign(&rail, 9, &payout, None).await.unwrap();
+    (rail, attempt)
+}

@@ -1,0 +1,14 @@
+//! The rail against scripted, lagging and real nodes.
+
+#[cfg(test)]
+mod anvil;
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod lagging;
+#[cfg(test)]
+mod lost;
+#[cfg(test)]
+mod node;
+#[cfg(test)]
+mod scene;

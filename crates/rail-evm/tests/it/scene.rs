@@ -1,0 +1,141 @@
+//! Networks, lanes, payouts and a test key.
+
+use std::collections::BTreeMap;
+
+use bitcoin::secp256k1::{Message, Secp256k1, SecretKey};
+use domain::{
+    Timestamp,
+    batch::{Attempt, AttemptStatus, SignedTx},
+    catalog::{Asset, Destination, Network},
+    ids::{AssetId, DialectId, LaneId, MerchantId, NetworkId, PayoutId},
+    lane::Lane,
+    money::Amount,
+    payout::{Payout, PayoutState},
+    ports::{BuildError, Draft, Rail, Signature, UnsignedTx},
+    quote::{FeeBearer, Quote},
+};
+use net::JsonRpc;
+use rail_evm::{Evm, Settings};
+
+/// The first account of the mnemonic that test nodes give money to.
+const KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+/// Its address.
+pub(crate) const LANE: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+/// The second account of that mnemonic.
+pub(crate) const RECIPIENT: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+/// The chain that test nodes claim to be.
+pub(crate) const CHAIN_ID: u64 = 31337;
+
+pub(crate) fn network(finality: &str) -> Network {
+    let parameter = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    Network {
+        id: NetworkId::new("testnet"),
+        title: "Testnet".to_owned(),
+        family: "evm".to_owned(),
+        fee_asset: AssetId::new("ETH@testnet"),
+        explorer_url: String::new(),
+        parameters: BTreeMap::from([
+            parameter("chain_id", &CHAIN_ID.to_string()),
+            parameter("finality", finality),
+        ]),
+    }
+}
+
+pub(crate) fn coin() -> Asset {
+    asset("ETH", 18, None)
+}
+
+pub(crate) fn token(contract: &str) -> Asset {
+    asset("TOKEN", 6, Some(contract.to_owned()))
+}
+
+fn asset(ticker: &str, decimals: u8, contract: Option<String>) -> Asset {
+    Asset {
+        id: AssetId::new(&format!("{ticker}@testnet")),
+        network: NetworkId::new("testnet"),
+        ticker: ticker.to_owned(),
+        title: ticker.to_owned(),
+        decimals,
+        contract,
+        stablecoin: false,
+    }
+}
+
+pub(crate) fn evm(rpc: JsonRpc, assets: &[Asset]) -> Evm {
+    Evm::new(&network("finalized"), assets, rpc, Settings::default()).unwrap()
+}
+
+pub(crate) fn lane(next_sequence: u64) -> Lane {
+    Lane {
+        id: LaneId::new("testnet/hot"),
+        network: NetworkId::new("testnet"),
+        address: LANE.to_owned(),
+        key_path: String::new(),
+        next_sequence,
+        version: 1,
+    }
+}
+
+pub(crate) fn payout(asset: &Asset, recipient: &str, units: u128) -> Payout {
+    let amount = Amount::from_units(units).unwrap();
+    Payout {
+        id: PayoutId(1),
+        public_id: String::new(),
+        merchant: MerchantId(1),
+        dialect: DialectId::new("native"),
+        key: None,
+        merchant_ref: None,
+        network: asset.network.clone(),
+        asset: asset.id.clone(),
+        destination: Destination { address: recipient.to_owned(), memo: None },
+        quote: Quote {
+            asked: amount,
+            bearer: FeeBearer::Merchant,
+            amount,
+            service_fee: Amount::ZERO,
+            network_fee: Amount::ZERO,
+            usd_rate: None,
+        },
+        webhook: None,
+        note: String::new(),
+        state: PayoutState::Queued,
+        delivery_count: 0,
+        created_at: Timestamp::NEVER,
+        updated_at: Timestamp::NEVER,
+        version: 1,
+    }
+}
+
+/// Builds, signs and joins, as the engine does.
+pub(crate) async fn sign(
+    rail: &Evm,
+    next_sequence: u64,
+    payout: &Payout,
+    replaces: Option<&Attempt>,
+) -> Result<Attempt, BuildError> {
+    let lane = lane(next_sequence);
+    let draft = Draft { lane: &lane, payouts: std::slice::from_ref(payout), replaces };
+    let unsigned = Rail::build(rail, draft).await?;
+    let tx = rail.finalize(&unsigned, &signature(&unsigned)).unwrap();
+    Ok(attempt(tx, &unsigned))
+}
+
+fn signature(unsigned: &UnsignedTx) -> Signature {
+    let digest = alloy_primitives::keccak256(&unsigned.payload);
+    let key: SecretKey = KEY.parse().unwrap();
+    let signed = Secp256k1::new().sign_ecdsa_recoverable(&Message::from_digest(digest.0), &key);
+    let (id, rs) = signed.serialize_compact();
+    let v = u8::try_from(id.to_i32()).unwrap();
+    Signature([&rs[..], &[v]].concat())
+}
+
+fn attempt(tx: SignedTx, unsigned: &UnsignedTx) -> Attempt {
+    Attempt {
+        tx,
+        sequence: unsigned.sequence,
+        fee_max: unsigned.fee_max,
+        status: AttemptStatus::Signed,
+        signed_at: Timestamp::NEVER,
+        fee: None,
+    }
+}

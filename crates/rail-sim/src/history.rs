@@ -1,0 +1,96 @@
+//! What the chain will not take back, and how to ask about it.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    ids::{AssetId, LaneId, TxId},
+    money::Amount,
+};
+
+use crate::payload::Payload;
+
+/// A transaction in a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Included {
+    pub(crate) txid: TxId,
+    pub(crate) fee: Amount,
+    pub(crate) reverted: bool,
+}
+
+/// A transaction that is final.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FinalTransaction {
+    /// What the chain calls it.
+    pub txid: TxId,
+    /// What it was meant to do.
+    pub payload: Payload,
+    /// What the chain charged for it.
+    pub fee: Amount,
+    /// Whether it was undone on the way: charged for, but nobody was paid.
+    pub reverted: bool,
+}
+
+/// A payment that is final.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentMade {
+    /// Who was paid.
+    pub address: String,
+    /// What went with it.
+    pub memo: Option<String>,
+    /// What was paid.
+    pub asset: AssetId,
+    /// How much.
+    pub amount: Amount,
+    /// By which transaction.
+    pub txid: TxId,
+}
+
+/// How a chain stands to a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It does not know it.
+    Unknown,
+    /// It waits to be included.
+    Waiting,
+    /// It is in a block that may be reorganised away.
+    InBlock,
+    /// It is final.
+    Final {
+        /// What the chain charged.
+        fee: Amount,
+        /// Whether it was undone on the way.
+        reverted: bool,
+    },
+    /// This other transaction, with the same lane and number, is final.
+    Excluded(TxId),
+}
+
+/// Everything that is final, in the chain's order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct History {
+    transactions: Vec<FinalTransaction>,
+    places: BTreeMap<TxId, usize>,
+    used: BTreeMap<(LaneId, u64), TxId>,
+}
+
+impl History {
+    pub(crate) fn push(&mut self, payload: Payload, included: &Included) {
+        let txid = included.txid.clone();
+        self.places.insert(txid.clone(), self.transactions.len());
+        self.used.insert((payload.lane.clone(), payload.sequence), txid.clone());
+        let (fee, reverted) = (included.fee, included.reverted);
+        self.transactions.push(FinalTransaction { txid, payload, fee, reverted });
+    }
+
+    pub(crate) fn since(&self, count: usize) -> &[FinalTransaction] {
+        self.transactions.get(count..).unwrap_or_default()
+    }
+
+    pub(crate) fn find(&self, txid: &TxId) -> Option<&FinalTransaction> {
+        self.places.get(txid).and_then(|place| self.transactions.get(*place))
+    }
+
+    pub(crate) fn user_of(&self, lane: &LaneId, sequence: u64) -> Option<&TxId> {
+        self.used.get(&(lane.clone(), sequence))
+    }
+}

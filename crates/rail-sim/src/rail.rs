@@ -1,0 +1,202 @@
+//! The chain as a rail.
+//!
+//! A second transaction for the same payouts carries the first one's number and a higher maximum
+//! fee, so at most one of them is ever included.
+
+use domain::{
+    BoxFuture,
+    batch::{Attempt, Observation, SignedTx},
+    catalog::Asset,
+    ids::AssetId,
+    lane::Lane,
+    money::{Amount, Rounding},
+    ports::{
+        BuildError, Draft, Handover, Hold, HoldReason, Holding, Rail, RailProfile, Signature,
+        Unreachable, UnsignedTx,
+    },
+};
+
+use crate::{
+    chain::SimChain,
+    history::Standing,
+    payload::{self, FORMAT, Payload, PayloadPayment},
+};
+
+/// How many times the present fee a new transaction offers at most, so that it does not get stuck
+/// at the first rise.
+const FEE_HEADROOM: u128 = 2;
+/// By how many hundredths a replacement's maximum must be above its predecessor's.
+const FEE_BUMP_PERCENT: u128 = 25;
+
+/// One network over a chain in memory.
+#[derive(Clone, Debug)]
+pub struct SimRail {
+    chain: SimChain,
+    profile: RailProfile,
+    fee_asset: AssetId,
+    fee_cap: Amount,
+}
+
+impl SimRail {
+    /// Carries payouts over `chain`, which charges in `fee_asset`, for at most `fee_cap` a
+    /// transaction.
+    pub fn new(chain: SimChain, profile: RailProfile, fee_asset: AssetId, fee_cap: Amount) -> Self {
+        Self { chain, profile, fee_asset, fee_cap }
+    }
+
+    /// The same network as another chain shows it: another node's view.
+    #[must_use]
+    pub fn over(&self, chain: SimChain) -> Self {
+        Self { chain, ..self.clone() }
+    }
+
+    /// The chain below.
+    pub fn chain(&self) -> &SimChain {
+        &self.chain
+    }
+
+    fn draft(&self, draft: Draft<'_>) -> Result<UnsignedTx, BuildError> {
+        self.chain.open_wallet(draft.lane);
+        let fee_max = self.fee_max(draft.replaces)?;
+        let sequence = match draft.replaces {
+            Some(previous) => previous.sequence.ok_or(BuildError::NotNeeded)?,
+            None => self.chain.free_sequence(&draft.lane.id, draft.lane.next_sequence),
+        };
+        let payments: Vec<PayloadPayment> = draft
+            .payouts
+            .iter()
+            .map(|payout| PayloadPayment {
+                asset: payout.asset.clone(),
+                amount: payout.quote.amount,
+                address: payout.destination.address.clone(),
+                memo: payout.destination.memo.clone(),
+            })
+            .collect();
+        if let Some(refused) = payments.iter().find(|it| self.chain.refuses(&it.address)) {
+            return Err(BuildError::Refused(format!("{} cannot be paid", refused.address)));
+        }
+        self.check_funds(draft.lane, &payments, fee_max, sequence)?;
+        let network = self.profile.network.clone();
+        let payload = Payload { network, lane: draft.lane.id.clone(), sequence, fee_max, payments };
+        let text = payload.to_text();
+        let text =
+            text.ok_or_else(|| BuildError::Refused("an address is unreadable".to_owned()))?;
+        Ok(UnsignedTx {
+            format: FORMAT,
+            payload: text.into_bytes(),
+            sequence: Some(sequence),
+            fee_max,
+        })
+    }
+
+    fn fee_max(&self, replaces: Option<&Attempt>) -> Result<Amount, BuildError> {
+        let level = self.chain.fee_level();
+        let offer = level.scale(FEE_HEADROOM, 1, Rounding::Up).unwrap_or(Amount::MAX);
+        let fee_max = match replaces {
+            None => offer,
+            // It offers enough: it only has to be waited for.
+            Some(previous) if previous.fee_max >= level => return Err(BuildError::NotNeeded),
+            Some(previous) => {
+                let bumped = previous.fee_max.scale(100 + FEE_BUMP_PERCENT, 100, Rounding::Up);
+                offer.max(bumped.unwrap_or(Amount::MAX))
+            }
+        };
+        if level > self.fee_cap {
+            return Err(hold(HoldReason::FeeAboveCap, "the network asks for more than the cap"));
+        }
+        Ok(fee_max.min(self.fee_cap))
+    }
+
+    fn check_funds(
+        &self,
+        lane: &Lane,
+        payments: &[PayloadPayment],
+        fee_max: Amount,
+        sequence: u64,
+    ) -> Result<(), BuildError> {
+        let needed = |asset: &AssetId| {
+            let paid = payments.iter().filter(|it| it.asset == *asset);
+            paid.map(|it| it.amount.signed()).fold(0, i128::saturating_add)
+        };
+        let spendable = |asset: &AssetId| self.chain.spendable(lane, asset, Some(sequence));
+        for asset in payments.iter().map(|it| &it.asset) {
+            if spendable(asset) < needed(asset) {
+                let detail = format!("{} holds too little {asset}", lane.address);
+                return Err(hold(HoldReason::AwaitingFunds, &detail));
+            }
+        }
+        let with_fee = needed(&self.fee_asset).saturating_add(fee_max.signed());
+        if spendable(&self.fee_asset) < with_fee {
+            let detail = format!("{} holds too little {} for fees", lane.address, self.fee_asset);
+            return Err(hold(HoldReason::AwaitingGas, &detail));
+        }
+        Ok(())
+    }
+
+    fn look(&self, lane: &Lane, attempt: &Attempt) -> Observation {
+        match self.chain.standing(&lane.id, attempt.sequence, &attempt.tx.txid) {
+            Standing::Unknown => Observation::Missing,
+            Standing::Waiting => Observation::Pending,
+            Standing::InBlock => Observation::InBlock,
+            Standing::Final { fee, reverted: false } => Observation::Final { fee },
+            Standing::Final { fee, reverted: true } => Observation::Reverted { fee },
+            Standing::Excluded(_) => Observation::Dead,
+        }
+    }
+}
+
+fn hold(reason: HoldReason, detail: &str) -> BuildError {
+    BuildError::Hold(Hold { reason, detail: detail.to_owned() })
+}
+
+impl Rail for SimRail {
+    fn profile(&self) -> &RailProfile {
+        &self.profile
+    }
+
+    fn quote_fee<'a>(&'a self, _asset: &'a Asset) -> BoxFuture<'a, Result<Amount, Unreachable>> {
+        Box::pin(async move { Ok(self.chain.fee_level()) })
+    }
+
+    fn build<'a>(&'a self, draft: Draft<'a>) -> BoxFuture<'a, Result<UnsignedTx, BuildError>> {
+        Box::pin(async move { self.draft(draft) })
+    }
+
+    fn finalize(&self, unsigned: &UnsignedTx, signature: &Signature) -> Result<SignedTx, String> {
+        let raw = payload::signed(&unsigned.payload, signature);
+        match payload::read_signed(&raw) {
+            Some(_) => Ok(SignedTx { txid: payload::txid(&raw), raw }),
+            None => Err("the signature is empty or the payload is not one of ours".to_owned()),
+        }
+    }
+
+    fn broadcast<'a>(&'a self, tx: &'a SignedTx) -> BoxFuture<'a, Result<Handover, Unreachable>> {
+        Box::pin(async move { Ok(self.chain.submit(&tx.raw)) })
+    }
+
+    fn observe<'a>(
+        &'a self,
+        lane: &'a Lane,
+        attempts: &'a [Attempt],
+    ) -> BoxFuture<'a, Result<Vec<Observation>, Unreachable>> {
+        Box::pin(async move {
+            self.chain.open_wallet(lane);
+            Ok(attempts.iter().map(|it| self.look(lane, it)).collect())
+        })
+    }
+
+    fn holdings<'a>(
+        &'a self,
+        lane: &'a Lane,
+        assets: &'a [Asset],
+    ) -> BoxFuture<'a, Result<Vec<Holding>, Unreachable>> {
+        Box::pin(async move {
+            self.chain.open_wallet(lane);
+            let held = |asset: &Asset| Holding {
+                asset: asset.id.clone(),
+                amount: self.chain.holding(&lane.address, &asset.id),
+            };
+            Ok(assets.iter().map(held).collect())
+        })
+    }
+}

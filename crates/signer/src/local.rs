@@ -1,0 +1,151 @@
+//! A signer in this process, with the keys of a keystore.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use alloy_primitives::keccak256;
+use bitcoin::hashes::{Hash, sha256};
+use domain::{
+    BoxFuture,
+    ids::NetworkId,
+    lane::Lane,
+    money::Amount,
+    ports::{Intent, SignError, Signature, Signer, UnsignedTx},
+};
+
+use crate::{
+    AddressFormat, Keystore,
+    derive::SigningKey,
+    intent::{eip1559, sim1},
+};
+
+/// What the operator forbids, whatever the intent says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// The most that one transaction may cost on a network, in smallest units of its fee asset.
+    /// Networks that are not listed have no such limit.
+    pub fee_max_limits: BTreeMap<NetworkId, Amount>,
+    /// Whether transactions of simulated networks are signed. Only the sandbox does.
+    pub simulated: bool,
+}
+
+/// Signs with the keys of a keystore. Keys are derived once and erased when this is dropped.
+pub struct LocalSigner {
+    keystore: Keystore,
+    policy: Policy,
+    keys: Mutex<BTreeMap<String, Arc<SigningKey>>>,
+}
+
+impl fmt::Debug for LocalSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalSigner").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+impl LocalSigner {
+    /// Makes a signer.
+    pub fn new(keystore: Keystore, policy: Policy) -> Self {
+        Self { keystore, policy, keys: Mutex::default() }
+    }
+
+    fn sign_checked(
+        &self,
+        lane: &Lane,
+        unsigned: &UnsignedTx,
+        intent: &Intent,
+    ) -> Result<Vec<u8>, String> {
+        self.check_frame(lane, unsigned, intent)?;
+        match unsigned.format {
+            eip1559::FORMAT => {
+                eip1559::verify(&unsigned.payload, intent)?;
+                self.sign_eip1559(lane, &unsigned.payload)
+            }
+            sim1::FORMAT if !self.policy.simulated => {
+                Err("simulated networks are switched off in the signer's policy".to_owned())
+            }
+            sim1::FORMAT => {
+                sim1::verify(&unsigned.payload, lane, intent)?;
+                let digest = sha256::Hash::hash(&unsigned.payload).to_byte_array();
+                let key = self.key(lane)?;
+                let signature = key.sign(self.keystore.curve(), digest).to_standard();
+                Ok(signature.serialize_compact().to_vec())
+            }
+            unknown => Err(format!("format {unknown:?} is none that this signer reads")),
+        }
+    }
+
+    /// Checks what is the same in every format.
+    fn check_frame(
+        &self,
+        lane: &Lane,
+        unsigned: &UnsignedTx,
+        intent: &Intent,
+    ) -> Result<(), String> {
+        let network = &intent.network.id;
+        if lane.network != *network {
+            return Err(format!("network: lane {} is not on {network}", lane.id));
+        }
+        if intent.payments.is_empty() {
+            return Err("payments: the intent has none".to_owned());
+        }
+        if let Some(other) = intent.payments.iter().find(|it| it.asset.network != *network) {
+            return Err(format!("asset: {} is not on {network}", other.asset.id));
+        }
+        if unsigned.sequence != intent.sequence {
+            return Err("sequence differs from the intent's".to_owned());
+        }
+        if unsigned.fee_max > intent.fee_max {
+            return Err("fee_max is above the intent's".to_owned());
+        }
+        let limit = self.policy.fee_max_limits.get(network);
+        if let Some(limit) = limit.filter(|limit| intent.fee_max > **limit) {
+            let (fee, limit) = (intent.fee_max.units(), limit.units());
+            return Err(format!("fee_max {fee} is above the signer's limit {limit} on {network}"));
+        }
+        Ok(())
+    }
+
+    /// Signs the Keccak-256 hash of the payload: `r || s || v`, where `v` is the parity of `y`.
+    fn sign_eip1559(&self, lane: &Lane, payload: &[u8]) -> Result<Vec<u8>, String> {
+        let (key, curve) = (self.key(lane)?, self.keystore.curve());
+        let address = key.address(curve, AddressFormat::Evm);
+        if address != lane.address {
+            let Lane { id, address: wanted, key_path, .. } = lane;
+            return Err(format!("address of {id} is {wanted}, but {key_path} is {address}"));
+        }
+        let (id, compact) = key.sign(curve, keccak256(payload).0).serialize_compact();
+        // Two and three stand for an `r` that was reduced, which EVM networks cannot express.
+        let parity = u8::try_from(id.to_i32()).ok().filter(|it| *it < 2);
+        let parity =
+            parity.ok_or("the signature cannot be expressed: build another transaction")?;
+        Ok([compact.as_slice(), &[parity]].concat())
+    }
+
+    fn key(&self, lane: &Lane) -> Result<Arc<SigningKey>, String> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = keys.get(&lane.key_path) {
+            return Ok(Arc::clone(key));
+        }
+        let key = self.keystore.key(&lane.key_path);
+        let key = Arc::new(key.map_err(|error| format!("key_path of {}: {error}", lane.id))?);
+        keys.insert(lane.key_path.clone(), Arc::clone(&key));
+        Ok(key)
+    }
+}
+
+impl Signer for LocalSigner {
+    fn sign<'a>(
+        &'a self,
+        lane: &'a Lane,
+        unsigned: &'a UnsignedTx,
+        intent: &'a Intent,
+    ) -> BoxFuture<'a, Result<Signature, SignError>> {
+        Box::pin(async move {
+            let signed = self.sign_checked(lane, unsigned, intent);
+            signed.map(Signature).map_err(SignError::Refused)
+        })
+    }
+}

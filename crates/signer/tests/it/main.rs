@@ -1,0 +1,10 @@
+//! Tests of the signer through its public API.
+
+#[cfg(test)]
+mod eip1559;
+#[cfg(test)]
+mod sim1;
+#[cfg(test)]
+mod vectors;
+#[cfg(test)]
+mod world;

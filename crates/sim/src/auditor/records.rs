@@ -1,0 +1,168 @@
+//! What a record may become.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    batch::{AttemptStatus, Batch},
+    delivery::Delivery,
+    payout::{Payout, PayoutState},
+    ports::ChangeSet,
+};
+
+use super::{Auditor, Violation, must};
+
+impl Auditor {
+    /// Every record must be one version ahead of the last.
+    pub(super) fn check_versions(&mut self, change: &ChangeSet) -> Result<(), Violation> {
+        for it in &change.merchants {
+            let before = self.merchant_versions.insert(it.id, it.version);
+            one_ahead(&it.id, before, it.version)?;
+        }
+        for it in &change.lanes {
+            one_ahead(&it.id, version(&self.lanes, &it.id, |it| it.version), it.version)?;
+        }
+        for it in &change.payouts {
+            one_ahead(&it.id, version(&self.payouts, &it.id, |it| it.version), it.version)?;
+        }
+        for it in &change.batches {
+            one_ahead(&it.id, version(&self.batches, &it.id, |it| it.version), it.version)?;
+        }
+        for it in &change.deliveries {
+            one_ahead(&it.id, version(&self.deliveries, &it.id, |it| it.version), it.version)?;
+        }
+        Ok(())
+    }
+
+    /// A batch keeps what it has signed, and signs nothing that could pay a second time.
+    pub(super) fn check_batch(&mut self, batch: &Batch) -> Result<(), Violation> {
+        let id = batch.id;
+        let before = self.batches.get(&id);
+        let known = before.map_or(&[][..], |it| &it.attempts);
+        if let Some(before) = before {
+            must!(!before.closed, "{id} changed after its end");
+            must!(before.payouts == batch.payouts, "{id} changed its payouts");
+        }
+        must!(!batch.payouts.is_empty(), "{id} pays nobody");
+        must!(known.len() <= batch.attempts.len(), "{id} forgot a transaction");
+        must!(batch.attempts.len() <= known.len() + 1, "{id} signed two transactions at once");
+        for (before, after) in known.iter().zip(&batch.attempts) {
+            must!(before.tx == after.tx, "{id} changed a transaction");
+            must!(
+                before.status.is_live() || before.status == after.status,
+                "{id} changed its mind about {}",
+                before.tx.txid
+            );
+        }
+        let ends_paid = batch.attempts.iter().any(|it| it.status == AttemptStatus::Final);
+        let mut live_number = None;
+        for attempt in &batch.attempts {
+            if attempt.status.is_live() {
+                must!(!batch.closed, "{id} ended while {} may still pay", attempt.tx.txid);
+                let number = *live_number.get_or_insert(attempt.sequence);
+                must!(
+                    number == attempt.sequence && number.is_some(),
+                    "{id} has two live transactions that do not exclude each other"
+                );
+            }
+            self.check_status(batch, attempt)?;
+        }
+        if batch.closed && !ends_paid {
+            must!(
+                batch.attempts.iter().all(|it| !it.status.is_live()),
+                "{id} was given up while a transaction may still pay"
+            );
+        }
+        for attempt in batch.attempts.iter().skip(known.len()) {
+            let number = attempt.sequence.ok_or_else(|| format!("{id} signed without a number"))?;
+            let owner = *self.numbers.entry((batch.lane.clone(), number)).or_insert(id);
+            must!(owner == id, "{id} and {owner} both use the lane's number {number}");
+            let lane = self.lanes.get(&batch.lane).ok_or_else(|| format!("{id} has no lane"))?;
+            must!(number < lane.next_sequence, "the number {number} of {} is free", lane.id);
+            self.signed_for.insert(attempt.tx.txid.clone(), id);
+        }
+        if batch.closed {
+            let fees = batch.attempts.iter().filter_map(|it| self.finals.get(&it.tx.txid));
+            let charged = fees.map(|it| it.fee.signed()).sum();
+            self.books.expect_charge(batch, charged);
+        }
+        Ok(())
+    }
+
+    /// A payout goes one way, keeps what was agreed, and tells of it.
+    pub(super) fn check_payout(
+        &self,
+        payout: &Payout,
+        made: &[&Delivery],
+    ) -> Result<(), Violation> {
+        let id = payout.id;
+        let before = self.payouts.get(&id);
+        if let Some(before) = before {
+            let kept = before.quote == payout.quote
+                && before.destination == payout.destination
+                && before.asset == payout.asset
+                && before.merchant == payout.merchant
+                && before.merchant_ref == payout.merchant_ref
+                && before.public_id == payout.public_id;
+            must!(kept, "{id} changed what was agreed");
+        }
+        let old = before.map(|it| &it.state);
+        must!(may_become(old, &payout.state), "{id} went from {old:?} to {:?}", payout.state);
+        match &payout.state {
+            PayoutState::Paid { txid, .. } => must!(
+                self.paid_by.get(&id) == Some(txid),
+                "{id} says that {txid} paid it, and the chain says {:?}",
+                self.paid_by.get(&id)
+            ),
+            PayoutState::Failed { .. } | PayoutState::Cancelled => must!(
+                !self.paid_by.contains_key(&id),
+                "{id} is {:?}, and was paid by {:?}",
+                payout.state,
+                self.paid_by.get(&id)
+            ),
+            PayoutState::Queued | PayoutState::Sending { .. } => {}
+        }
+        let status = payout.state.status();
+        let wanted = payout.webhook.as_ref().is_some_and(|it| it.on.contains(&status));
+        let moved = before.is_some_and(|it| it.state.status() < status)
+            || (before.is_none() && payout.state == PayoutState::Cancelled);
+        let due = made.iter().filter(|it| it.version == 1 && it.status == status).count();
+        must!(
+            due == usize::from(wanted && moved),
+            "{id} became {status:?}, and {due} webhooks are due"
+        );
+        Ok(())
+    }
+}
+
+fn may_become(before: Option<&PayoutState>, after: &PayoutState) -> bool {
+    match (before, after) {
+        (None, PayoutState::Queued | PayoutState::Cancelled)
+        | (Some(PayoutState::Queued), PayoutState::Sending { .. } | PayoutState::Cancelled)
+        | (
+            Some(PayoutState::Sending { .. }),
+            PayoutState::Paid { .. } | PayoutState::Failed { .. },
+        ) => true,
+        (
+            Some(PayoutState::Sending { batch: one, .. }),
+            PayoutState::Sending { batch: other, .. },
+        ) => one == other,
+        _ => false,
+    }
+}
+
+fn version<Id: Ord, T>(
+    records: &BTreeMap<Id, T>,
+    id: &Id,
+    version: impl Fn(&T) -> u64,
+) -> Option<u64> {
+    records.get(id).map(version)
+}
+
+fn one_ahead(
+    id: &impl std::fmt::Display,
+    before: Option<u64>,
+    after: u64,
+) -> Result<(), Violation> {
+    must!(after == before.unwrap_or_default() + 1, "{id} went from version {before:?} to {after}");
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! What every [`Store`] must do, whatever it is made of.
+
+mod fixtures;
+mod money;
+mod queries;
+mod records;
+mod rules;
+mod views;
+
+use domain::ports::Store;
+
+/// One requirement, tried on an empty store.
+pub type Case = fn(&dyn Store);
+
+/// Every requirement, by name.
+pub const CASES: &[(&str, Case)] = &[
+    ("merchants come back as they were", records::merchants),
+    ("credentials come back as they were", records::keys),
+    ("lanes come back as they were", records::lanes),
+    ("payouts come back as they were, in every state", records::payouts),
+    ("quotes come back to the last unit", records::quotes),
+    ("batches come back as they were", records::batches),
+    ("attempts come back as they were", records::attempts),
+    ("deliveries come back as they were", records::deliveries),
+    ("events come back as they were, oldest first", records::events),
+    ("postings come back as they were, oldest first", records::postings),
+    ("any text comes back as it was", records::hostile_texts),
+    ("the first version is one", rules::first_version_is_one),
+    ("versions grow by one", rules::versions_grow_by_one),
+    ("a conflict anywhere leaves nothing behind", rules::a_conflict_leaves_nothing_behind),
+    ("a name is claimed once, ever", rules::claims_are_made_once),
+    ("an outward identifier is taken once", rules::public_ids_are_unique),
+    ("a merchant's name is taken once", rules::merchant_names_are_unique),
+    ("accept sees everything it asks for", rules::accept_sees_everything),
+    ("accept sees nothing where nothing is", rules::accept_sees_nothing_where_nothing_is),
+    ("accept writes all or nothing", rules::accept_writes_all_or_nothing),
+    ("an account is never overdrawn", money::accounts_are_never_overdrawn),
+    ("only the end of a change counts", money::only_the_end_of_a_change_counts),
+    ("a balance that does not fit is refused", money::balances_that_do_not_fit_are_refused),
+    ("money moves and none is lost", money::money_moves_and_none_is_lost),
+    ("due batches are listed, the longest due first", queries::due_batches),
+    ("due deliveries are listed, the longest due first", queries::due_deliveries),
+    ("a lane's queue holds what waits for its network", queries::the_queue_of_a_lane),
+    ("a lane counts its open batches", queries::open_batches_are_counted),
+    ("payouts are found by every key", queries::payouts_are_found_by_every_key),
+    ("pages go from the newest to the oldest", queries::pages),
+    ("counts have all words", queries::counts),
+    ("credentials are found by what a request shows", queries::keys_by_lookup),
+    ("lists are in order", queries::lists_are_in_order),
+    ("postings are listed by account and asset", queries::postings_by_account),
+    ("a batch comes with its payouts in its order", views::a_batch_with_its_payouts),
+    ("a delivery comes with its payout and key", views::a_delivery_with_its_payout),
+    ("a payout comes with all that explains it", views::a_payout_with_all_that_explains_it),
+    ("what is not there is not made up", views::what_is_not_there_is_not_made_up),
+];
+
+/// Tries every requirement on a store of its own; `make` gives an empty one each time.
+///
+/// # Panics
+/// If a requirement is not met. The name of the last one is the last line printed.
+pub fn run_all(make: &dyn Fn() -> Box<dyn Store>) {
+    for (name, case) in CASES {
+        println!("{name}");
+        case(make().as_ref());
+    }
+}

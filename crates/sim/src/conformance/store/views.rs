@@ -1,0 +1,119 @@
+//! Records that come together, as they were at one moment.
+
+use domain::{
+    Timestamp,
+    event::EventKind,
+    ids::{BatchId, DeliveryId, LaneId, PayoutId, TxId},
+    ledger::LedgerAccount,
+    payout::{PayoutState, Stage},
+    ports::{BatchView, DeliveryView, PayoutKey, PayoutView, Store, Unreachable},
+};
+
+use super::fixtures::{
+    KEY, MERCHANT, amount, attempt, batch, delivery, event, find, funding, furnish, key, lane,
+    payout, sending, write,
+};
+use crate::conformance::ready;
+
+pub(super) fn a_batch_with_its_payouts(store: &dyn Store) {
+    furnish(store);
+    let order = [5, 1, 4, 2];
+    write(store, |it| {
+        it.payouts = order.map(|number| sending(number, 1, Stage::Preparing)).to_vec();
+        it.payouts.push(payout(3));
+        it.batches.push(batch(1, &order));
+    });
+    let expected = BatchView {
+        batch: batch(1, &order),
+        payouts: order.map(|number| sending(number, 1, Stage::Preparing)).to_vec(),
+        lane: lane("net/hot"),
+    };
+    assert_eq!(ready(store.load_batch(BatchId(1))), Ok(expected));
+}
+
+pub(super) fn a_delivery_with_its_payout(store: &dyn Store) {
+    furnish(store);
+    let mut of_operator = payout(2);
+    of_operator.key = None;
+    write(store, |it| {
+        it.payouts.extend([payout(1), of_operator.clone()]);
+        it.deliveries.extend([delivery(1, 0), delivery(1, 1), delivery(2, 0)]);
+    });
+    let load = |payout, number| {
+        ready(store.load_delivery(DeliveryId { payout: PayoutId(payout), number }))
+    };
+    let of_key = |number| DeliveryView {
+        delivery: delivery(1, number),
+        payout: payout(1),
+        key: Some(key(KEY, MERCHANT)),
+    };
+    assert_eq!(load(1, 0), Ok(of_key(0)));
+    assert_eq!(load(1, 1), Ok(of_key(1)));
+    let expected = DeliveryView { delivery: delivery(2, 0), payout: of_operator, key: None };
+    assert_eq!(load(2, 0), Ok(expected));
+    // A webhook is signed with the key that asked, even if the key is revoked by then.
+    let mut revoked = key(KEY, MERCHANT);
+    revoked.revoked_at = Some(Timestamp(9));
+    revoked.version = 2;
+    write(store, |it| it.keys.push(revoked.clone()));
+    assert_eq!(load(1, 0), Ok(DeliveryView { key: Some(revoked), ..of_key(0) }));
+}
+
+pub(super) fn a_payout_with_all_that_explains_it(store: &dyn Store) {
+    furnish(store);
+    write(store, |it| {
+        it.payouts.extend([payout(1), payout(2)]);
+        it.postings = funding(LedgerAccount::Available(MERCHANT), 40);
+        it.postings.extend(funding(LedgerAccount::Reserved(MERCHANT), 2));
+        it.events.push(event(1, EventKind::Accepted, ""));
+        it.events.push(event(2, EventKind::Accepted, ""));
+        it.deliveries.extend([delivery(1, 1), delivery(2, 0), delivery(1, 0)]);
+    });
+    let mut expected = PayoutView {
+        payout: payout(1),
+        batch: None,
+        events: vec![event(1, EventKind::Accepted, "")],
+        deliveries: vec![delivery(1, 0), delivery(1, 1)],
+        available: amount(40),
+    };
+    assert_eq!(find(store, 1), expected);
+    expected.payout.state =
+        PayoutState::Sending { batch: BatchId(7), stage: Stage::Preparing, txid: None };
+    expected.payout.version = 2;
+    let mut carrier = batch(7, &[1]);
+    write(store, |it| {
+        it.payouts.push(expected.payout.clone());
+        it.batches.push(carrier.clone());
+        it.events.push(event(1, EventKind::Batched, "ba"));
+    });
+    expected.batch = Some(carrier.clone());
+    expected.events.push(event(1, EventKind::Batched, "ba"));
+    assert_eq!(find(store, 1), expected);
+    // The batch is still told when the payout's state no longer names it.
+    carrier.attempts.push(attempt(1));
+    carrier.closed = true;
+    carrier.version = 2;
+    expected.payout.state = PayoutState::Paid { txid: TxId::new("tx1"), at: Timestamp(9) };
+    expected.payout.version = 3;
+    write(store, |it| {
+        it.batches.push(carrier.clone());
+        it.payouts.push(expected.payout.clone());
+    });
+    expected.batch = Some(carrier);
+    assert_eq!(find(store, 1), expected);
+    assert_eq!(find(store, 2).batch, None);
+}
+
+pub(super) fn what_is_not_there_is_not_made_up(store: &dyn Store) {
+    let delivery = DeliveryId { payout: PayoutId(1), number: 0 };
+    assert_eq!(ready(store.load_batch(BatchId(1))), Err(Unreachable));
+    assert_eq!(ready(store.load_delivery(delivery)), Err(Unreachable));
+    assert_eq!(ready(store.load_lane(&LaneId::new("net/hot"), 9)), Ok(None));
+    assert_eq!(ready(store.find_payout(&PayoutKey::Id(PayoutId(1)))), Ok(None));
+    assert_eq!(ready(store.merchant(MERCHANT)), Ok(None));
+    assert_eq!(ready(store.key(KEY)), Ok(None));
+    assert_eq!(ready(store.balances()), Ok(vec![]));
+    assert_eq!(ready(store.available(MERCHANT)), Ok(vec![]));
+    assert_eq!(ready(store.merchants()), Ok(vec![]));
+    assert_eq!(ready(store.lanes()), Ok(vec![]));
+}

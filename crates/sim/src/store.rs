@@ -1,0 +1,236 @@
+//! A store in memory that keeps its promises.
+//!
+//! It passes the conformance suite like every other, so what the simulator finds over it is not
+//! its fault. [`crate::ports::FaultyStore`] is the one that breaks.
+
+use std::{
+    collections::BTreeMap,
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use domain::{
+    BoxFuture, Timestamp,
+    batch::Batch,
+    delivery::{Delivery, DeliveryState},
+    event::Event,
+    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId},
+    lane::Lane,
+    ledger::{LedgerAccount, Posting},
+    merchant::{ApiKey, Merchant},
+    money::Amount,
+    payout::{Payout, Status},
+    ports::{
+        AcceptNeeds, Balance, BatchView, ChangeSet, Claim, CommitError, Decide, DeliveryView,
+        LaneView, PageQuery, PayoutKey, PayoutView, Store, Unreachable,
+    },
+};
+
+mod read;
+mod write;
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore(Mutex<Contents>);
+
+/// Everything there is.
+#[derive(Clone, Debug, Default)]
+pub struct Contents {
+    /// Merchants.
+    pub merchants: BTreeMap<MerchantId, Merchant>,
+    /// Credentials.
+    pub keys: BTreeMap<KeyId, ApiKey>,
+    /// Lanes.
+    pub lanes: BTreeMap<LaneId, Lane>,
+    /// Payouts.
+    pub payouts: BTreeMap<PayoutId, Payout>,
+    /// Batches.
+    pub batches: BTreeMap<BatchId, Batch>,
+    /// Deliveries.
+    pub deliveries: BTreeMap<DeliveryId, Delivery>,
+    /// Names that were used.
+    pub claims: BTreeMap<Claim, Option<PayoutId>>,
+    /// Outward identifiers.
+    pub public_ids: BTreeMap<String, PayoutId>,
+    /// What was posted, oldest first.
+    pub postings: Vec<Posting>,
+    /// What follows from the postings.
+    pub balances: BTreeMap<(LedgerAccount, AssetId), i128>,
+    /// What happened, oldest first.
+    pub events: Vec<Event>,
+    /// What was committed since somebody last looked.
+    pub journal: Vec<ChangeSet>,
+}
+
+impl MemoryStore {
+    fn contents(&self) -> MutexGuard<'_, Contents> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at everything at once.
+    pub fn look<T>(&self, look: impl FnOnce(&Contents) -> T) -> T {
+        look(&self.contents())
+    }
+
+    /// Takes what was committed since this was last called.
+    pub fn take_journal(&self) -> Vec<ChangeSet> {
+        mem::take(&mut self.contents().journal)
+    }
+}
+
+/// A future that is ready: the answer is found when it is first polled.
+fn ready<'a, T: Send + 'a>(answer: impl FnOnce() -> T + Send + 'a) -> BoxFuture<'a, T> {
+    Box::pin(async move { answer() })
+}
+
+impl Store for MemoryStore {
+    fn accept<'a>(
+        &'a self,
+        needs: &'a AcceptNeeds,
+        decide: &'a mut Decide<'a>,
+    ) -> BoxFuture<'a, Result<(), CommitError>> {
+        ready(move || {
+            let contents = &mut *self.contents();
+            let change = decide(contents.accept_view(needs));
+            contents.commit(change)
+        })
+    }
+
+    fn commit(&self, change: ChangeSet) -> BoxFuture<'_, Result<(), CommitError>> {
+        ready(move || self.contents().commit(change))
+    }
+
+    fn load_batch(&self, id: BatchId) -> BoxFuture<'_, Result<BatchView, Unreachable>> {
+        ready(move || self.contents().batch_view(id).ok_or(Unreachable))
+    }
+
+    fn load_lane<'a>(
+        &'a self,
+        id: &'a LaneId,
+        queued_max: u32,
+    ) -> BoxFuture<'a, Result<Option<LaneView>, Unreachable>> {
+        ready(move || Ok(self.contents().lane_view(id, queued_max)))
+    }
+
+    fn load_delivery(&self, id: DeliveryId) -> BoxFuture<'_, Result<DeliveryView, Unreachable>> {
+        ready(move || self.contents().delivery_view(id).ok_or(Unreachable))
+    }
+
+    fn due_batches<'a>(
+        &'a self,
+        lane: &'a LaneId,
+        now: Timestamp,
+        count_max: u32,
+    ) -> BoxFuture<'a, Result<Vec<BatchId>, Unreachable>> {
+        ready(move || Ok(self.contents().due_batches(lane, now, count_max)))
+    }
+
+    fn due_deliveries(
+        &self,
+        now: Timestamp,
+        count_max: u32,
+    ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Unreachable>> {
+        ready(move || Ok(self.contents().due_deliveries(now, count_max)))
+    }
+
+    fn find_payout<'a>(
+        &'a self,
+        key: &'a PayoutKey,
+    ) -> BoxFuture<'a, Result<Option<PayoutView>, Unreachable>> {
+        ready(move || Ok(self.contents().payout_view(key)))
+    }
+
+    fn page<'a>(&'a self, query: &'a PageQuery) -> BoxFuture<'a, Result<Vec<Payout>, Unreachable>> {
+        ready(move || Ok(self.contents().page(query)))
+    }
+
+    fn balances(&self) -> BoxFuture<'_, Result<Vec<Balance>, Unreachable>> {
+        ready(move || Ok(self.contents().all_balances()))
+    }
+
+    fn available(
+        &self,
+        merchant: MerchantId,
+    ) -> BoxFuture<'_, Result<Vec<(AssetId, Amount)>, Unreachable>> {
+        ready(move || Ok(self.contents().all_available(merchant)))
+    }
+
+    fn postings<'a>(
+        &'a self,
+        account: &'a LedgerAccount,
+        asset: &'a AssetId,
+        count_max: u32,
+    ) -> BoxFuture<'a, Result<Vec<Posting>, Unreachable>> {
+        ready(move || {
+            let contents = self.contents();
+            let touches = |it: &&Posting| {
+                it.asset == *asset && (it.debit == *account || it.credit == *account)
+            };
+            let found = contents.postings.iter().filter(touches);
+            Ok(found.take(read::count(count_max)).cloned().collect())
+        })
+    }
+
+    fn merchants(&self) -> BoxFuture<'_, Result<Vec<Merchant>, Unreachable>> {
+        ready(move || {
+            let mut merchants: Vec<Merchant> =
+                self.contents().merchants.values().cloned().collect();
+            merchants.sort_by(|one, other| one.name.cmp(&other.name));
+            Ok(merchants)
+        })
+    }
+
+    fn merchant(&self, id: MerchantId) -> BoxFuture<'_, Result<Option<Merchant>, Unreachable>> {
+        ready(move || Ok(self.contents().merchants.get(&id).cloned()))
+    }
+
+    fn keys_of(&self, merchant: MerchantId) -> BoxFuture<'_, Result<Vec<ApiKey>, Unreachable>> {
+        ready(move || Ok(self.contents().keys_where(|it| it.merchant == merchant)))
+    }
+
+    fn key(&self, id: KeyId) -> BoxFuture<'_, Result<Option<ApiKey>, Unreachable>> {
+        ready(move || Ok(self.contents().keys.get(&id).cloned()))
+    }
+
+    fn keys_by_lookup<'a>(
+        &'a self,
+        dialect: &'a str,
+        lookup: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<ApiKey>, Unreachable>> {
+        ready(move || {
+            Ok(self.contents().keys_where(|it| {
+                it.revoked_at.is_none() && it.dialect.as_str() == dialect && it.lookup == lookup
+            }))
+        })
+    }
+
+    fn lanes(&self) -> BoxFuture<'_, Result<Vec<Lane>, Unreachable>> {
+        ready(move || Ok(self.contents().lanes.values().cloned().collect()))
+    }
+
+    fn counts(&self) -> BoxFuture<'_, Result<BTreeMap<String, u64>, Unreachable>> {
+        ready(move || {
+            let contents = self.contents();
+            let mut counts = BTreeMap::new();
+            for status in Status::ALL {
+                counts.insert(format!("payouts.{}", status.word()), 0);
+            }
+            for payout in contents.payouts.values() {
+                let word = payout.state.status().word();
+                *counts.entry(format!("payouts.{word}")).or_default() += 1;
+            }
+            for word in ["due", "delivered", "given_up"] {
+                counts.insert(format!("deliveries.{word}"), 0);
+            }
+            for delivery in contents.deliveries.values() {
+                let word = match delivery.state {
+                    DeliveryState::Due => "due",
+                    DeliveryState::Delivered => "delivered",
+                    DeliveryState::GivenUp => "given_up",
+                };
+                *counts.entry(format!("deliveries.{word}")).or_default() += 1;
+            }
+            Ok(counts)
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! What can be asked, each answer as of one moment.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    Timestamp,
+    delivery::{Delivery, DeliveryState},
+    ids::{AssetId, BatchId, DeliveryId, LaneId, MerchantId, PayoutId},
+    ledger::LedgerAccount,
+    merchant::ApiKey,
+    money::Amount,
+    payout::{Payout, PayoutState},
+    ports::{
+        AcceptNeeds, AcceptView, Balance, BatchView, Claim, ClaimScope, DeliveryView, LaneView,
+        PageQuery, PayoutKey, PayoutView,
+    },
+};
+
+use super::Contents;
+
+/// How many at most, as a length.
+pub(super) fn count(count_max: u32) -> usize {
+    usize::try_from(count_max).unwrap_or(usize::MAX)
+}
+
+impl Contents {
+    pub(super) fn accept_view(&self, needs: &AcceptNeeds) -> AcceptView {
+        let mut view = AcceptView::default();
+        for id in &needs.merchants {
+            view.merchants.extend(self.merchants.get(id).map(|it| (*id, it.clone())));
+        }
+        for claim in &needs.claims {
+            view.claims.extend(self.claims.get(claim).map(|it| (claim.clone(), *it)));
+        }
+        let taken = needs.public_ids.iter().filter(|it| self.public_ids.contains_key(*it));
+        view.public_ids.extend(taken.cloned());
+        let led_to = view.claims.values().flatten();
+        for id in needs.payouts.iter().chain(led_to) {
+            view.payouts.extend(self.payouts.get(id).map(|it| (*id, it.clone())));
+        }
+        let lines = view.payouts.values().map(|it| (it.merchant, it.asset.clone()));
+        for (merchant, asset) in needs.available.iter().cloned().chain(lines) {
+            let amount = self.available_of(merchant, &asset);
+            view.available.insert((merchant, asset), amount);
+        }
+        view
+    }
+
+    /// What a merchant may still spend of an asset.
+    pub fn available_of(&self, merchant: MerchantId, asset: &AssetId) -> Amount {
+        let line = (LedgerAccount::Available(merchant), asset.clone());
+        amount(self.balances.get(&line).copied().unwrap_or_default())
+    }
+
+    pub(super) fn batch_view(&self, id: BatchId) -> Option<BatchView> {
+        let batch = self.batches.get(&id)?.clone();
+        let payouts = batch.payouts.iter().map(|it| self.payouts.get(it).cloned());
+        let payouts = payouts.collect::<Option<_>>()?;
+        let lane = self.lanes.get(&batch.lane)?.clone();
+        Some(BatchView { batch, payouts, lane })
+    }
+
+    pub(super) fn lane_view(&self, id: &LaneId, queued_max: u32) -> Option<LaneView> {
+        let lane = self.lanes.get(id)?.clone();
+        let waits = |it: &&Payout| it.network == lane.network && it.state == PayoutState::Queued;
+        let mut queued: Vec<Payout> = self.payouts.values().filter(waits).cloned().collect();
+        queued.sort_by_key(|it| (it.created_at, it.id));
+        queued.truncate(count(queued_max));
+        let open = self.batches.values().filter(|it| it.lane == *id && !it.closed).count();
+        Some(LaneView { lane, queued, in_flight: u32::try_from(open).unwrap_or(u32::MAX) })
+    }
+
+    pub(super) fn delivery_view(&self, id: DeliveryId) -> Option<DeliveryView> {
+        let delivery = self.deliveries.get(&id)?.clone();
+        let payout = self.payouts.get(&id.payout)?.clone();
+        let key = payout.key.and_then(|it| self.keys.get(&it).cloned());
+        Some(DeliveryView { delivery, payout, key })
+    }
+
+    /// The batches of a lane that have not ended and are due, the longest due first.
+    pub fn due_batches(&self, lane: &LaneId, now: Timestamp, count_max: u32) -> Vec<BatchId> {
+        let open = self.batches.values().filter(|it| it.lane == *lane && !it.closed);
+        let mut due: Vec<(Timestamp, BatchId)> =
+            open.filter(|it| it.due_at <= now).map(|it| (it.due_at, it.id)).collect();
+        due.sort_unstable();
+        due.into_iter().map(|it| it.1).take(count(count_max)).collect()
+    }
+
+    /// The deliveries that are due, the longest due first.
+    pub fn due_deliveries(&self, now: Timestamp, count_max: u32) -> Vec<DeliveryId> {
+        let waits = |it: &&Delivery| it.state == DeliveryState::Due && it.due_at <= now;
+        let mut due: Vec<(Timestamp, DeliveryId)> =
+            self.deliveries.values().filter(waits).map(|it| (it.due_at, it.id)).collect();
+        due.sort_unstable();
+        due.into_iter().map(|it| it.1).take(count(count_max)).collect()
+    }
+
+    pub(super) fn payout_view(&self, key: &PayoutKey) -> Option<PayoutView> {
+        let id = self.payout_id(key)?;
+        let payout = self.payouts.get(&id)?.clone();
+        let batch = self.batches.values().rfind(|it| it.payouts.contains(&id)).cloned();
+        let events = self.events.iter().filter(|it| it.payout == id).cloned().collect();
+        let deliveries = self.deliveries.values().filter(|it| it.id.payout == id);
+        let deliveries = deliveries.cloned().collect();
+        let available = self.available_of(payout.merchant, &payout.asset);
+        Some(PayoutView { payout, batch, events, deliveries, available })
+    }
+
+    fn payout_id(&self, key: &PayoutKey) -> Option<PayoutId> {
+        match key {
+            PayoutKey::Id(id) => Some(*id),
+            PayoutKey::PublicId(text) => self.public_ids.get(text).copied(),
+            PayoutKey::MerchantRef(merchant, text) => self.payout_by_ref(*merchant, text),
+        }
+    }
+
+    /// The payout that has this reference of its merchant.
+    pub fn payout_by_ref(&self, merchant: MerchantId, text: &str) -> Option<PayoutId> {
+        let scope = ClaimScope::MerchantRef;
+        let claim = Claim { scope, owner: merchant.0, text: text.to_owned() };
+        self.claims.get(&claim).copied().flatten()
+    }
+
+    pub(super) fn page(&self, query: &PageQuery) -> Vec<Payout> {
+        let wanted = |it: &&Payout| {
+            query.merchant.is_none_or(|merchant| it.merchant == merchant)
+                && query.status.is_none_or(|status| it.state.status() == status)
+                && query.before.is_none_or(|before| it.id < before)
+        };
+        let found = self.payouts.values().rev().filter(wanted);
+        found.take(count(query.count_max)).cloned().collect()
+    }
+
+    pub(super) fn all_balances(&self) -> Vec<Balance> {
+        let lines = self.balances.iter().filter(|it| *it.1 != 0);
+        let balance = |((account, asset), units): (&(LedgerAccount, AssetId), &i128)| Balance {
+            account: account.clone(),
+            asset: asset.clone(),
+            units: *units,
+        };
+        lines.map(balance).collect()
+    }
+
+    pub(super) fn all_available(&self, merchant: MerchantId) -> Vec<(AssetId, Amount)> {
+        let account = LedgerAccount::Available(merchant);
+        let lines = self.balances.iter().filter(|it| it.0.0 == account && *it.1 != 0);
+        lines.map(|((_, asset), units)| (asset.clone(), amount(*units))).collect()
+    }
+
+    pub(super) fn keys_where(&self, wanted: impl Fn(&ApiKey) -> bool) -> Vec<ApiKey> {
+        let mut keys: Vec<ApiKey> = self.keys.values().filter(|it| wanted(it)).cloned().collect();
+        keys.sort_by_key(|it| (it.created_at, it.id));
+        keys
+    }
+
+    /// The sum of all balances of each asset.
+    pub fn sums(&self) -> BTreeMap<AssetId, i128> {
+        let mut sums = BTreeMap::new();
+        for ((_, asset), units) in &self.balances {
+            *sums.entry(asset.clone()).or_default() += units;
+        }
+        sums
+    }
+}
+
+fn amount(units: i128) -> Amount {
+    u128::try_from(units).ok().and_then(Amount::from_units).unwrap_or_default()
+}

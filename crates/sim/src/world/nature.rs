@@ -1,0 +1,103 @@
+//! What happens by itself: time, blocks, fees, and everything that networks do to us.
+
+use domain::ids::{AssetId, NetworkId};
+use rail_sim::{Payload, SimChain};
+
+use super::{Fault, Trap, Violation, World, scene};
+
+impl World {
+    /// Some time passes, and the networks do something.
+    pub(super) fn elapse(&mut self) -> Result<(), Violation> {
+        self.now = self.now.plus_ms(200 + self.faults.below(4_000));
+        let networks: Vec<NetworkId> = self.ports.rails.keys().cloned().collect();
+        for network in networks {
+            if self.faults.is_active() {
+                self.disturb(&network);
+            }
+            if network.as_str() == "fast" || self.faults.chance(60) {
+                self.chain(network.as_str()).mine();
+            }
+        }
+        self.faults.note(|| format!("{:>9} time passes", self.now.0));
+        self.look()
+    }
+
+    /// Every network makes a block.
+    pub fn mine(&mut self) {
+        for rail in self.ports.rails.values() {
+            rail.node().chain().mine();
+        }
+    }
+
+    fn disturb(&mut self, network: &NetworkId) {
+        let faults = self.faults.clone();
+        let rail = &self.ports.rails[network];
+        let chain = rail.node().chain().clone();
+        if faults.strikes(Fault::Reorganisation) {
+            chain.reorg(usize::try_from(1 + faults.below(3)).unwrap_or_default());
+        }
+        if faults.strikes(Fault::MempoolForgotten) {
+            chain.forget_mempool();
+        }
+        let limbo = chain.limbo();
+        if !limbo.is_empty() && faults.strikes(Fault::BackFromLimbo) {
+            faults.pick(&limbo).map(|it| chain.recall(it));
+        }
+        if faults.strikes(Fault::FeeJump) {
+            let level = scene::FEE_LEVEL + u128::from(faults.below(500));
+            chain.set_fee_level(scene::amount(level));
+        } else if faults.chance(8) {
+            chain.set_fee_level(scene::amount(scene::FEE_LEVEL));
+        }
+        if faults.chance(25) {
+            rail.let_arrive();
+        }
+        if faults.chance(15) {
+            rail.catch_up();
+        }
+        if faults.strikes(Fault::OutsideUse) {
+            self.use_outside(network, &chain);
+        }
+    }
+
+    /// Somebody else who has a lane's key uses a number that is ours, or would be next.
+    fn use_outside(&mut self, network: &NetworkId, chain: &SimChain) {
+        let lanes: Vec<_> = self
+            .store
+            .look(|it| it.lanes.values().filter(|it| it.network == *network).cloned().collect());
+        let Some(lane) = self.faults.pick(&lanes) else { return };
+        let back = self.faults.below(3);
+        self.take_number(network, chain, lane, lane.next_sequence.saturating_sub(back));
+    }
+
+    /// Somebody else uses this number of a lane, for nothing. Whether that was possible.
+    pub fn take_number(
+        &mut self,
+        network: &NetworkId,
+        chain: &SimChain,
+        lane: &domain::lane::Lane,
+        sequence: u64,
+    ) -> bool {
+        let payload = Payload {
+            network: network.clone(),
+            lane: lane.id.clone(),
+            sequence,
+            fee_max: scene::amount(scene::FEE_CAP),
+            payments: vec![],
+        };
+        let Some((txid, waits)) = chain.spend_outside(&payload) else { return false };
+        self.auditor.expect_outside(txid);
+        waits
+    }
+
+    pub(super) fn lay(&mut self, trap: &Trap) {
+        let chain = |asset: &AssetId| {
+            let asset = asset.as_str();
+            self.chain(asset.split('@').nth(1).unwrap_or_default())
+        };
+        match trap {
+            Trap::Reverts(asset, address) => chain(asset).revert_payments_to(address),
+            Trap::Refuses(asset, address) => chain(asset).refuse_payments_to(address),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! How values look in the database: one word for each enum variant, canonical decimal text for
+//! numbers that need more than 63 bits. Everything that is read is checked to be exactly what
+//! would have been written.
+
+use std::{fmt::Display, str::FromStr};
+
+use domain::{
+    Timestamp,
+    batch::AttemptStatus,
+    delivery::DeliveryState,
+    ids::{KeyId, MerchantId},
+    ledger::Cause,
+    money::{Amount, Rate},
+    payout::{FailureCode, Stage, Status},
+    ports::{Claim, ClaimScope, HoldReason},
+    quote::{FeeBearer, Quote},
+};
+
+/// Both directions between the variants of an enum and their words, from one list.
+macro_rules! words {
+    ($to:ident, $from:ident, $kind:ident { $($variant:ident => $word:literal,)* }) => {
+        pub(crate) fn $to(value: $kind) -> &'static str {
+            match value {
+                $($kind::$variant => $word,)*
+            }
+        }
+
+        pub(crate) fn $from(word: &str) -> Option<$kind> {
+            match word {
+                $($word => Some($kind::$variant),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+words!(stage_word, stage, Stage {
+    Preparing => "preparing",
+    Signed => "signed",
+    Broadcast => "broadcast",
+    InBlock => "in_block",
+});
+
+words!(failure_word, failure, FailureCode {
+    RefusedByNetwork => "refused_by_network",
+    RefusedBySigner => "refused_by_signer",
+});
+
+words!(hold_word, hold, HoldReason {
+    AwaitingFunds => "awaiting_funds",
+    AwaitingGas => "awaiting_gas",
+    FeeAboveCap => "fee_above_cap",
+    SignerRefused => "signer_refused",
+});
+
+words!(attempt_word, attempt, AttemptStatus {
+    Signed => "signed",
+    Broadcast => "broadcast",
+    InBlock => "in_block",
+    Final => "final",
+    Reverted => "reverted",
+    Dead => "dead",
+});
+
+words!(delivery_word, delivery, DeliveryState {
+    Due => "due",
+    Delivered => "delivered",
+    GivenUp => "given_up",
+});
+
+words!(bearer_word, bearer, FeeBearer {
+    Merchant => "merchant",
+    Recipient => "recipient",
+});
+
+/// Every state of a delivery, for counting.
+pub(crate) const DELIVERY_STATES: [DeliveryState; 3] =
+    [DeliveryState::Due, DeliveryState::Delivered, DeliveryState::GivenUp];
+
+/// The word of a kind of claim; claims are looked up by it and never listed.
+pub(crate) fn scope_word(scope: ClaimScope) -> &'static str {
+    match scope {
+        ClaimScope::MerchantRef => "merchant_ref",
+        ClaimScope::IdempotencyKey => "idempotency_key",
+        ClaimScope::Nonce => "nonce",
+    }
+}
+
+/// Spells the owner of a claim as the merchant or credential that it is.
+pub(crate) fn claim_owner(claim: &Claim) -> String {
+    match claim.scope {
+        ClaimScope::MerchantRef | ClaimScope::IdempotencyKey => MerchantId(claim.owner).to_string(),
+        ClaimScope::Nonce => KeyId(claim.owner).to_string(),
+    }
+}
+
+/// A cause as its kind and its text.
+pub(crate) fn cause_words(cause: &Cause) -> (&'static str, String) {
+    match cause {
+        Cause::Payout(id) => ("payout", id.to_string()),
+        Cause::Batch(id) => ("batch", id.to_string()),
+        Cause::Manual(text) => ("manual", text.clone()),
+    }
+}
+
+/// The cause of a kind and a text.
+pub(crate) fn cause(kind: &str, text: &str) -> Option<Cause> {
+    match kind {
+        "payout" => text.parse().ok().map(Cause::Payout),
+        "batch" => text.parse().ok().map(Cause::Batch),
+        "manual" => Some(Cause::Manual(text.to_owned())),
+        _ => None,
+    }
+}
+
+/// Statuses in one text, in their order.
+pub(crate) fn statuses_text(statuses: &[Status]) -> String {
+    let words: Vec<&str> = statuses.iter().map(|it| it.word()).collect();
+    words.join(",")
+}
+
+/// The statuses of a text.
+pub(crate) fn statuses(text: &str) -> Option<Vec<Status>> {
+    if text.is_empty() {
+        return Some(vec![]);
+    }
+    text.split(',').map(Status::from_word).collect()
+}
+
+/// The number of a text, if it is spelled as this program spells it.
+pub(crate) fn canonical<T: FromStr + Display>(text: &str) -> Option<T> {
+    let value: T = text.parse().ok()?;
+    (value.to_string() == text).then_some(value)
+}
+
+/// The amount of a text.
+pub(crate) fn amount(text: &str) -> Option<Amount> {
+    canonical(text).and_then(Amount::from_units)
+}
+
+/// The rate of a text.
+pub(crate) fn rate(text: &str) -> Option<Rate> {
+    Rate::parse(text).filter(|it| it.to_string() == text)
+}
+
+/// Whether the parts of a quote add up to an amount, as whoever made it has checked.
+pub(crate) fn price_fits(quote: &Quote) -> bool {
+    let with_service = quote.amount.checked_add(quote.service_fee);
+    with_service.and_then(|it| it.checked_add(quote.network_fee)).is_some()
+}
+
+/// A moment as `SQLite`'s integer; those beyond [`Timestamp::NEVER`] are that.
+pub(crate) fn ms(at: Timestamp) -> i64 {
+    i64::try_from(at.0).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_only_as_they_are_written() {
+        let largest = Amount::MAX.units().to_string();
+        assert_eq!(amount(&largest), Some(Amount::MAX));
+        assert_eq!(amount("0"), Some(Amount::ZERO));
+        let beyond = (Amount::MAX.units() + 1).to_string();
+        for text in ["", "+1", "-1", "01", "1.0", "1e3", " 1", "1\0", beyond.as_str()] {
+            assert_eq!(amount(text), None, "{text}");
+        }
+        assert_eq!(canonical::<i128>("-5"), Some(-5));
+        for text in ["-0", "+5", "--5", "-"] {
+            assert_eq!(canonical::<i128>(text), None, "{text}");
+        }
+        assert_eq!(rate("0.05").map(|it| it.to_string()).as_deref(), Some("0.05"));
+        assert_eq!((rate("0.050"), rate("00.05")), (None, None));
+    }
+
+    #[test]
+    fn words_are_exact() {
+        assert_eq!(stage("in_block"), Some(Stage::InBlock));
+        assert_eq!(stage("In_block"), None);
+        assert_eq!(statuses("paid,failed"), Some(vec![Status::Paid, Status::Failed]));
+        assert_eq!(statuses(""), Some(vec![]));
+        assert_eq!((statuses("paid,"), statuses(","), statuses("lost")), (None, None, None));
+        assert_eq!(cause("payout", "ba_0"), None);
+        assert_eq!(cause("gift", "x"), None);
+    }
+}

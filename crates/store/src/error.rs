@@ -1,0 +1,210 @@
+//! What can go wrong: with a database file as a whole, and with one read or write.
+
+use std::{fmt, path::PathBuf};
+
+use domain::ports::{CommitError, Unreachable};
+use rusqlite::{Error, ffi};
+
+/// Why a database file cannot be used. The text names the file and says what to do.
+#[derive(Debug)]
+pub enum StoreError {
+    /// `SQLite` or the file system refused.
+    Sqlite {
+        /// The file.
+        file: PathBuf,
+        /// What was being done.
+        doing: &'static str,
+        /// What `SQLite` said.
+        error: Error,
+    },
+    /// The file could not be created.
+    Create {
+        /// The file.
+        file: PathBuf,
+        /// What the file system said.
+        error: std::io::Error,
+    },
+    /// The file is a database of another program.
+    Foreign {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The file system cannot keep a write-ahead log.
+    NoWriteAheadLog {
+        /// The file.
+        file: PathBuf,
+        /// The journal mode that `SQLite` uses instead.
+        mode: String,
+    },
+    /// Migrations are waiting.
+    Outdated {
+        /// The file.
+        file: PathBuf,
+        /// How many were applied.
+        applied: u32,
+        /// How many this program knows.
+        known: u32,
+    },
+    /// A newer program migrated the file.
+    Newer {
+        /// The file.
+        file: PathBuf,
+        /// How many migrations were applied.
+        applied: u32,
+        /// How many this program knows.
+        known: u32,
+    },
+    /// A migration was applied whose text is not the one this program has.
+    Changed {
+        /// The file.
+        file: PathBuf,
+        /// The migration.
+        migration: String,
+    },
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { file, doing, error } => write!(
+                f,
+                "{doing} failed for the database {}: {error}; check that the file and its folder \
+                 are writable, the disk is not full, and the file is a database",
+                file.display()
+            ),
+            Self::Create { file, error } => write!(
+                f,
+                "the database {} cannot be created: {error}; create its folder and make it \
+                 writable",
+                file.display()
+            ),
+            Self::Foreign { file } => {
+                write!(f, "{} is a database of another program; name another file", file.display())
+            }
+            Self::NoWriteAheadLog { file, mode } => write!(
+                f,
+                "the database {} cannot use a write-ahead log (it uses `{mode}`); move it to a \
+                 local disk",
+                file.display()
+            ),
+            Self::Outdated { file, applied, known } => write!(
+                f,
+                "the database {} has {applied} of {known} migrations; back it up and migrate it",
+                file.display()
+            ),
+            Self::Newer { file, applied, known } => write!(
+                f,
+                "the database {} has {applied} migrations and this program knows {known}; run \
+                 the newer program that migrated it",
+                file.display()
+            ),
+            Self::Changed { file, migration } => write!(
+                f,
+                "the database {} was migrated by another text of {migration}; run the program \
+                 that migrated it, or restore a backup",
+                file.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Sqlite { error, .. } => Some(error),
+            Self::Create { error, .. } => Some(error),
+            Self::Foreign { .. }
+            | Self::NoWriteAheadLog { .. }
+            | Self::Outdated { .. }
+            | Self::Newer { .. }
+            | Self::Changed { .. } => None,
+        }
+    }
+}
+
+/// Why one read or write did not happen.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// `SQLite` said no.
+    Sqlite(Error),
+    /// A stored value is not one that this program writes.
+    Damaged {
+        /// The table.
+        table: &'static str,
+        /// The row's first column.
+        row: String,
+        /// The column.
+        column: &'static str,
+    },
+    /// A row that must be there is not.
+    Missing {
+        /// The table.
+        table: &'static str,
+        /// The row.
+        row: String,
+    },
+    /// The change set would rewrite what must stay as it is, or write what cannot be read.
+    Forbidden {
+        /// The table.
+        table: &'static str,
+        /// The row.
+        row: String,
+    },
+    /// A version or a name is not free.
+    Conflict,
+    /// An account would fall below zero, or a balance would not fit.
+    Overdrawn,
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(error) => write!(f, "{error}"),
+            Self::Damaged { table, row, column } => {
+                write!(f, "{table}.{column} of {row:?} holds a value that is never written")
+            }
+            Self::Missing { table, row } => write!(f, "{table} has no row {row:?}"),
+            Self::Forbidden { table, row } => {
+                write!(f, "a change breaks what always holds for {table} {row:?}")
+            }
+            Self::Conflict => f.write_str("somebody else was first"),
+            Self::Overdrawn => f.write_str("an account would be overdrawn"),
+        }
+    }
+}
+
+impl Fault {
+    /// What a writer is told. Everything but a plain refusal goes to the log.
+    pub(crate) fn refusal(&self) -> CommitError {
+        match self {
+            Self::Conflict => CommitError::Conflict,
+            Self::Overdrawn => CommitError::Overdrawn,
+            Self::Sqlite(error) if is_taken(error) => CommitError::Conflict,
+            Self::Sqlite(_)
+            | Self::Damaged { .. }
+            | Self::Missing { .. }
+            | Self::Forbidden { .. } => {
+                tracing::error!(error = %self, "the store cannot write");
+                CommitError::Unreachable
+            }
+        }
+    }
+
+    /// What a reader is told; the rest goes to the log.
+    pub(crate) fn unreachable(&self) -> Unreachable {
+        tracing::error!(error = %self, "the store cannot read");
+        Unreachable
+    }
+}
+
+/// Whether a row that must be the only one of its name is there already.
+fn is_taken(error: &Error) -> bool {
+    let code = error.sqlite_error().map(|it| it.extended_code);
+    code == Some(ffi::SQLITE_CONSTRAINT_UNIQUE) || code == Some(ffi::SQLITE_CONSTRAINT_PRIMARYKEY)
+}

@@ -1,0 +1,108 @@
+//! Bringing a database to the tables that this program knows.
+
+use rusqlite::{Connection, TransactionBehavior, params};
+use sha2::{Digest, Sha256};
+
+use super::open::{APPLICATION_ID, Connections};
+use crate::error::StoreError;
+
+/// One migration: its name and its statements. Its number is its place, counted from one.
+type Migration = (&'static str, &'static str);
+
+/// Every migration, oldest first. None is ever changed or taken away.
+const MIGRATIONS: &[Migration] =
+    &[("0001_init", include_str!("../../migrations/sqlite/0001_init.sql"))];
+
+const LIST: &str = "
+    CREATE TABLE IF NOT EXISTS schema_migrations (
+        number INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        sha256 TEXT NOT NULL
+    ) STRICT;
+";
+
+/// Applies what is missing, in one transaction, and says how many that were.
+pub(crate) fn migrate(connections: &Connections) -> Result<u32, StoreError> {
+    let failed =
+        |error| StoreError::Sqlite { file: connections.file.clone(), doing: "migrating", error };
+    let mut writer = connections.writer();
+    let transaction =
+        writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let applied = applied(connections, &transaction, MIGRATIONS)?;
+    let missing = MIGRATIONS.get(applied..).unwrap_or_default();
+    if missing.is_empty() {
+        return Ok(0);
+    }
+    apply(&transaction, applied, missing).map_err(failed)?;
+    transaction.commit().map_err(failed)?;
+    Ok(count(missing.len()))
+}
+
+/// Finds out whether the database has exactly the migrations that this program knows.
+pub(crate) fn check(connections: &Connections) -> Result<(), StoreError> {
+    let applied = applied(connections, &connections.reader(), MIGRATIONS)?;
+    let known = MIGRATIONS.len();
+    if applied == known {
+        return Ok(());
+    }
+    let (applied, known) = (count(applied), count(known));
+    Err(StoreError::Outdated { file: connections.file.clone(), applied, known })
+}
+
+fn apply(connection: &Connection, applied: usize, missing: &[Migration]) -> rusqlite::Result<()> {
+    connection.execute_batch(LIST)?;
+    for (number, (name, text)) in (applied + 1..).zip(missing) {
+        connection.execute_batch(text)?;
+        connection.execute(
+            "INSERT INTO schema_migrations (number, name, sha256) VALUES (?1, ?2, ?3)",
+            params![count(number), name, sha256(text)],
+        )?;
+    }
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.pragma_update(None, "user_version", count(applied + missing.len()))
+}
+
+/// Counts the migrations that were applied, after comparing each with the text that is known.
+fn applied(
+    connections: &Connections,
+    connection: &Connection,
+    known: &[Migration],
+) -> Result<usize, StoreError> {
+    let list = stored(connection).map_err(|error| StoreError::Sqlite {
+        file: connections.file.clone(),
+        doing: "reading the migrations of",
+        error,
+    })?;
+    if list.len() > known.len() {
+        let (applied, known) = (count(list.len()), count(known.len()));
+        return Err(StoreError::Newer { file: connections.file.clone(), applied, known });
+    }
+    for ((name, text), (stored_name, stored_sha256)) in known.iter().zip(&list) {
+        if name != stored_name || sha256(text) != *stored_sha256 {
+            let migration = stored_name.clone();
+            return Err(StoreError::Changed { file: connections.file.clone(), migration });
+        }
+    }
+    Ok(list.len())
+}
+
+/// The names and hashes of the migrations that were applied, oldest first.
+fn stored(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_migrations'";
+    let tables: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    if tables == 0 {
+        return Ok(vec![]);
+    }
+    let sql = "SELECT name, sha256 FROM schema_migrations ORDER BY number";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+fn sha256(text: &str) -> String {
+    hex::encode(Sha256::digest(text))
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).expect("there are a handful of migrations")
+}

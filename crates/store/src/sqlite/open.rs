@@ -1,0 +1,169 @@
+//! Opening connections: every setting that durability and concurrency rest on.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::StoreError;
+
+/// Marks the file as ours, in the header of the database: `VYPL`.
+pub(crate) const APPLICATION_ID: i32 = 0x5659_504c;
+
+/// How long a connection waits for another process to end its transaction.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many connections read beside the writer.
+const READER_COUNT: usize = 4;
+
+/// How many statements a connection keeps prepared.
+const STATEMENTS_MAX: usize = 128;
+
+/// A commit is on the disk when it returns. The write-ahead log is moved into the database every
+/// 4000 pages (16 MB), and its file is cut back to 64 MB after a burst. `cache_size` is in KiB
+/// when negative.
+const SETTINGS: &str = "
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;
+    PRAGMA recursive_triggers = ON;
+    PRAGMA trusted_schema = OFF;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA journal_size_limit = 67108864;
+    PRAGMA cache_size = -32768;
+";
+
+/// The connections of one database.
+pub(crate) struct Connections {
+    /// The file, for messages; `:memory:` if there is none.
+    pub(crate) file: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Vec<Mutex<Connection>>,
+    next: AtomicUsize,
+}
+
+impl Connections {
+    /// Opens a file, and makes it if there is none. Never touches a database of another program.
+    pub(crate) fn to_file(path: &Path, busy_timeout: Duration) -> Result<Self, StoreError> {
+        create_private(path)?;
+        let failed =
+            |doing| move |error| StoreError::Sqlite { file: path.to_owned(), doing, error };
+        let writer = connect(path, busy_timeout).map_err(failed("opening"))?;
+        if !is_ours(&writer).map_err(failed("reading"))? {
+            return Err(StoreError::Foreign { file: path.to_owned() });
+        }
+        let mode: String = writer
+            .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
+            .map_err(failed("switching to a write-ahead log"))?;
+        if mode != "wal" {
+            return Err(StoreError::NoWriteAheadLog { file: path.to_owned(), mode });
+        }
+        let mut readers = vec![];
+        for _ in 0..READER_COUNT {
+            let reader = connect(path, busy_timeout).map_err(failed("opening"))?;
+            reader.pragma_update(None, "query_only", true).map_err(failed("opening"))?;
+            readers.push(Mutex::new(reader));
+        }
+        let (file, writer) = (path.to_owned(), Mutex::new(writer));
+        Ok(Self { file, writer, readers, next: AtomicUsize::new(0) })
+    }
+
+    /// Opens a database that vanishes with its only connection.
+    pub(crate) fn to_memory() -> Result<Self, StoreError> {
+        let file = PathBuf::from(":memory:");
+        let opened =
+            Connection::open_in_memory().and_then(|it| settle(&it, BUSY_TIMEOUT).map(|()| it));
+        let writer = opened.map_err(|error| {
+            let file = file.clone();
+            StoreError::Sqlite { file, doing: "opening", error }
+        })?;
+        let writer = Mutex::new(writer);
+        Ok(Self { file, writer, readers: vec![], next: AtomicUsize::new(0) })
+    }
+
+    /// Copies the database as of one moment into a file that must not exist or be empty.
+    pub(crate) fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        create_private(to)?;
+        let text = to.to_str().ok_or_else(|| {
+            let error = std::io::Error::other("its path is not Unicode");
+            StoreError::Create { file: to.to_owned(), error }
+        })?;
+        let copy = |source: &Connection| source.execute("VACUUM INTO ?1", [text]);
+        let copied = if self.readers.is_empty() {
+            copy(&self.writer())
+        } else {
+            connect(&self.file, BUSY_TIMEOUT).and_then(|it| copy(&it))
+        };
+        copied.map(|_| ()).map_err(|error| StoreError::Sqlite {
+            file: to.to_owned(),
+            doing: "backing up",
+            error,
+        })
+    }
+
+    /// Waits for the connection that writes.
+    pub(crate) fn writer(&self) -> MutexGuard<'_, Connection> {
+        lock(&self.writer)
+    }
+
+    /// Waits for a connection to read with: any that is free, or else the next in turn.
+    pub(crate) fn reader(&self) -> MutexGuard<'_, Connection> {
+        if self.readers.is_empty() {
+            return self.writer();
+        }
+        if let Some(free) = self.readers.iter().find_map(|it| it.try_lock().ok()) {
+            return free;
+        }
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.readers.len();
+        lock(&self.readers[turn])
+    }
+}
+
+/// A panic while a connection was held has rolled its transaction back when it was dropped, so the
+/// connection is as good as before.
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Opens one connection to a file that exists. The path is never taken for a URI.
+pub(crate) fn connect(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    settle(&connection, busy_timeout)?;
+    Ok(connection)
+}
+
+fn settle(connection: &Connection, busy_timeout: Duration) -> rusqlite::Result<()> {
+    connection.busy_timeout(busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection.execute_batch(SETTINGS)
+}
+
+/// Whether the database is empty or carries our mark.
+fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
+    let mark: i32 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let sql = "SELECT count(*) FROM sqlite_schema";
+    let objects: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    Ok(mark == APPLICATION_ID || (mark == 0 && objects == 0))
+}
+
+/// Makes an empty file that only its owner can read, if there is none.
+pub(crate) fn create_private(path: &Path) -> Result<(), StoreError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Create { file: path.to_owned(), error }),
+    }
+}

@@ -1,0 +1,290 @@
+//! Reading for the engine: what decisions and steps need.
+
+use domain::{
+    Timestamp,
+    batch::{Attempt, Batch},
+    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, NetworkId, PayoutId},
+    lane::Lane,
+    ledger::LedgerAccount,
+    merchant::{ApiKey, Merchant},
+    money::Amount,
+    payout::Payout,
+    ports::{AcceptNeeds, AcceptView, BatchView, DeliveryView, LaneView},
+};
+use rusqlite::{Connection, Params, Row, params};
+
+use super::{
+    rows::{self, Cells},
+    table::{API_KEYS, BATCHES, DELIVERIES, LANES, MERCHANTS, PAYOUTS},
+};
+use crate::{codec, error::Fault};
+
+/// Runs a query and turns each of its rows into something.
+pub(crate) fn list<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+    turn: impl Fn(&Row<'_>) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(parameters)?;
+    let mut found = vec![];
+    while let Some(row) = rows.next()? {
+        found.push(turn(row)?);
+    }
+    Ok(found)
+}
+
+/// Runs a query and turns its first row, if there is one, into something.
+pub(crate) fn first<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl Params,
+    turn: impl Fn(&Row<'_>) -> Result<T, Fault>,
+) -> Result<Option<T>, Fault> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(parameters)?;
+    rows.next()?.map(turn).transpose()
+}
+
+pub(crate) fn merchant(connection: &Connection, id: MerchantId) -> Result<Option<Merchant>, Fault> {
+    let sql = format!("{} WHERE id = ?1", MERCHANTS.select);
+    first(connection, &sql, [id.to_string()], rows::merchant)
+}
+
+pub(crate) fn key(connection: &Connection, id: KeyId) -> Result<Option<ApiKey>, Fault> {
+    let sql = format!("{} WHERE id = ?1", API_KEYS.select);
+    first(connection, &sql, [id.to_string()], rows::api_key)
+}
+
+pub(crate) fn lane(connection: &Connection, id: &LaneId) -> Result<Option<Lane>, Fault> {
+    let sql = format!("{} WHERE id = ?1", LANES.select);
+    first(connection, &sql, [id.as_str()], rows::lane)
+}
+
+pub(crate) fn payout(connection: &Connection, id: PayoutId) -> Result<Option<Payout>, Fault> {
+    let sql = format!("{} WHERE id = ?1", PAYOUTS.select);
+    first(connection, &sql, [id.to_string()], rows::payout)
+}
+
+/// The balance of one account in one asset, and the number of its line, if there is one.
+pub(crate) fn balance(
+    connection: &Connection,
+    account: &LedgerAccount,
+    asset: &AssetId,
+) -> Result<Option<(i64, i128)>, Fault> {
+    let sql = "SELECT id, units FROM balances WHERE account = ?1 AND asset = ?2";
+    first(connection, sql, params![account.to_string(), asset.as_str()], |row| {
+        let cells = Cells::new(row, "balances");
+        Ok((cells.number("id")?, cells.word("units", codec::canonical)?))
+    })
+}
+
+/// What a merchant may still spend of an asset.
+pub(crate) fn available_of(
+    connection: &Connection,
+    merchant: MerchantId,
+    asset: &AssetId,
+) -> Result<Amount, Fault> {
+    let Some((line, units)) = balance(connection, &LedgerAccount::Available(merchant), asset)?
+    else {
+        return Ok(Amount::ZERO);
+    };
+    let row = line.to_string();
+    amount(units).ok_or(Fault::Damaged { table: "balances", row, column: "units" })
+}
+
+/// A balance that is not below zero.
+pub(crate) fn amount(units: i128) -> Option<Amount> {
+    u128::try_from(units).ok().and_then(Amount::from_units)
+}
+
+/// Loads what deciding about commands needs, as the transaction around it sees it.
+pub(crate) fn accept_view(
+    connection: &Connection,
+    needs: &AcceptNeeds,
+) -> Result<AcceptView, Fault> {
+    let mut view = AcceptView::default();
+    for id in &needs.merchants {
+        view.merchants.extend(merchant(connection, *id)?.map(|it| (*id, it)));
+    }
+    let mut wanted = needs.payouts.clone();
+    let sql = "SELECT text, payout FROM claims WHERE scope = ?1 AND owner = ?2 AND text = ?3";
+    for claim in &needs.claims {
+        let (scope, owner) = (codec::scope_word(claim.scope), codec::claim_owner(claim));
+        let used = first(connection, sql, params![scope, owner, claim.text], |row| {
+            Cells::new(row, "claims").maybe_id::<PayoutId>("payout")
+        })?;
+        if let Some(payout) = used {
+            wanted.extend(payout);
+            view.claims.insert(claim.clone(), payout);
+        }
+    }
+    for id in &needs.public_ids {
+        let sql = "SELECT 1 FROM payouts WHERE public_id = ?1";
+        if first(connection, sql, [id], |_| Ok(()))?.is_some() {
+            view.public_ids.insert(id.clone());
+        }
+    }
+    let mut lines = needs.available.clone();
+    for id in wanted {
+        if let Some(payout) = payout(connection, id)? {
+            lines.insert((payout.merchant, payout.asset.clone()));
+            view.payouts.insert(id, payout);
+        }
+    }
+    for (merchant, asset) in lines {
+        let amount = available_of(connection, merchant, &asset)?;
+        if !amount.is_zero() {
+            view.available.insert((merchant, asset), amount);
+        }
+    }
+    Ok(view)
+}
+
+/// A batch with its payouts' identifiers and its attempts.
+pub(crate) fn batch(connection: &Connection, id: BatchId) -> Result<Option<Batch>, Fault> {
+    let sql = format!("{} WHERE id = ?1", BATCHES.select);
+    let Some(mut batch) = first(connection, &sql, [id.to_string()], rows::batch)? else {
+        return Ok(None);
+    };
+    batch.payouts = payouts_of(connection, id)?;
+    batch.attempts = attempts_of(connection, id)?;
+    Ok(Some(batch))
+}
+
+/// The payouts of a batch, in its order.
+pub(crate) fn payouts_of(connection: &Connection, id: BatchId) -> Result<Vec<PayoutId>, Fault> {
+    let sql = "SELECT batch, payout FROM batch_payouts WHERE batch = ?1 ORDER BY position";
+    list(connection, sql, [id.to_string()], |row| Cells::new(row, "batch_payouts").id("payout"))
+}
+
+fn attempts_of(connection: &Connection, id: BatchId) -> Result<Vec<Attempt>, Fault> {
+    let sql = "SELECT batch, number, txid, raw, sequence, fee_max, status, signed_at, fee \
+               FROM attempts WHERE batch = ?1 ORDER BY number";
+    list(connection, sql, [id.to_string()], rows::attempt)
+}
+
+pub(crate) fn batch_view(connection: &Connection, id: BatchId) -> Result<BatchView, Fault> {
+    let missing = |table, row| Fault::Missing { table, row };
+    let found = batch(connection, id)?;
+    let batch = found.ok_or_else(|| missing("batches", id.to_string()))?;
+    let mut payouts = vec![];
+    for id in &batch.payouts {
+        let found = payout(connection, *id)?;
+        payouts.push(found.ok_or_else(|| missing("payouts", id.to_string()))?);
+    }
+    let lane = lane(connection, &batch.lane)?;
+    let lane = lane.ok_or_else(|| missing("lanes", batch.lane.to_string()))?;
+    Ok(BatchView { batch, payouts, lane })
+}
+
+const IN_FLIGHT: &str = "SELECT count(*) FROM batches WHERE lane = ?1 AND closed = 0";
+
+pub(crate) fn lane_view(
+    connection: &Connection,
+    id: &LaneId,
+    queued_max: u32,
+) -> Result<Option<LaneView>, Fault> {
+    let Some(lane) = lane(connection, id)? else { return Ok(None) };
+    let queued = queued(connection, &lane.network, queued_max)?;
+    let mut statement = connection.prepare_cached(IN_FLIGHT)?;
+    let in_flight = statement.query_row([id.as_str()], |row| row.get(0))?;
+    Ok(Some(LaneView { lane, queued, in_flight }))
+}
+
+fn queued_sql() -> String {
+    format!(
+        "{} WHERE network = ?1 AND status = 'queued' AND batch IS NULL \
+         ORDER BY created_at, id LIMIT ?2",
+        PAYOUTS.select
+    )
+}
+
+fn queued(
+    connection: &Connection,
+    network: &NetworkId,
+    count_max: u32,
+) -> Result<Vec<Payout>, Fault> {
+    list(connection, &queued_sql(), params![network.as_str(), count_max], rows::payout)
+}
+
+pub(crate) fn delivery_view(
+    connection: &Connection,
+    id: DeliveryId,
+) -> Result<DeliveryView, Fault> {
+    let missing = |table, row| Fault::Missing { table, row };
+    let sql = format!("{} WHERE payout = ?1 AND number = ?2", DELIVERIES.select);
+    let found = first(connection, &sql, params![id.payout.to_string(), id.number], rows::delivery)?;
+    let delivery = found.ok_or_else(|| missing("deliveries", id.to_string()))?;
+    let payout = payout(connection, id.payout)?;
+    let payout = payout.ok_or_else(|| missing("payouts", id.payout.to_string()))?;
+    let key = match payout.key {
+        Some(id) => {
+            let found = key(connection, id)?;
+            Some(found.ok_or_else(|| missing("api_keys", id.to_string()))?)
+        }
+        None => None,
+    };
+    Ok(DeliveryView { delivery, payout, key })
+}
+
+const DUE_BATCHES: &str = "SELECT id FROM batches \
+    WHERE lane = ?1 AND closed = 0 AND due_at <= ?2 ORDER BY due_at, id LIMIT ?3";
+
+pub(crate) fn due_batches(
+    connection: &Connection,
+    lane: &LaneId,
+    now: Timestamp,
+    count_max: u32,
+) -> Result<Vec<BatchId>, Fault> {
+    let parameters = params![lane.as_str(), codec::ms(now), count_max];
+    list(connection, DUE_BATCHES, parameters, |row| Cells::new(row, "batches").id("id"))
+}
+
+const DUE_DELIVERIES: &str = "SELECT payout, number FROM deliveries \
+    WHERE state = 'due' AND due_at <= ?1 ORDER BY due_at, payout, number LIMIT ?2";
+
+pub(crate) fn due_deliveries(
+    connection: &Connection,
+    now: Timestamp,
+    count_max: u32,
+) -> Result<Vec<DeliveryId>, Fault> {
+    list(connection, DUE_DELIVERIES, params![codec::ms(now), count_max], |row| {
+        let cells = Cells::new(row, "deliveries");
+        Ok(DeliveryId { payout: cells.id("payout")?, number: cells.number("number")? })
+    })
+}
+
+/// The batch that carries or carried a payout.
+pub(crate) fn batch_of(connection: &Connection, id: PayoutId) -> Result<Option<Batch>, Fault> {
+    let sql = "SELECT batch FROM batch_payouts WHERE payout = ?1";
+    let found = first(connection, sql, [id.to_string()], |row| {
+        Cells::new(row, "batch_payouts").id("batch")
+    })?;
+    found.map_or(Ok(None), |id| batch(connection, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Sqlite;
+
+    #[test]
+    fn what_is_asked_all_the_time_is_found_by_an_index_and_in_order() {
+        let store = Sqlite::open_in_memory().unwrap();
+        let connection = store.connections.reader();
+        let queued = queued_sql();
+        for sql in [queued.as_str(), DUE_BATCHES, DUE_DELIVERIES, IN_FLIGHT] {
+            let plan = format!("EXPLAIN QUERY PLAN {sql}");
+            let mut statement = connection.prepare(&plan).unwrap();
+            let mut rows = statement.raw_query();
+            let mut steps: Vec<String> = vec![];
+            while let Some(row) = rows.next().unwrap() {
+                steps.push(row.get("detail").unwrap());
+            }
+            let [step] = steps.as_slice() else { panic!("{steps:?}: sorted afterwards") };
+            assert!(step.starts_with("SEARCH"), "{step}");
+        }
+    }
+}

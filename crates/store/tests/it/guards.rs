@@ -1,0 +1,137 @@
+//! What the file itself refuses, whoever writes to it.
+
+use domain::{
+    ids::{BatchId, PayoutId},
+    ports::{ChangeSet, CommitError, Store},
+};
+use rusqlite::Connection;
+use sim::conformance::ready;
+use store::Sqlite;
+
+use crate::support::{batch, everything, payout, raw, step, write};
+
+fn filled(folder: &tempfile::TempDir) -> (Sqlite, Connection) {
+    let path = folder.path().join("gateway.db");
+    let store = Sqlite::open_and_migrate(&path).unwrap();
+    write(&store, everything());
+    (store, raw(&path))
+}
+
+#[test]
+fn history_cannot_be_rewritten_or_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_store, other) = filled(&folder);
+    for sql in [
+        "UPDATE postings SET amount = '9'",
+        "UPDATE postings SET at = at",
+        "DELETE FROM postings",
+        "UPDATE events SET detail = 'x'",
+        "DELETE FROM events",
+        "UPDATE claims SET text = 'x'",
+        "DELETE FROM claims",
+        "UPDATE batch_payouts SET position = 5",
+        "DELETE FROM batch_payouts",
+        "UPDATE attempts SET raw = x'00'",
+        "UPDATE attempts SET txid = 'x'",
+        "DELETE FROM attempts",
+        "DELETE FROM payouts",
+        "UPDATE balances SET account = 'inventory'",
+        "DELETE FROM balances",
+    ] {
+        assert!(other.execute_batch(sql).is_err(), "{sql}");
+        let words = ["append-only", "keep", "kept"];
+        let error = other.execute_batch(sql).unwrap_err().to_string();
+        assert!(words.iter().any(|it| error.contains(it)), "{sql}: {error}");
+    }
+}
+
+#[test]
+fn a_payout_joins_one_batch_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = filled(&folder);
+    let mut second = batch();
+    second.id = BatchId(2);
+    let change = ChangeSet { batches: vec![second], ..ChangeSet::default() };
+    assert_eq!(ready(store.commit(change)), Err(CommitError::Conflict));
+}
+
+#[test]
+fn a_merchant_s_reference_is_one_payout_even_without_a_claim() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = filled(&folder);
+    let mut second = payout();
+    second.id = PayoutId(2);
+    second.public_id = "INV-2".to_owned();
+    let change = ChangeSet { payouts: vec![second], ..ChangeSet::default() };
+    assert_eq!(ready(store.commit(change)), Err(CommitError::Conflict));
+}
+
+#[test]
+fn what_was_signed_stays_and_a_batch_keeps_its_payouts() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = filled(&folder);
+    let before = ready(store.load_batch(BatchId(1))).unwrap();
+    let mut replaced = batch();
+    replaced.attempts[0].tx.raw.push(0);
+    let mut renumbered = batch();
+    renumbered.attempts[0].sequence = None;
+    let mut forgotten = batch();
+    forgotten.attempts.clear();
+    let mut emptied = batch();
+    emptied.payouts.clear();
+    for mut changed in [replaced, renumbered, forgotten, emptied] {
+        changed.version = 2;
+        let change = ChangeSet { batches: vec![changed], ..ChangeSet::default() };
+        assert_eq!(ready(store.commit(change)), Err(CommitError::Unreachable));
+        assert_eq!(ready(store.load_batch(BatchId(1))).unwrap(), before);
+    }
+}
+
+#[test]
+fn nothing_points_at_what_is_not_there() {
+    let store = Sqlite::open_in_memory().unwrap();
+    let all = everything();
+    for change in [
+        ChangeSet { keys: all.keys.clone(), ..ChangeSet::default() },
+        ChangeSet { payouts: all.payouts.clone(), ..ChangeSet::default() },
+        ChangeSet { batches: all.batches.clone(), ..ChangeSet::default() },
+        ChangeSet { deliveries: all.deliveries.clone(), ..ChangeSet::default() },
+        ChangeSet { events: all.events.clone(), ..ChangeSet::default() },
+    ] {
+        assert_eq!(ready(store.commit(change)), Err(CommitError::Unreachable));
+    }
+    write(&store, all);
+}
+
+#[test]
+fn a_person_can_read_the_ledger() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_store, other) = filled(&folder);
+    let sql = "SELECT at_utc, cause, asset, debit, credit, amount FROM ledger";
+    let line: [String; 6] = other
+        .query_row(sql, [], |row| {
+            Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?])
+        })
+        .unwrap();
+    let expected =
+        ["1970-01-01 00:00:00", "step 1", "COIN@net", "hot_wallet:net/hot", "inventory", "10"];
+    assert_eq!(line, expected);
+}
+
+#[test]
+fn a_backup_is_a_database_of_its_own_and_overwrites_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = filled(&folder);
+    let copy = folder.path().join("it's a copy.db");
+    store.backup_to(&copy).unwrap();
+    write(&store, step(2));
+    let copied = Sqlite::open(&copy).unwrap();
+    copied.check_schema().unwrap();
+    assert_eq!(ready(copied.lanes()), Ok(everything().lanes));
+    assert!(store.backup_to(&copy).is_err());
+    let memory = Sqlite::open_in_memory().unwrap();
+    write(&memory, everything());
+    let saved = folder.path().join("saved.db");
+    memory.backup_to(&saved).unwrap();
+    assert_eq!(ready(Sqlite::open(&saved).unwrap().lanes()), Ok(everything().lanes));
+}

@@ -1,0 +1,8 @@
+//! The store against the suite that every store must pass, and against what can happen to a file.
+
+mod conformance;
+mod damage;
+mod guards;
+mod migrations;
+mod sharing;
+mod support;

@@ -1,0 +1,119 @@
+//! Files that are new, old, too new, tampered with, or somebody else's.
+
+use std::{fs, path::Path, thread};
+
+use domain::ports::Store;
+use sim::conformance::ready;
+use store::{Sqlite, StoreError};
+
+use crate::support::{raw, step, write};
+
+/// Checks that a message names the file and holds `words`.
+#[track_caller]
+fn says(error: &StoreError, path: &Path, words: &str) {
+    let text = error.to_string();
+    assert!(text.contains(path.to_str().unwrap()) && text.contains(words), "{text}");
+}
+
+#[test]
+fn a_new_file_is_migrated_once_and_marked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.db");
+    let store = Sqlite::open(&path).unwrap();
+    let error = store.check_schema().unwrap_err();
+    assert!(matches!(error, StoreError::Outdated { applied: 0, known: 1, .. }));
+    says(&error, &path, "migrate it");
+    assert!(ready(store.merchants()).is_err());
+    assert_eq!(store.migrate().unwrap(), 1);
+    store.check_schema().unwrap();
+    assert_eq!(store.migrate().unwrap(), 0);
+    let number = |name: &str| -> i64 {
+        raw(&path).query_row(&format!("PRAGMA {name}"), [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((number("application_id"), number("user_version")), (0x5659_504c, 1));
+    assert_eq!(
+        raw(&path).query_row("PRAGMA integrity_check", [], |row| row.get(0)),
+        Ok("ok".to_owned())
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_can_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.db");
+    let store = Sqlite::open_and_migrate(&path).unwrap();
+    write(&store, step(1));
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0);
+    }
+}
+
+#[test]
+fn a_file_of_a_newer_program_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.db");
+    drop(Sqlite::open_and_migrate(&path).unwrap());
+    raw(&path).execute_batch("INSERT INTO schema_migrations VALUES (2, '0002_more', '')").unwrap();
+    let store = Sqlite::open(&path).unwrap();
+    for error in [store.check_schema().unwrap_err(), store.migrate().unwrap_err()] {
+        assert!(matches!(error, StoreError::Newer { applied: 2, known: 1, .. }));
+        says(&error, &path, "newer program");
+    }
+    assert!(Sqlite::open_and_migrate(&path).is_err());
+}
+
+#[test]
+fn a_migration_that_was_changed_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.db");
+    drop(Sqlite::open_and_migrate(&path).unwrap());
+    raw(&path).execute_batch("UPDATE schema_migrations SET sha256 = 'other'").unwrap();
+    let store = Sqlite::open(&path).unwrap();
+    for error in [store.check_schema().unwrap_err(), store.migrate().unwrap_err()] {
+        assert!(matches!(error, StoreError::Changed { .. }));
+        says(&error, &path, "0001_init");
+    }
+}
+
+#[test]
+fn what_is_not_ours_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("photos.db");
+    raw(&path).execute_batch("CREATE TABLE photos (name TEXT)").unwrap();
+    let before = fs::read(&path).unwrap();
+    let error = Sqlite::open(&path).err().unwrap();
+    assert!(matches!(error, StoreError::Foreign { .. }));
+    says(&error, &path, "another file");
+    assert_eq!(fs::read(&path).unwrap(), before);
+
+    let path = folder.path().join("letter.txt");
+    fs::write(&path, "Dear Ann, this is no database. ".repeat(100)).unwrap();
+    says(&Sqlite::open(&path).err().unwrap(), &path, "not a database");
+
+    let path = folder.path().join("no such folder").join("gateway.db");
+    says(&Sqlite::open(&path).err().unwrap(), &path, "create its folder");
+}
+
+#[test]
+fn a_path_is_never_taken_for_a_uri() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file:x?mode=memory");
+    write(&Sqlite::open_and_migrate(&path).unwrap(), step(1));
+    assert!(fs::metadata(&path).unwrap().len() > 0);
+}
+
+#[test]
+fn two_processes_that_start_together_migrate_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.db");
+    drop(Sqlite::open(&path).unwrap());
+    let start = || Sqlite::open(&path).unwrap().migrate().unwrap();
+    let applied: u32 = thread::scope(|scope| {
+        let threads = [scope.spawn(start), scope.spawn(start), scope.spawn(start)];
+        threads.map(|it| it.join().unwrap()).iter().sum()
+    });
+    assert_eq!(applied, 1);
+}

@@ -1,0 +1,74 @@
+//! Several connections, threads and processes on one file.
+
+use std::{panic::AssertUnwindSafe, thread};
+
+use domain::ports::{AcceptNeeds, ChangeSet, CommitError, Store};
+use sim::conformance::ready;
+use store::Sqlite;
+
+use crate::support::{lane, raw, step, steps, write};
+
+#[test]
+fn two_handles_see_each_other_s_commits_and_conflicts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.db");
+    let one = Sqlite::open_and_migrate(&path).unwrap();
+    let other = Sqlite::open_and_migrate(&path).unwrap();
+    write(&one, step(1));
+    assert_eq!(ready(other.lanes()), Ok(vec![lane(1)]));
+    write(&other, step(2));
+    assert_eq!(ready(one.commit(step(2))), Err(CommitError::Conflict));
+    assert_eq!((steps(&one), steps(&other)), (2, 2));
+}
+
+#[test]
+fn no_update_is_lost_between_processes_and_threads() {
+    const EACH: u64 = 20;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.db");
+    let handles = [Sqlite::open_and_migrate(&path).unwrap(), Sqlite::open(&path).unwrap()];
+    write(&handles[0], step(1));
+    thread::scope(|scope| {
+        for handle in [&handles[0], &handles[1], &handles[0], &handles[1]] {
+            scope.spawn(move || {
+                let mut done = 0;
+                while done < EACH {
+                    let next = ready(handle.lanes()).unwrap()[0].version + 1;
+                    match ready(handle.commit(step(next))) {
+                        Ok(()) => done += 1,
+                        Err(CommitError::Conflict) => {}
+                        Err(other) => panic!("{other:?}"),
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(steps(&handles[0]), 1 + 4 * EACH);
+}
+
+#[test]
+fn readers_do_not_wait_for_a_writer_and_see_no_half_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.db");
+    let store = Sqlite::open_and_migrate(&path).unwrap();
+    write(&store, step(1));
+    let other = raw(&path);
+    other.execute_batch("BEGIN IMMEDIATE; UPDATE lanes SET version = 99").unwrap();
+    assert_eq!(ready(store.lanes()), Ok(vec![lane(1)]));
+    other.execute_batch("ROLLBACK").unwrap();
+    write(&store, step(2));
+}
+
+#[test]
+fn a_decision_that_panics_writes_nothing_and_blocks_nobody() {
+    let store = Sqlite::open_in_memory().unwrap();
+    write(&store, step(1));
+    let needs = AcceptNeeds::default();
+    let panicked = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        let mut decide = |_| -> ChangeSet { panic!("a defect") };
+        ready(store.accept(&needs, &mut decide))
+    }));
+    assert!(panicked.is_err());
+    write(&store, step(2));
+    assert_eq!(steps(&store), 2);
+}

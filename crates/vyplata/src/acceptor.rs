@@ -1,0 +1,77 @@
+//! One thread that drains a bounded queue of commands into slices: concurrency becomes batch size.
+
+use std::{sync::Arc, thread};
+
+use domain::command::{Accepted, Command, Refusal};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+};
+
+use crate::{app::App, clock};
+
+/// How many commands may wait. One more is refused at once, instead of waiting for ever.
+const QUEUE_MAX: usize = 4_096;
+/// How many commands are decided and committed together.
+const SLICE_MAX: usize = 512;
+
+type Outcome = Result<Accepted, Refusal>;
+
+struct Waiting {
+    command: Command,
+    answer: oneshot::Sender<Outcome>,
+}
+
+/// The entrance to the ledger.
+#[derive(Clone)]
+pub(crate) struct Acceptor {
+    queue: mpsc::Sender<Waiting>,
+}
+
+impl Acceptor {
+    /// Starts the thread. It ends when the last entrance is dropped.
+    ///
+    /// # Panics
+    /// If the operating system gives no thread.
+    pub(crate) fn start(app: Arc<App>) -> (Self, thread::JoinHandle<()>) {
+        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let runtime = Handle::current();
+        let thread = thread::Builder::new()
+            .name("acceptor".to_owned())
+            .spawn(move || drain(&app, waiting, &runtime))
+            .expect("the operating system gives a thread");
+        (Self { queue }, thread)
+    }
+
+    /// Decides about one command. When this returns, an accepted one is durable.
+    ///
+    /// # Errors
+    /// Says why not.
+    pub(crate) async fn submit(&self, command: Command) -> Outcome {
+        let (answer, outcome) = oneshot::channel();
+        self.queue
+            .try_send(Waiting { command, answer })
+            .map_err(|_| Refusal::Unavailable("too many requests are waiting; ask again"))?;
+        outcome.await.unwrap_or(Err(Refusal::Unavailable("the gateway is stopping; ask again")))
+    }
+}
+
+fn drain(app: &App, mut waiting: mpsc::Receiver<Waiting>, runtime: &Handle) {
+    let mut slice = Vec::with_capacity(SLICE_MAX);
+    while waiting.blocking_recv_many(&mut slice, SLICE_MAX) > 0 {
+        let (commands, answers): (Vec<_>, Vec<_>) =
+            slice.drain(..).map(|it| (it.command, it.answer)).unzip();
+        let book = app.book();
+        let desk = app.desk(&book);
+        let deciding = engine::accept(&*app.store, &desk, &commands, clock::now());
+        let outcomes = runtime.block_on(deciding);
+        app.metrics.slices.inc();
+        app.metrics.commands.inc_by(u64::try_from(commands.len()).unwrap_or(0));
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            // Whoever asked may be gone; what was decided stands.
+            let _ = answer.send(outcome);
+        }
+        app.payouts_rang.notify_waiters();
+        app.deliveries_rang.notify_waiters();
+    }
+}

@@ -1,0 +1,111 @@
+//! The gateway's shared state: everything that requests and loops need, put together once.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, RwLock},
+};
+
+use anyhow::{Context as _, anyhow};
+use dialects::{Caller, Secret};
+use domain::{
+    accept::Desk,
+    catalog::Catalog,
+    ids::NetworkId,
+    merchant::ApiKey,
+    ports::{Rail, Signer, Store, Unreachable},
+    quote::PriceBook,
+};
+use signer::Vault;
+use tokio::sync::Notify;
+
+use crate::{metrics::Metrics, rules::Rules};
+
+/// The gateway.
+pub(crate) struct App {
+    /// Networks and assets.
+    pub(crate) catalog: Arc<Catalog>,
+    /// Durable state.
+    pub(crate) store: Arc<dyn Store>,
+    /// Opens and seals API secrets. `None` in commands that need none.
+    pub(crate) vault: Option<Vault>,
+    /// The lanes that are paid from, with their rails.
+    pub(crate) lanes: Vec<LaneWork>,
+    /// The keys. `None` in commands that sign nothing.
+    pub(crate) signer: Option<Arc<dyn Signer>>,
+    /// Our own addresses, which are never paid.
+    pub(crate) own_addresses: BTreeSet<(NetworkId, String)>,
+    /// Terms, renewed by the price loop.
+    pub(crate) book: RwLock<Arc<PriceBook>>,
+    /// Figures for the operator.
+    pub(crate) metrics: Metrics,
+    /// Rings when there may be something to pay.
+    pub(crate) payouts_rang: Notify,
+    /// Rings when there may be something to deliver.
+    pub(crate) deliveries_rang: Notify,
+}
+
+/// One lane and the rail that carries it.
+#[derive(Clone)]
+pub(crate) struct LaneWork {
+    /// The lane's name.
+    pub(crate) lane: domain::ids::LaneId,
+    /// Its network.
+    pub(crate) network: NetworkId,
+    /// The network's rail.
+    pub(crate) rail: Arc<dyn Rail>,
+}
+
+impl App {
+    /// The terms as they are now.
+    ///
+    /// # Panics
+    /// Never: the lock is held for a pointer copy only.
+    pub(crate) fn book(&self) -> Arc<PriceBook> {
+        self.book.read().expect("nobody panics while holding this lock").clone()
+    }
+
+    /// Puts new terms in place.
+    ///
+    /// # Panics
+    /// Never: the lock is held for a pointer copy only.
+    pub(crate) fn set_book(&self, book: PriceBook) {
+        *self.book.write().expect("nobody panics while holding this lock") = Arc::new(book);
+    }
+
+    /// The desk that decisions are made at, over given terms.
+    pub(crate) fn desk<'a>(&'a self, book: &'a PriceBook) -> Desk<'a> {
+        Desk { catalog: &self.catalog, rules: &Rules, book, own_addresses: &self.own_addresses }
+    }
+
+    /// Opens a sealed API secret.
+    ///
+    /// # Errors
+    /// If it was sealed with another keystore or for another credential.
+    pub(crate) fn unseal(&self, key: &ApiKey) -> anyhow::Result<Secret> {
+        let id = key.id.to_string();
+        let vault = self.vault.as_ref().context("this command opens no keystore")?;
+        vault.open(&key.secret, &id).map_err(|error| anyhow!("{error}")).with_context(|| {
+            format!("the secret of {id} does not open; was the keystore exchanged?")
+        })
+    }
+
+    /// Finds the credentials that a request may have been made with.
+    ///
+    /// # Errors
+    /// If the store did not answer.
+    pub(crate) async fn callers(
+        &self,
+        dialect: &str,
+        lookup: &str,
+    ) -> Result<Vec<Caller>, Unreachable> {
+        let mut callers = vec![];
+        for key in self.store.keys_by_lookup(dialect, lookup).await? {
+            let Some(merchant) = self.store.merchant(key.merchant).await? else { continue };
+            match self.unseal(&key) {
+                Ok(secret) => callers.push(Caller { key, secret, merchant }),
+                Err(error) => tracing::error!("{error:#}"),
+            }
+        }
+        Ok(callers)
+    }
+}

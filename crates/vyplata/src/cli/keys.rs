@@ -1,0 +1,80 @@
+//! `vyplata keys`: the keystore.
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use signer::Keystore;
+use zeroize::Zeroizing;
+
+use crate::{clock, config::Config, wiring};
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make a keystore with fresh words, which are shown once: write them down.
+    Init {
+        /// Take existing words instead; they are asked for.
+        #[arg(long)]
+        restore: bool,
+    },
+    /// Add a single secp256k1 private key under a name; it is asked for. Its path is
+    /// `imported:NAME`.
+    Import {
+        /// What to call it.
+        name: String,
+    },
+    /// Show the addresses of the configured wallets.
+    ShowAddresses,
+}
+
+pub(super) fn run(config: &Config, command: Command) -> anyhow::Result<()> {
+    let file = config.keystore_file();
+    match command {
+        Command::Init { restore } => {
+            let passphrase = wiring::passphrase(config)?;
+            if let Some(directory) = file.parent() {
+                std::fs::create_dir_all(directory)?;
+            }
+            if restore {
+                let words = ask("Words: ")?;
+                Keystore::import(&file, &words, &passphrase, &mut clock::fill)
+                    .with_context(|| format!("keystore {}", file.display()))?;
+                println!("{} is made from your words", file.display());
+            } else {
+                let keystore = Keystore::create(&file, &passphrase, &mut clock::fill)
+                    .with_context(|| format!("keystore {}", file.display()))?;
+                let words = keystore.mnemonic();
+                println!("{} is made. Its words, shown only now:\n", file.display());
+                println!("  {}\n", words.as_str());
+                println!("Whoever has the words has the money. Without them and without the file");
+                println!("(imported keys and API secrets are in the file only), nobody has it.");
+            }
+            Ok(())
+        }
+        Command::Import { name } => {
+            let passphrase = wiring::passphrase(config)?;
+            let secret = ask("Private key (hexadecimal): ")?;
+            Keystore::add_key(&file, &passphrase, &name, &secret, &mut clock::fill)
+                .with_context(|| format!("keystore {}", file.display()))?;
+            println!("imported; use it with key = \"imported:{name}\"");
+            Ok(())
+        }
+        Command::ShowAddresses => {
+            let keystore = wiring::open_keystore(config)?;
+            let catalog = wiring::catalog(config)?;
+            anyhow::ensure!(!config.lanes.is_empty(), "there is no [[lane]] in the configuration");
+            for lane in &config.lanes {
+                let address = wiring::lane_address(&keystore, &catalog, lane)?;
+                println!("{}/{}  {address}  ({})", lane.network, lane.name, lane.key);
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Asks at the terminal, or reads a line if there is none.
+fn ask(question: &str) -> anyhow::Result<Zeroizing<String>> {
+    let asked = rpassword::prompt_password(question).or_else(|_| {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).map(|_| line)
+    })?;
+    Ok(Zeroizing::new(asked.trim().to_owned()))
+}

@@ -1,0 +1,103 @@
+//! The command line.
+
+mod doctor;
+mod fund;
+mod keys;
+mod merchant;
+mod payout;
+mod reconcile;
+mod sandbox;
+mod serve;
+
+pub(crate) use merchant::{api_key, new_merchant};
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::{Parser, Subcommand};
+use domain::{
+    merchant::Merchant,
+    ports::{CommitError, Store, Unreachable},
+};
+
+use crate::config::Config;
+
+/// A self-hosted crypto payout gateway: each payout is paid exactly once.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The configuration file.
+    #[arg(long, global = true, default_value = "vyplata.toml", env = "VYPLATA_CONFIG")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Try everything out: simulated chains, a demo merchant, one payout through each API.
+    Sandbox(sandbox::Args),
+    /// Serve the APIs and pay.
+    Serve,
+    /// Bring the database up to date and say so.
+    Migrate,
+    /// Merchants and their credentials.
+    #[command(subcommand)]
+    Merchant(merchant::Command),
+    /// Book coins that a wallet holds to a merchant, or to the house.
+    Fund(fund::Args),
+    /// Payouts: create, show, list, cancel.
+    #[command(subcommand)]
+    Payout(payout::Command),
+    /// The keystore: the wallets' keys, encrypted.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Compare the chains with the ledger; exits 0 only if they agree.
+    Reconcile,
+    /// Say what is wrong and what to do about it.
+    Doctor,
+}
+
+impl Cli {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// Says what went wrong and what to do.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let config = || Config::read(&self.config);
+        match self.command {
+            Command::Sandbox(args) => sandbox::run(args).await,
+            Command::Serve => serve::run(&config()?).await,
+            Command::Migrate => {
+                let config = config()?;
+                crate::wiring::open_store(&config)?;
+                println!("{} is up to date", config.database().display());
+                Ok(())
+            }
+            Command::Merchant(command) => merchant::run(&config()?, command).await,
+            Command::Fund(args) => fund::run(&config()?, args).await,
+            Command::Payout(command) => payout::run(&config()?, command).await,
+            Command::Keys(command) => keys::run(&config()?, command),
+            Command::Reconcile => reconcile::run(&config()?).await,
+            Command::Doctor => doctor::run(&config()?).await,
+        }
+    }
+}
+
+async fn find_merchant(store: &dyn Store, name: &str) -> anyhow::Result<Merchant> {
+    let merchants = store.merchants().await.map_err(silent)?;
+    let found = merchants.into_iter().find(|it| it.name == name || it.id.to_string() == name);
+    found.ok_or_else(|| anyhow!("there is no merchant {name:?}; see `vyplata merchant list`"))
+}
+
+fn silent(_: Unreachable) -> anyhow::Error {
+    anyhow!("the database does not answer; the log says more")
+}
+
+fn not_committed(error: CommitError) -> anyhow::Error {
+    match error {
+        CommitError::Conflict => anyhow!("somebody else changed it at the same moment; try again"),
+        CommitError::Overdrawn => anyhow!("an account would be below zero; nothing was changed"),
+        CommitError::Unreachable => anyhow!("the database does not answer; look before retrying"),
+    }
+}

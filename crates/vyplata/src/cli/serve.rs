@@ -1,0 +1,44 @@
+//! `vyplata serve`: the APIs and the wallets behind them.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::Router;
+use domain::catalog::Asset;
+use tokio::net::TcpListener;
+
+use crate::{
+    app::App,
+    config::Config,
+    prices::Pricing,
+    server::{Server, asked_to_stop},
+    wiring::{self, Need},
+};
+
+pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !config.lanes.is_empty(),
+        "there is no [[lane]] to pay from; docs/operating.md shows one, `vyplata sandbox` needs none"
+    );
+    let _lock = wiring::lock(&config.data)?;
+    let app = wiring::gateway(config, Need::Everything).await?;
+    let pricing = Pricing::read(config, &app.catalog, payable(&app))?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; is it in use?", config.listen))?;
+    let address = listener.local_addr()?;
+    let lanes: Vec<String> = app.lanes.iter().map(|it| it.lane.to_string()).collect();
+    let server =
+        Server::start(Arc::new(app), pricing, &config.webhooks, listener, Router::new()).await?;
+    println!("serving on http://{address}, paying from {}", lanes.join(", "));
+    asked_to_stop().await?;
+    println!("stopping: no new requests, what is being done ends");
+    server.stop().await;
+    Ok(())
+}
+
+/// The assets of networks that have a lane.
+pub(super) fn payable(app: &App) -> impl Iterator<Item = &Asset> {
+    let has_lane = |it: &&Asset| app.lanes.iter().any(|lane| lane.network == it.network);
+    app.catalog.assets().filter(has_lane)
+}

@@ -1,0 +1,33 @@
+//! The only place that reads the clock and draws randomness.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use domain::Timestamp;
+use uuid::Builder;
+
+/// The current time.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(0))
+}
+
+/// Fills a buffer from the operating system.
+///
+/// # Panics
+/// If the operating system has no randomness to give: nothing safe can be done then.
+pub(crate) fn fill(buffer: &mut [u8]) {
+    getrandom::fill(buffer).expect("the operating system gives randomness");
+}
+
+/// Draws random bytes.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    fill(&mut bytes);
+    bytes
+}
+
+/// Draws a `UUIDv7` (RFC 9562): sortable by time, unique by 74 random bits.
+pub(crate) fn uuid_v7(now: Timestamp) -> u128 {
+    Builder::from_unix_timestamp_millis(now.0, &random()).into_uuid().as_u128()
+}

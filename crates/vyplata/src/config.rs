@@ -1,0 +1,210 @@
+//! The configuration file: read once at start, checked as a whole, errors name file, line and key.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, anyhow};
+use serde::Deserialize;
+
+/// Everything an operator can set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The directory of the database; made if it is not there.
+    pub(crate) data: PathBuf,
+    /// Where the API is served.
+    #[serde(default = "default_listen")]
+    pub(crate) listen: SocketAddr,
+    /// The encrypted keystore; `keystore.json` in the data directory by default.
+    pub(crate) keystore: Option<PathBuf>,
+    /// A file whose first line is the passphrase of the keystore. The environment variable
+    /// `VYPLATA_PASSPHRASE` goes before it.
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Catalog files with networks and assets beside the built-in ones.
+    #[serde(default)]
+    pub(crate) catalog: Vec<PathBuf>,
+    /// Webhook delivery.
+    #[serde(default)]
+    pub(crate) webhooks: Webhooks,
+    /// What merchants are charged.
+    #[serde(default)]
+    pub(crate) fees: Fees,
+    /// Limits per asset, by `TICKER@network`.
+    #[serde(default)]
+    pub(crate) limits: BTreeMap<String, Limits>,
+    /// Prices in US dollars, by ticker. Tokens whose network fee is paid in another coin need both.
+    #[serde(default)]
+    pub(crate) rates: BTreeMap<String, String>,
+    /// Networks to pay on.
+    #[serde(default, rename = "network")]
+    pub(crate) networks: Vec<NetworkConfig>,
+    /// Wallets to pay from.
+    #[serde(default, rename = "lane")]
+    pub(crate) lanes: Vec<LaneConfig>,
+}
+
+/// Webhook delivery.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Webhooks {
+    /// Hosts, `host:port`s or CIDR ranges that may be called although they are private.
+    #[serde(default)]
+    pub(crate) allow: Vec<String>,
+    /// How long a receiver may take, in milliseconds.
+    pub(crate) timeout_ms: Option<u64>,
+}
+
+/// What merchants are charged.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fees {
+    /// A part of the amount, as a percentage in decimal text.
+    pub(crate) percent: Option<String>,
+    /// Fixed sums in the payout's asset, by `TICKER@network`.
+    #[serde(default)]
+    pub(crate) fixed: BTreeMap<String, String>,
+    /// Who pays the network's fee.
+    #[serde(default)]
+    pub(crate) network_fee: NetworkFeePayer,
+}
+
+/// Who pays the network's fee.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum NetworkFeePayer {
+    /// The merchant (or the recipient, if the merchant asks so), as quoted.
+    #[default]
+    Merchant,
+    /// The house.
+    House,
+}
+
+/// Limits of one asset, in decimal text.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// The least that may arrive.
+    pub(crate) min: Option<String>,
+    /// The most that may arrive.
+    pub(crate) max: Option<String>,
+}
+
+/// A network to pay on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NetworkConfig {
+    /// Its name in the catalog.
+    pub(crate) id: String,
+    /// Node endpoints, the preferred one first.
+    pub(crate) rpc: Vec<String>,
+    /// How long to wait between looks at a transaction, in milliseconds.
+    pub(crate) poll_ms: Option<u64>,
+    /// How long a transaction may wait before a replacement is considered, in milliseconds.
+    pub(crate) replace_after_ms: Option<u64>,
+    /// How many transactions of one lane may be on their way at once.
+    pub(crate) in_flight_max: Option<u32>,
+    /// The most to offer for a unit of gas, in gwei.
+    pub(crate) fee_cap_gwei: Option<u64>,
+    /// The most that one transaction may cost, in whole coins of the network; the signer refuses
+    /// more. By default a million gas at the cap.
+    pub(crate) fee_max: Option<String>,
+    /// Overrides of the catalog's parameters, such as `finality`.
+    #[serde(default)]
+    pub(crate) parameters: BTreeMap<String, String>,
+}
+
+/// A wallet to pay from.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LaneConfig {
+    /// Its network.
+    pub(crate) network: String,
+    /// Its name, unique on the network.
+    pub(crate) name: String,
+    /// Its key: a derivation path, or `imported:NAME`.
+    pub(crate) key: String,
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8080))
+}
+
+impl Config {
+    /// Reads a file. Relative paths in it are relative to it.
+    ///
+    /// # Errors
+    /// Names the file, the line and the key.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(path).with_context(|| {
+            format!("cannot read the configuration {}; name another with --config", path.display())
+        })?;
+        let parsed: Result<Self, _> = toml::from_str(&text);
+        let mut config = parsed.map_err(|error| anyhow!("{}: {error}", path.display()))?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        for file in [&mut config.data].into_iter().chain(&mut config.catalog) {
+            *file = base.join(&*file);
+        }
+        for file in [&mut config.keystore, &mut config.passphrase_file].into_iter().flatten() {
+            *file = base.join(&*file);
+        }
+        config.check().with_context(|| path.display().to_string())?;
+        Ok(config)
+    }
+
+    /// The configuration of a sandbox: nothing but its data directory.
+    pub(crate) fn sandbox(data: &Path) -> Self {
+        Self {
+            data: data.to_owned(),
+            listen: default_listen(),
+            keystore: None,
+            passphrase_file: None,
+            catalog: vec![],
+            webhooks: Webhooks::default(),
+            fees: Fees::default(),
+            limits: BTreeMap::new(),
+            rates: BTreeMap::new(),
+            networks: vec![],
+            lanes: vec![],
+        }
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        for lane in &self.lanes {
+            let known = self.networks.iter().any(|it| it.id == lane.network);
+            anyhow::ensure!(
+                known,
+                "lane {}/{}: there is no [[network]] with id = {:?}",
+                lane.network,
+                lane.name,
+                lane.network
+            );
+            let same = |it: &&LaneConfig| it.network == lane.network && it.name == lane.name;
+            anyhow::ensure!(
+                self.lanes.iter().filter(same).count() == 1,
+                "lane {}/{} is listed twice",
+                lane.network,
+                lane.name
+            );
+        }
+        for network in &self.networks {
+            anyhow::ensure!(!network.rpc.is_empty(), "network {}: rpc is empty", network.id);
+            let twice = self.networks.iter().filter(|it| it.id == network.id).count() > 1;
+            anyhow::ensure!(!twice, "network {} is listed twice", network.id);
+        }
+        Ok(())
+    }
+
+    /// The database file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.data.join("vyplata.db")
+    }
+
+    /// The keystore file.
+    pub(crate) fn keystore_file(&self) -> PathBuf {
+        self.keystore.clone().unwrap_or_else(|| self.data.join("keystore.json"))
+    }
+}

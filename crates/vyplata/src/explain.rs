@@ -1,0 +1,148 @@
+//! Why a payout is where it is, and what happens next: for people.
+
+use std::fmt::Write as _;
+
+use domain::{
+    Timestamp,
+    batch::AttemptStatus,
+    catalog::{Catalog, DestinationError},
+    command::Refusal,
+    delivery::DeliveryState,
+    payout::{PayoutState, Stage},
+    ports::PayoutView,
+};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+/// Prints a moment as RFC 3339, to the second.
+pub(crate) fn moment(at: Timestamp) -> String {
+    let seconds = i64::try_from(at.0 / 1_000).unwrap_or(0);
+    let utc = OffsetDateTime::from_unix_timestamp(seconds).ok();
+    utc.and_then(|it| it.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
+/// Prints a payout with everything that explains it.
+pub(crate) fn view(catalog: &Catalog, view: &PayoutView) -> String {
+    let payout = &view.payout;
+    let quote = &payout.quote;
+    let decimals = catalog.asset(payout.asset.as_str()).map_or(0, |it| it.decimals);
+    let mut text = String::new();
+    let mut line = |label: &str, value: String| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{label:<12} {value}");
+    };
+    line("payout", payout.id.to_string());
+    line("known as", payout.public_id.clone());
+    line("api", payout.dialect.to_string());
+    line("reference", payout.merchant_ref.clone().unwrap_or_else(|| "none".to_owned()));
+    line("status", payout.state.status().word().to_owned());
+    line("next", next(view));
+    line("arrives", format!("{} {}", quote.amount.to_text(decimals), payout.asset));
+    line(
+        "price",
+        format!(
+            "{} (service {}, network {})",
+            quote.price().to_text(decimals),
+            quote.service_fee.to_text(decimals),
+            quote.network_fee.to_text(decimals)
+        ),
+    );
+    line("to", payout.destination.address.clone());
+    if let Some(memo) = &payout.destination.memo {
+        line("memo", memo.clone());
+    }
+    for attempt in view.batch.iter().flat_map(|it| &it.attempts) {
+        let number = attempt.sequence.map(|it| format!(" number {it}")).unwrap_or_default();
+        line("transaction", format!("{}{number} {}", attempt.tx.txid, word(attempt.status)));
+    }
+    for event in &view.events {
+        line(&moment(event.at), format!("{} {}", event.kind.word(), event.detail));
+    }
+    for delivery in &view.deliveries {
+        let state = match delivery.state {
+            DeliveryState::Due => format!("due {}", moment(delivery.due_at)),
+            DeliveryState::Delivered => "delivered".to_owned(),
+            DeliveryState::GivenUp => "given up".to_owned(),
+        };
+        line(
+            "webhook",
+            format!(
+                "{} to {}: {state}, tries {}, {}",
+                delivery.status.word(),
+                delivery.url,
+                delivery.tries,
+                delivery.last_result
+            ),
+        );
+    }
+    text
+}
+
+fn word(status: AttemptStatus) -> &'static str {
+    match status {
+        AttemptStatus::Signed => "signed, to be handed over",
+        AttemptStatus::Broadcast => "handed over",
+        AttemptStatus::InBlock => "in a block, not final yet",
+        AttemptStatus::Final => "final",
+        AttemptStatus::Reverted => "final, but undone: it paid nobody",
+        AttemptStatus::Dead => "proven unable to confirm",
+    }
+}
+
+/// Says what happens next.
+pub(crate) fn next(view: &PayoutView) -> String {
+    let batch = view.batch.as_ref();
+    if let Some(hold) = batch.filter(|it| !it.closed).and_then(|it| it.hold.as_ref()) {
+        return format!("waits: {}", hold.detail);
+    }
+    let look = batch.map(|it| format!(", looks again {}", moment(it.due_at))).unwrap_or_default();
+    match &view.payout.state {
+        PayoutState::Queued => "joins a batch as soon as its wallet has room".to_owned(),
+        PayoutState::Sending { stage, .. } => match stage {
+            Stage::Preparing => "a transaction is made and signed".to_owned(),
+            Stage::Signed => format!("the signed transaction is handed to the network{look}"),
+            Stage::Broadcast => format!("waits for a block, or is replaced{look}"),
+            Stage::InBlock => format!("waits until the block is final{look}"),
+        },
+        PayoutState::Paid { .. } => "nothing: it is paid".to_owned(),
+        PayoutState::Failed { failure, .. } => {
+            format!("nothing: {}; the money was returned", failure.detail)
+        }
+        PayoutState::Cancelled => "nothing: it was withdrawn; the money was returned".to_owned(),
+    }
+}
+
+/// Puts a refusal of an operator's own command into words.
+pub(crate) fn refusal(refusal: &Refusal) -> String {
+    if let Refusal::Destination(DestinationError::Address(why) | DestinationError::Memo(why)) =
+        refusal
+    {
+        return why.clone();
+    }
+    let words = match refusal {
+        Refusal::InsufficientFunds => "the merchant does not have what it costs",
+        Refusal::RefReused => "the reference belongs to a payout that says something else",
+        Refusal::NotCancellable => "it is on its way or has ended",
+        Refusal::MerchantPaused => "the merchant is paused; see `vyplata merchant resume`",
+        Refusal::AssetUnavailable => "no wallet pays this asset, or its fee has no price",
+        Refusal::UnknownAsset | Refusal::UnknownNetwork => "there is no such asset",
+        Refusal::AmountTooSmall { .. } => "the amount is too small",
+        Refusal::AmountTooLarge { .. } => "the amount is too large",
+        Refusal::Amount(_) => "the amount cannot be represented",
+        Refusal::NotFound => "there is no such payout",
+        Refusal::Unavailable(why) => why,
+        // These are refusals of requests over HTTP, which an operator does not make.
+        Refusal::Unauthenticated
+        | Refusal::UnknownPath
+        | Refusal::MethodNotAllowed
+        | Refusal::UnsupportedMediaType
+        | Refusal::BodyTooLarge
+        | Refusal::Malformed { .. }
+        | Refusal::MissingField { .. }
+        | Refusal::InvalidField { .. }
+        | Refusal::NonceMissing
+        | Refusal::NonceReused
+        | Refusal::RateLimited { .. }
+        | Refusal::Destination(_) => "the command makes no sense",
+    };
+    words.to_owned()
+}

@@ -1,0 +1,212 @@
+//! The API over HTTP: bytes in, the dialect of the path, bytes out.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use dialects::{Action, Call, Context, DIALECTS, Dialect, Message, Outcome};
+use domain::{
+    command::{Command, Refusal},
+    ids::{MerchantId, PayoutId},
+    ports::{PageQuery, PayoutKey, PayoutView, Unreachable},
+};
+use tokio::sync::Semaphore;
+
+use crate::{acceptor::Acceptor, app::App, clock, metrics::RequestLabels};
+
+/// The largest body that is read.
+pub(crate) const BODY_BYTES_MAX: usize = 64 * 1_024;
+/// How many requests are worked on at once; more wait in the operating system's queue.
+const REQUESTS_MAX: usize = 2_048;
+
+/// What handlers share.
+#[derive(Clone)]
+pub(crate) struct Api {
+    /// The gateway.
+    pub(crate) app: Arc<App>,
+    /// The entrance to the ledger.
+    pub(crate) acceptor: Acceptor,
+    permits: Arc<Semaphore>,
+}
+
+impl Api {
+    /// Puts the API together.
+    pub(crate) fn new(app: Arc<App>, acceptor: Acceptor) -> Self {
+        Self { app, acceptor, permits: Arc::new(Semaphore::new(REQUESTS_MAX)) }
+    }
+
+    /// The routes: our own three, and everything else by dialect.
+    pub(crate) fn router(self) -> Router {
+        Router::new()
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics))
+            .fallback(serve)
+            .with_state(self)
+    }
+}
+
+async fn ready(State(api): State<Api>) -> Response {
+    let reachable = api.app.store.counts().await.is_ok();
+    let unpriced = api.app.book().terms.values().filter(|it| it.network_fee.is_none()).count();
+    match (reachable, unpriced) {
+        (false, _) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response()
+        }
+        (true, 0) => "ready\n".into_response(),
+        (true, _) => {
+            let text = format!("the network fee of {unpriced} assets is not known yet\n");
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
+    }
+}
+
+async fn metrics(State(api): State<Api>) -> Response {
+    let counts = api.app.store.counts().await.unwrap_or_default();
+    let text = api.app.metrics.text(&counts);
+    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
+        .into_response()
+}
+
+async fn serve(State(api): State<Api>, request: Request) -> Response {
+    let Ok(_permit) = api.permits.acquire().await else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let (head, body) = request.into_parts();
+    let Some(dialect) = DIALECTS.iter().find(|it| it.owns(head.uri.path())) else {
+        return (StatusCode::NOT_FOUND, "no API has this path; see docs/api.md\n").into_response();
+    };
+    let headers = text_headers(&head.headers);
+    let read = to_bytes(body, BODY_BYTES_MAX).await;
+    let request = dialects::Request {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or(""),
+        headers: &headers,
+        body: read.as_deref().unwrap_or_default(),
+    };
+    let now = clock::now();
+    let context = Context {
+        catalog: &api.app.catalog,
+        now,
+        payout_id: PayoutId(clock::uuid_v7(now)),
+        random: &clock::random(),
+    };
+    let answered = match &read {
+        Ok(_) => api.answer(*dialect, &request, &context).await,
+        Err(_) => Err(Refusal::BodyTooLarge),
+    };
+    let message = answered.unwrap_or_else(|why| dialect.refuse(&request, &why, &context));
+    let labels = RequestLabels { dialect: dialect.name(), status: message.status };
+    api.app.metrics.requests.get_or_create(&labels).inc();
+    response(message)
+}
+
+impl Api {
+    async fn answer(
+        &self,
+        dialect: &dyn Dialect,
+        request: &dialects::Request<'_>,
+        context: &Context<'_>,
+    ) -> Result<Message, Refusal> {
+        let lookup = dialect.lookup(request)?;
+        let callers = self.app.callers(dialect.name(), &lookup).await.map_err(unreachable)?;
+        let call = dialect.decode(request, &callers, context)?;
+        let outcome = self.run(&call).await?;
+        Ok(dialect.encode(&call, &outcome, context))
+    }
+
+    async fn run(&self, call: &Call) -> Result<Outcome, Refusal> {
+        if let Some(nonce) = &call.nonce {
+            self.acceptor.submit(Command::UseNonce(nonce.clone())).await?;
+        }
+        match &call.action {
+            Action::Create(create) => self.command(Command::Create(create.clone())).await,
+            Action::Cancel(key) => {
+                let payout = self.find(call.merchant, key).await?.payout.id;
+                self.command(Command::Cancel { merchant: call.merchant, payout }).await
+            }
+            Action::Show(key) => {
+                let view = self.find(call.merchant, key).await?;
+                Ok(Outcome::Payout {
+                    payout: Box::new(view.payout),
+                    events: view.events,
+                    available: view.available,
+                    fresh: false,
+                })
+            }
+            Action::List(query) => self.list(call.merchant, query).await,
+            Action::Balances => {
+                let balances = self.app.store.available(call.merchant).await;
+                Ok(Outcome::Balances(balances.map_err(unreachable)?))
+            }
+        }
+    }
+
+    async fn command(&self, command: Command) -> Result<Outcome, Refusal> {
+        let accepted = self.acceptor.submit(command).await?;
+        let payout = accepted.payout.ok_or(Refusal::NotFound)?;
+        let key = PayoutKey::Id(payout.id);
+        let events = if accepted.fresh {
+            vec![]
+        } else {
+            let view = self.app.store.find_payout(&key).await.map_err(unreachable)?;
+            view.map(|it| it.events).unwrap_or_default()
+        };
+        Ok(Outcome::Payout {
+            payout: Box::new(payout),
+            events,
+            available: accepted.available,
+            fresh: accepted.fresh,
+        })
+    }
+
+    async fn find(&self, merchant: MerchantId, key: &PayoutKey) -> Result<PayoutView, Refusal> {
+        let found = self.app.store.find_payout(key).await.map_err(unreachable)?;
+        found.filter(|it| it.payout.merchant == merchant).ok_or(Refusal::NotFound)
+    }
+
+    async fn list(&self, merchant: MerchantId, query: &PageQuery) -> Result<Outcome, Refusal> {
+        let count = usize::try_from(query.count_max).unwrap_or(usize::MAX);
+        let query = PageQuery {
+            merchant: Some(merchant),
+            count_max: query.count_max.saturating_add(1),
+            ..query.clone()
+        };
+        let mut page = self.app.store.page(&query).await.map_err(unreachable)?;
+        let more = page.len() > count;
+        page.truncate(count);
+        Ok(Outcome::Payouts { page, more })
+    }
+}
+
+fn unreachable(_: Unreachable) -> Refusal {
+    Refusal::Unavailable("the ledger did not answer; ask again")
+}
+
+fn text_headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |(name, value): (&HeaderName, &HeaderValue)| {
+        value.to_str().ok().map(|value| (name.as_str().to_owned(), value.to_owned()))
+    };
+    headers.iter().filter_map(text).collect()
+}
+
+fn response(message: Message) -> Response {
+    let mut response = Response::new(Body::from(message.body));
+    *response.status_mut() =
+        StatusCode::from_u16(message.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in message.headers {
+        let name = HeaderName::try_from(name);
+        let value = HeaderValue::try_from(value);
+        if let (Ok(name), Ok(value)) = (name, value) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}

@@ -1,0 +1,92 @@
+//! Figures for the operator, in the Prometheus text format.
+
+use std::collections::BTreeMap;
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+/// Which requests, answered how.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct RequestLabels {
+    /// The API.
+    pub(crate) dialect: &'static str,
+    /// The HTTP status.
+    pub(crate) status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabel {
+    state: String,
+}
+
+/// All figures.
+pub(crate) struct Metrics {
+    registry: Registry,
+    /// Requests answered.
+    pub(crate) requests: Family<RequestLabels, Counter>,
+    /// Commits of the acceptor.
+    pub(crate) slices: Counter,
+    /// Commands decided by the acceptor.
+    pub(crate) commands: Counter,
+    /// Webhooks that were acknowledged.
+    pub(crate) webhooks_delivered: Counter,
+    /// Tries that were not.
+    pub(crate) webhooks_failed: Counter,
+    /// Steps of batches taken.
+    pub(crate) steps: Counter,
+    /// Times that store or network did not answer a loop.
+    pub(crate) loop_failures: Counter,
+    payouts: Family<StateLabel, Gauge>,
+    deliveries: Family<StateLabel, Gauge>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("vyplata"),
+            requests: Family::default(),
+            slices: Counter::default(),
+            commands: Counter::default(),
+            webhooks_delivered: Counter::default(),
+            webhooks_failed: Counter::default(),
+            steps: Counter::default(),
+            loop_failures: Counter::default(),
+            payouts: Family::default(),
+            deliveries: Family::default(),
+        };
+        let all = &mut metrics.registry;
+        all.register("requests", "Requests answered", metrics.requests.clone());
+        all.register("accept_slices", "Commits of the acceptor", metrics.slices.clone());
+        all.register("accept_commands", "Commands decided", metrics.commands.clone());
+        let delivered = metrics.webhooks_delivered.clone();
+        all.register("webhooks_delivered", "Webhooks acknowledged", delivered);
+        let failed = metrics.webhooks_failed.clone();
+        all.register("webhooks_failed", "Webhook tries not acknowledged", failed);
+        all.register("steps", "Steps of batches taken", metrics.steps.clone());
+        let failures = metrics.loop_failures.clone();
+        all.register("loop_failures", "Times store or network did not answer", failures);
+        all.register("payouts", "Payouts by status", metrics.payouts.clone());
+        all.register("deliveries", "Webhooks by state", metrics.deliveries.clone());
+        metrics
+    }
+}
+
+impl Metrics {
+    /// Prints all figures, with the store's counts as they are now.
+    pub(crate) fn text(&self, counts: &BTreeMap<String, u64>) -> String {
+        for (name, count) in counts {
+            let Some((kind, state)) = name.split_once('.') else { continue };
+            let family = if kind == "payouts" { &self.payouts } else { &self.deliveries };
+            let label = StateLabel { state: state.to_owned() };
+            family.get_or_create(&label).set(i64::try_from(*count).unwrap_or(i64::MAX));
+        }
+        let mut text = String::new();
+        match encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            Err(_) => String::new(),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Runs a gateway: the API, a thread per lane, the tasks for webhooks and prices; and ends them.
+
+use std::{sync::Arc, thread::JoinHandle};
+
+use anyhow::{Context as _, anyhow};
+use axum::Router;
+use net::{Client, Guard, Reach};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+use crate::{
+    acceptor::Acceptor, app::App, clock, config::Webhooks, courier::HttpCourier, http::Api, loops,
+    prices::Pricing,
+};
+
+/// How long a webhook's receiver may take unless configured, in milliseconds.
+const WEBHOOK_TIMEOUT_MS: u64 = 10_000;
+
+/// A gateway at work.
+pub(crate) struct Server {
+    /// The API, for those who are in the same process.
+    pub(crate) api: Api,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts everything and serves `listener`, with `extra` routes beside the API's.
+    ///
+    /// # Errors
+    /// If the configuration of webhooks cannot be read.
+    pub(crate) async fn start(
+        app: Arc<App>,
+        pricing: Pricing,
+        webhooks: &Webhooks,
+        listener: TcpListener,
+        extra: Router,
+    ) -> anyhow::Result<Self> {
+        let allow: Vec<&str> = webhooks.allow.iter().map(String::as_str).collect();
+        let guard = Guard::new(Reach::Public, &allow)
+            .map_err(|error| anyhow!("webhooks.allow: {error}"))?;
+        let client = Client::new(guard).map_err(|error| anyhow!("webhooks: {error}"))?;
+        let timeout_ms = webhooks.timeout_ms.unwrap_or(WEBHOOK_TIMEOUT_MS);
+        let courier = Arc::new(HttpCourier { app: app.clone(), client, timeout_ms });
+        let (stop, stopped) = watch::channel(false);
+        let (acceptor, thread) = Acceptor::start(app.clone());
+        let mut threads = vec![thread];
+        let pricing = Arc::new(pricing);
+        app.set_book(pricing.initial());
+        pricing.renew(&app, clock::now()).await;
+        for work in &app.lanes {
+            threads.push(loops::start_lane(app.clone(), work.clone(), stopped.clone()));
+        }
+        let mut tasks = JoinSet::new();
+        tasks.spawn(loops::price(app.clone(), pricing, stopped.clone()));
+        tasks.spawn(loops::deliver(app.clone(), courier, stopped.clone()));
+        let api = Api::new(app, acceptor);
+        let router = api.clone().router().merge(extra);
+        let mut ended = stopped.clone();
+        tasks.spawn(async move {
+            let until = async move {
+                let _ = ended.wait_for(|it| *it).await;
+            };
+            let served = axum::serve(listener, router).with_graceful_shutdown(until).await;
+            if let Err(error) = served {
+                tracing::error!("the API ended: {error}");
+            }
+        });
+        Ok(Self { api, stop, tasks, threads })
+    }
+
+    /// Stops taking requests, lets what is being done end, and waits for it.
+    pub(crate) async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        while self.tasks.join_next().await.is_some() {}
+        // The acceptor's thread ends when its last entrance is gone.
+        drop(self.api);
+        let threads = self.threads;
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                let _ = thread.join();
+            }
+        });
+        let _ = joined.await;
+    }
+}
+
+/// Waits for the operator to ask for the end: Ctrl-C, or a termination signal.
+///
+/// # Errors
+/// If the operating system does not tell us of signals.
+pub(crate) async fn asked_to_stop() -> anyhow::Result<()> {
+    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .context("cannot listen for signals")?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result.context("cannot listen for signals"),
+        _ = term.recv() => Ok(()),
+    }
+}

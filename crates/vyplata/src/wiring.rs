@@ -1,0 +1,311 @@
+//! Puts the gateway together from its configuration: catalog, store, keys, rails, lanes.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    sync::{Arc, RwLock},
+};
+
+use anyhow::{Context as _, anyhow};
+use domain::{
+    catalog::{Catalog, Network},
+    ids::{LaneId, NetworkId},
+    lane::Lane,
+    money::Amount,
+    ports::{ChangeSet, Rail, Store, Unreachable},
+    quote::PriceBook,
+};
+use net::{Client, Endpoint, Failover, Guard, JsonRpc, Reach, Transport};
+use signer::{AddressFormat, Keystore, LocalSigner, Policy};
+use store::Sqlite;
+use tokio::sync::Notify;
+use zeroize::Zeroizing;
+
+use crate::{
+    app::{App, LaneWork},
+    config::{Config, LaneConfig, NetworkConfig},
+    metrics::Metrics,
+    rules::RAILS,
+};
+
+/// Reads the built-in catalogs, the operator's own, and the operator's changes of parameters.
+///
+/// # Errors
+/// Names the file and the row.
+pub(crate) fn catalog(config: &Config) -> anyhow::Result<Catalog> {
+    let mut texts: Vec<String> = RAILS.iter().map(|it| it.1.to_owned()).collect();
+    for file in &config.catalog {
+        let text = fs::read_to_string(file);
+        texts.push(text.with_context(|| format!("cannot read the catalog {}", file.display()))?);
+    }
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let plain = catalog::read(&texts)?;
+    let mut networks: Vec<Network> = plain.networks().cloned().collect();
+    for changed in &config.networks {
+        let network = networks.iter_mut().find(|it| it.id.as_str() == changed.id);
+        let network = network.ok_or_else(|| {
+            let known: Vec<&str> = plain.networks().map(|it| it.id.as_str()).collect();
+            anyhow!("there is no network {:?}; there are {}", changed.id, known.join(", "))
+        })?;
+        network.parameters.extend(changed.parameters.clone());
+    }
+    Ok(Catalog::new(networks, plain.assets().cloned().collect())?)
+}
+
+/// Opens the database and brings its tables up to date.
+///
+/// # Errors
+/// Names the file and what to do.
+pub(crate) fn open_store(config: &Config) -> anyhow::Result<Arc<Sqlite>> {
+    fs::create_dir_all(&config.data)
+        .with_context(|| format!("cannot make the data directory {}", config.data.display()))?;
+    let file = config.database();
+    let opened = Sqlite::open_and_migrate(&file);
+    Ok(Arc::new(opened.with_context(|| format!("database {}", file.display()))?))
+}
+
+/// Finds the passphrase: environment, file, or a question at the terminal.
+///
+/// # Errors
+/// If there is none.
+#[expect(clippy::disallowed_methods, reason = "the passphrase may come from the environment")]
+pub(crate) fn passphrase(config: &Config) -> anyhow::Result<Zeroizing<String>> {
+    if let Ok(text) = std::env::var("VYPLATA_PASSPHRASE") {
+        return Ok(Zeroizing::new(text));
+    }
+    if let Some(file) = &config.passphrase_file {
+        let text = Zeroizing::new(
+            fs::read_to_string(file)
+                .with_context(|| format!("cannot read the passphrase file {}", file.display()))?,
+        );
+        return Ok(Zeroizing::new(text.lines().next().unwrap_or("").to_owned()));
+    }
+    let asked = rpassword::prompt_password("Passphrase of the keystore: ");
+    asked
+        .map(Zeroizing::new)
+        .context("no passphrase: set VYPLATA_PASSPHRASE, or passphrase_file in the configuration")
+}
+
+/// Opens the keystore.
+///
+/// # Errors
+/// Names the file and what to do.
+pub(crate) fn open_keystore(config: &Config) -> anyhow::Result<Keystore> {
+    let file = config.keystore_file();
+    anyhow::ensure!(
+        file.exists(),
+        "there is no keystore {}; make one with `vyplata keys init`",
+        file.display()
+    );
+    let opened = Keystore::open(&file, &passphrase(config)?);
+    let keystore = opened.with_context(|| format!("keystore {}", file.display()))?;
+    if let Some(warning) = keystore.warning() {
+        tracing::warn!("keystore {}: {warning}", file.display());
+    }
+    Ok(keystore)
+}
+
+/// How much of the gateway a command needs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// The ledger only.
+    Ledger,
+    /// Rails too, to ask networks.
+    Rails,
+    /// Rails and keys, to pay.
+    Everything,
+}
+
+/// Puts the gateway together.
+///
+/// # Errors
+/// Says what is wrong in the configuration or does not answer.
+pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> {
+    let catalog = Arc::new(catalog(config)?);
+    let store = open_store(config)?;
+    let mut app = App {
+        catalog,
+        store,
+        vault: None,
+        lanes: vec![],
+        signer: None,
+        own_addresses: BTreeSet::new(),
+        book: RwLock::new(Arc::new(PriceBook::default())),
+        metrics: Metrics::default(),
+        payouts_rang: Notify::new(),
+        deliveries_rang: Notify::new(),
+    };
+    if need == Need::Everything {
+        let keystore = open_keystore(config)?;
+        app.vault = Some(keystore.vault());
+        for lane in &config.lanes {
+            let address = lane_address(&keystore, &app.catalog, lane)?;
+            let network = NetworkId::new(&lane.network);
+            put_lane(&*app.store, &lane_id(lane), &network, address, &lane.key).await?;
+        }
+        let policy = policy(config, &app.catalog)?;
+        app.signer = Some(Arc::new(LocalSigner::new(keystore, policy)));
+    }
+    if need != Need::Ledger {
+        for network in &config.networks {
+            let rail = connect(&app.catalog, network).await?;
+            let lanes = config.lanes.iter().filter(|it| it.network == network.id);
+            app.lanes.extend(lanes.map(|it| LaneWork {
+                lane: lane_id(it),
+                network: NetworkId::new(&it.network),
+                rail: rail.clone(),
+            }));
+        }
+    }
+    app.own_addresses = own_addresses(&*app.store).await?;
+    Ok(app)
+}
+
+fn lane_id(lane: &LaneConfig) -> LaneId {
+    LaneId::new(&format!("{}/{}", lane.network, lane.name))
+}
+
+async fn own_addresses(store: &dyn Store) -> anyhow::Result<BTreeSet<(NetworkId, String)>> {
+    let lanes = store.lanes().await.map_err(|Unreachable| anyhow!("the store does not answer"))?;
+    Ok(lanes.into_iter().map(|it| (it.network, it.address)).collect())
+}
+
+/// The address of a lane's key.
+///
+/// # Errors
+/// If there is no such key, or the network's keys are not built yet.
+pub(crate) fn lane_address(
+    keystore: &Keystore,
+    catalog: &Catalog,
+    lane: &LaneConfig,
+) -> anyhow::Result<String> {
+    let network = catalog.network(&lane.network).context("the network was checked")?;
+    anyhow::ensure!(
+        network.family == AddressFormat::Evm.family(),
+        "lane {}: {} can be paid in the sandbox only",
+        lane_id(lane),
+        network.title
+    );
+    keystore
+        .address(&lane.key, AddressFormat::Evm)
+        .map_err(|error| anyhow!("lane {}: {error}", lane_id(lane)))
+}
+
+/// What one transaction may cost at most: as configured, or all gas it may use at the fee
+/// cap.
+fn policy(config: &Config, catalog: &Catalog) -> anyhow::Result<Policy> {
+    let mut policy = Policy::default();
+    for network in &config.networks {
+        let row = catalog.network(&network.id).context("the network was checked")?;
+        let fee_asset = catalog.asset(row.fee_asset.as_str()).context("the catalog was checked")?;
+        let limit = match &network.fee_max {
+            Some(text) => Amount::parse(text, fee_asset.decimals)
+                .map_err(|error| anyhow!("network {}: fee_max {text:?}: {error:?}", network.id))?,
+            None => settings(network)
+                .max_fee_per_gas_cap_wei
+                .checked_mul(u128::from(settings(network).gas_limit_max))
+                .and_then(Amount::from_units)
+                .ok_or_else(|| anyhow!("network {}: fee_cap_gwei is too large", network.id))?,
+        };
+        policy.fee_max_limits.insert(row.id.clone(), limit);
+    }
+    Ok(policy)
+}
+
+/// Registers a lane, or checks that it is the same as it was.
+///
+/// # Errors
+/// If the lane is there with another address: its history would mix with a stranger's.
+pub(crate) async fn put_lane(
+    store: &dyn Store,
+    id: &LaneId,
+    network: &NetworkId,
+    address: String,
+    key_path: &str,
+) -> anyhow::Result<()> {
+    let known = store.load_lane(id, 0).await;
+    let known = known.map_err(|Unreachable| anyhow!("the store does not answer"))?;
+    if let Some(known) = known {
+        anyhow::ensure!(
+            known.lane.address == address,
+            "lane {id} was {} and would become {address}; give the new wallet another name",
+            known.lane.address
+        );
+        return Ok(());
+    }
+    let lane = Lane {
+        id: id.clone(),
+        network: network.clone(),
+        address,
+        key_path: key_path.to_owned(),
+        next_sequence: 0,
+        version: 1,
+    };
+    let change = ChangeSet { lanes: vec![lane], ..ChangeSet::default() };
+    let committed = store.commit(change).await;
+    committed.map_err(|error| anyhow!("lane {id} could not be registered: {error:?}"))
+}
+
+/// Connects to a network's nodes.
+///
+/// # Errors
+/// If its rail is not built yet, or the node is on another chain.
+pub(crate) async fn connect(
+    catalog: &Catalog,
+    config: &NetworkConfig,
+) -> anyhow::Result<Arc<dyn Rail>> {
+    let network = catalog.network(&config.id).context("the network was checked")?;
+    anyhow::ensure!(
+        network.family == "evm",
+        "network {}: its rail is not built yet; it can be paid in the sandbox only",
+        config.id
+    );
+    let transport =
+        transport(&config.rpc).with_context(|| format!("network {}: rpc", config.id))?;
+    let assets = catalog.assets_of(&network.id);
+    let rpc = JsonRpc::new(transport);
+    let rail = rail_evm::Evm::connect(network, assets, rpc, settings(config))
+        .await
+        .map_err(|error| anyhow!("network {}: {error}", config.id))?;
+    Ok(Arc::new(rail))
+}
+
+fn settings(config: &NetworkConfig) -> rail_evm::Settings {
+    let defaults = rail_evm::Settings::default();
+    rail_evm::Settings {
+        poll_ms: config.poll_ms.unwrap_or(defaults.poll_ms),
+        replace_after_ms: config.replace_after_ms.unwrap_or(defaults.replace_after_ms),
+        in_flight_max: config.in_flight_max.unwrap_or(defaults.in_flight_max),
+        max_fee_per_gas_cap_wei: config
+            .fee_cap_gwei
+            .map_or(defaults.max_fee_per_gas_cap_wei, |gwei| u128::from(gwei) * 1_000_000_000),
+        ..defaults
+    }
+}
+
+/// One transport of several endpoints: the next one is asked when one does not answer.
+fn transport(urls: &[String]) -> anyhow::Result<Arc<dyn Transport>> {
+    let guard = Guard::new(Reach::Anywhere, &[]).map_err(|error| anyhow!("{error}"))?;
+    let client = Client::new(guard)?;
+    let mut endpoints: Vec<Arc<dyn Transport>> = vec![];
+    for url in urls {
+        let endpoint = Endpoint::new(client.clone(), url, &[], Endpoint::LIMITS);
+        endpoints.push(Arc::new(endpoint.map_err(|error| anyhow!("{error}"))?));
+    }
+    Ok(Arc::new(Failover::new(endpoints)))
+}
+
+/// Refuses to start a second gateway on the same data.
+///
+/// # Errors
+/// If another one is running.
+pub(crate) fn lock(data: &Path) -> anyhow::Result<fs::File> {
+    fs::create_dir_all(data)?;
+    let path = data.join("vyplata.lock");
+    let file = fs::File::create(&path)
+        .with_context(|| format!("cannot make the lock file {}", path.display()))?;
+    file.try_lock()
+        .map_err(|_| anyhow!("another gateway is running on {}; stop it first", data.display()))?;
+    Ok(file)
+}

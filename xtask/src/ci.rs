@@ -1,0 +1,144 @@
+//! Everything that must pass, the same on a laptop and on the machine that decides.
+
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::{args::Args, kill, nodes, process, tidy};
+
+/// Seeds of the simulator in one run.
+const SEEDS: &str = "200";
+
+/// The kill test as it fits into one run.
+const SHORT_KILL: &str = "--rail evm --payouts 40 --kills 12";
+
+/// One step: its name, whether it is long, and what it does.
+struct Step {
+    name: &'static str,
+    is_long: bool,
+    run: fn(&Path) -> Result<()>,
+}
+
+const STEPS: [Step; 12] = [
+    Step { name: "tidy", is_long: false, run: tidy::run },
+    Step { name: "fmt", is_long: false, run: fmt },
+    Step { name: "clippy", is_long: false, run: clippy },
+    Step { name: "nodes", is_long: false, run: nodes::run },
+    Step { name: "test", is_long: false, run: test },
+    Step { name: "doc", is_long: false, run: doc },
+    Step { name: "deny", is_long: false, run: deny },
+    Step { name: "build --release", is_long: true, run: build },
+    Step { name: "sandbox", is_long: true, run: sandbox },
+    Step { name: "sim", is_long: true, run: sim },
+    Step { name: "kill", is_long: true, run: kill },
+    Step { name: "kill, negative control", is_long: true, run: kill_control },
+];
+
+/// Runs the steps in order until one fails, and prints how long each took.
+///
+/// # Errors
+/// If a step fails.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
+    let args = Args::parse(arguments, &[], &["quick"])?;
+    let mut table = Vec::new();
+    let mut result = Ok(());
+    for step in STEPS.iter().filter(|step| !(step.is_long && args.has("quick"))) {
+        println!("\n=== {}", step.name);
+        let start = Instant::now();
+        result = (step.run)(root).with_context(|| format!("step {} failed", step.name));
+        let verdict = if result.is_ok() { "ok" } else { "FAILED" };
+        println!("=== {}: {verdict} after {}", step.name, seconds(start.elapsed()));
+        table.push((step.name, verdict, start.elapsed()));
+        if result.is_err() {
+            break;
+        }
+    }
+    println!();
+    for (name, verdict, elapsed) in &table {
+        println!("{name:<24} {verdict:<6} {:>9}", seconds(*elapsed));
+    }
+    let total = table.iter().map(|(_, _, elapsed)| *elapsed).sum();
+    println!("{:<24} {:<6} {:>9}", "total", "", seconds(total));
+    result
+}
+
+fn seconds(elapsed: Duration) -> String {
+    format!("{}.{} s", elapsed.as_secs(), elapsed.subsec_millis() / 100)
+}
+
+fn cargo(root: &Path, line: &str) -> Command {
+    let mut command = process::cargo(root);
+    command.args(line.split(' '));
+    command
+}
+
+fn fmt(root: &Path) -> Result<()> {
+    process::run(&mut cargo(root, "fmt --all --check"))
+}
+
+fn clippy(root: &Path) -> Result<()> {
+    process::run(&mut cargo(root, "clippy --locked --workspace --all-targets -- -D warnings"))
+}
+
+fn test(root: &Path) -> Result<()> {
+    let mut command = cargo(root, "test --locked --workspace");
+    process::run(command.env("RUN_NODE_TESTS", "1").env("ANVIL", nodes::anvil(root)?))
+}
+
+fn doc(root: &Path) -> Result<()> {
+    let mut command = cargo(root, "doc --locked --workspace --no-deps");
+    process::run(command.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn deny(root: &Path) -> Result<()> {
+    if process::is_installed("cargo-deny") {
+        return process::run(&mut cargo(root, "deny check licenses bans sources"));
+    }
+    println!("skipped: cargo-deny is not installed (cargo install cargo-deny)");
+    Ok(())
+}
+
+fn build(root: &Path) -> Result<()> {
+    process::run(&mut cargo(root, "build --locked --release -p vyplata -p sim"))
+}
+
+fn sim(root: &Path) -> Result<()> {
+    simulate(root, &["--seeds".into(), SEEDS.into()])
+}
+
+fn sandbox(root: &Path) -> Result<()> {
+    let data = process::target_dir(root).join("ci-sandbox");
+    if data.exists() {
+        fs::remove_dir_all(&data)?;
+    }
+    let mut command = cargo(root, "run --locked --release -p vyplata -- sandbox --once");
+    process::run(command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data))
+}
+
+fn kill(root: &Path) -> Result<()> {
+    kill::run(root, &words(SHORT_KILL))
+}
+
+fn kill_control(root: &Path) -> Result<()> {
+    let mut arguments = words(SHORT_KILL);
+    arguments.push("--negative-control".into());
+    kill::run(root, &arguments)
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split(' ').map(String::from).collect()
+}
+
+/// Runs the simulator.
+///
+/// # Errors
+/// If it finds a violation.
+pub(crate) fn simulate(root: &Path, arguments: &[String]) -> Result<()> {
+    let arguments = arguments.iter().filter(|argument| *argument != "--");
+    process::run(cargo(root, "run --locked --release -p sim --").args(arguments))
+}

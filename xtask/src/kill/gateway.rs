@@ -1,0 +1,168 @@
+//! The gateway under test: its configuration, its command line, its life and its deaths.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use super::{
+    api::Api,
+    http::{self, Message},
+    workload::lock,
+};
+use crate::process::{self, Guarded};
+
+/// How long a start may take until it is ready.
+const READY_MAX: Duration = Duration::from_secs(30);
+
+/// The passphrase of the keystore, which holds keys of no value.
+const PASSPHRASE: &str = "a passphrase of no value";
+
+/// The running process, if there is one. Shared with whoever may kill it.
+pub(crate) type Process = Arc<Mutex<Option<Guarded>>>;
+
+/// A gateway in a folder of its own.
+pub(crate) struct Gateway {
+    program: PathBuf,
+    folder: PathBuf,
+    address: SocketAddr,
+    process: Process,
+}
+
+impl Gateway {
+    /// Writes the configuration of a gateway that asks `node` and may call `receiver`.
+    ///
+    /// # Errors
+    /// If the folder cannot be made anew.
+    pub(crate) fn new(
+        program: &Path,
+        folder: &Path,
+        process: Process,
+        node: SocketAddr,
+        receiver: SocketAddr,
+    ) -> Result<Self> {
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
+        fs::create_dir_all(folder)?;
+        let address = http::free_address()?;
+        fs::write(folder.join("vyplata.toml"), configuration(address, node, receiver))?;
+        Ok(Self { program: program.into(), folder: folder.into(), address, process })
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.current_dir(&self.folder).env("VYPLATA_PASSPHRASE", PASSPHRASE);
+        command.args(["--config", "vyplata.toml"]).args(arguments);
+        command
+    }
+
+    /// Runs one command of the operator and returns what it prints.
+    ///
+    /// # Errors
+    /// If it does not succeed.
+    pub(crate) fn operate(&self, arguments: &[&str]) -> Result<String> {
+        process::output(&mut self.command(arguments))
+    }
+
+    /// The address of the only wallet.
+    ///
+    /// # Errors
+    /// If it is not shown.
+    pub(crate) fn wallet(&self) -> Result<String> {
+        let shown = self.operate(&["keys", "show-addresses"])?;
+        let address = shown.split_whitespace().find(|word| word.starts_with("0x"));
+        address.map(String::from).with_context(|| format!("no address in {shown}"))
+    }
+
+    /// Creates a merchant whose webhooks go to `receiver`.
+    ///
+    /// # Errors
+    /// If its credentials are not shown.
+    pub(crate) fn merchant(&self, name: &str, receiver: SocketAddr) -> Result<Api> {
+        let shown = self.operate(&["merchant", "create", name])?;
+        let credential = |what: &str| {
+            let is_it = |line: &&str| line.contains("cryptomus") && line.contains(what);
+            let value = shown.lines().find(is_it).and_then(|line| line.split_whitespace().last());
+            value.map(String::from).with_context(|| format!("no {what} of cryptomus in\n{shown}"))
+        };
+        let (merchant, key) = (credential("merchant")?, credential("payout")?);
+        Ok(Api { gateway: self.address, receiver, merchant, key })
+    }
+
+    /// Starts it and waits until it is ready; returns how long that took.
+    ///
+    /// # Errors
+    /// If it ends, or is not ready in time.
+    pub(crate) fn start(&self) -> Result<Duration> {
+        let log = self.log()?;
+        let mut command = self.command(&["serve"]);
+        command.stdout(log.try_clone()?).stderr(log);
+        let start = Instant::now();
+        *lock(&self.process) = Some(Guarded::start(&mut command)?);
+        while !self.is_ready() {
+            self.check_alive()?;
+            ensure!(start.elapsed() < READY_MAX, "the gateway is not ready: see {}", self.place());
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(start.elapsed())
+    }
+
+    fn log(&self) -> Result<File> {
+        Ok(OpenOptions::new().create(true).append(true).open(self.folder.join("gateway.log"))?)
+    }
+
+    fn place(&self) -> String {
+        self.folder.join("gateway.log").display().to_string()
+    }
+
+    fn is_ready(&self) -> bool {
+        let answer = http::exchange(self.address, &Message::get("/readyz"));
+        answer.is_ok_and(|answer| answer.status() == Some(200))
+    }
+
+    /// Checks that it has not ended by itself.
+    ///
+    /// # Errors
+    /// If it has.
+    pub(crate) fn check_alive(&self) -> Result<()> {
+        if let Some(how) = lock(&self.process).as_mut().and_then(Guarded::ended) {
+            bail!("the gateway ended by itself ({how}): see {}", self.place());
+        }
+        Ok(())
+    }
+}
+
+/// Kills the gateway, if it runs.
+pub(crate) fn kill(process: &Process) {
+    drop(lock(process).take());
+}
+
+fn configuration(address: SocketAddr, node: SocketAddr, receiver: SocketAddr) -> String {
+    format!(
+        r#"data = "data"
+listen = "{address}"
+
+[webhooks]
+allow = ["{receiver}"]
+
+[[network]]
+id = "ethereum"
+rpc = ["http://{node}"]
+poll_ms = 200
+replace_after_ms = 3000
+
+[[lane]]
+network = "ethereum"
+name = "hot"
+key = "m/44'/60'/0'/0/0"
+"#
+    )
+}

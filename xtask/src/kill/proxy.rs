@@ -1,0 +1,118 @@
+//! Stands between the gateway and the node, and strikes at the worst moment: the node has accepted
+//! a transaction, and the gateway never hears of it.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::Result;
+use serde_json::Value;
+
+use super::http::{self, Message};
+
+/// The proxy.
+pub(crate) struct Proxy {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    is_armed: Arc<AtomicBool>,
+}
+
+impl Proxy {
+    /// Starts it in front of `node`. `strike` is called, once each time it is armed, after an
+    /// accepted broadcast; its reply is lost.
+    ///
+    /// # Errors
+    /// If there is no port.
+    pub(crate) fn start(
+        node: SocketAddr,
+        strike: impl Fn() + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let is_armed = Arc::new(AtomicBool::new(false));
+        let armed = Arc::clone(&is_armed);
+        let address = http::serve(move |request| {
+            let response = http::exchange(node, &request).ok()?;
+            if has_accepted(&request, &response) && armed.swap(false, Ordering::SeqCst) {
+                strike();
+                return None;
+            }
+            Some(response)
+        })?;
+        Ok(Self { address, is_armed })
+    }
+
+    /// Makes the next accepted broadcast a strike.
+    pub(crate) fn arm(&self) {
+        self.is_armed.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Whether the request hands over a transaction, alone or among others, and the node took it.
+fn has_accepted(request: &Message, response: &Message) -> bool {
+    let (questions, answers) = (items(&request.body), items(&response.body));
+    let sends = questions.iter().filter(|it| it["method"] == "eth_sendRawTransaction");
+    sends.into_iter().any(|send| {
+        answers
+            .iter()
+            .any(|it| it["id"] == send["id"] && it.get("result").is_some_and(Value::is_string))
+    })
+}
+
+fn items(body: &[u8]) -> Vec<Value> {
+    match serde_json::from_slice(body) {
+        Ok(Value::Array(items)) => items,
+        Ok(item) => vec![item],
+        Err(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use super::{Message, Proxy, has_accepted, http};
+
+    const SEND: &str = r#"{"id":7,"method":"eth_sendRawTransaction","params":["0x"]}"#;
+    const OTHER: &str = r#"{"id":8,"method":"eth_blockNumber","params":[]}"#;
+    const TAKEN: &str = r#"{"id":7,"result":"0xab"}"#;
+
+    fn accepted(request: &str, response: &str) -> bool {
+        let answer = Message { body: response.into(), ..Message::answer("200 OK") };
+        has_accepted(&Message::post("/", request), &answer)
+    }
+
+    #[test]
+    fn only_accepted_broadcasts_count() {
+        assert!(accepted(SEND, TAKEN));
+        assert!(accepted(&format!("[{OTHER},{SEND}]"), &format!(r#"[{TAKEN},{{"id":8}}]"#)));
+        assert!(!accepted(SEND, r#"{"id":7,"error":{"code":-32003}}"#));
+        assert!(!accepted(OTHER, r#"{"id":8,"result":"0x1"}"#));
+        assert!(!accepted(&format!("[{OTHER},{SEND}]"), r#"[{"id":8,"result":"0x1"}]"#));
+        assert!(!accepted("", ""));
+    }
+
+    #[test]
+    fn an_armed_proxy_strikes_once_and_loses_the_reply() {
+        let answer = Message { body: TAKEN.into(), ..Message::answer("200 OK") };
+        let node = http::serve(move |_| Some(answer.clone())).unwrap();
+        let strikes = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&strikes);
+        let strike = move || {
+            counter.fetch_add(1, Ordering::SeqCst);
+        };
+        let proxy = Proxy::start(node, strike).unwrap();
+        let send = || http::exchange(proxy.address, &Message::post("/", SEND));
+        assert_eq!(send().unwrap().body, TAKEN.as_bytes());
+        proxy.arm();
+        assert!(http::exchange(proxy.address, &Message::post("/", OTHER)).is_ok());
+        assert!(send().is_err());
+        assert!(send().is_ok());
+        assert_eq!(strikes.load(Ordering::SeqCst), 1);
+    }
+}

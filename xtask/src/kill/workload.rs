@@ -1,0 +1,154 @@
+//! What is to be paid, and the clients who ask for it until they are told that it will be.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Result, bail};
+
+use super::{
+    api::{Answer, Api},
+    random::Random,
+};
+
+/// How many clients ask at the same time.
+const CLIENTS: usize = 4;
+
+/// How long a client waits before it asks again, or looks whether there is more to ask for.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// One payout to ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// The merchant's own name for it.
+    pub(crate) reference: String,
+    /// A recipient that nobody else pays, in small letters.
+    pub(crate) address: String,
+    /// What is to arrive, in wei; different in every payout.
+    pub(crate) wei: u128,
+}
+
+/// Draws payouts from a seed.
+pub(crate) fn plan(count: usize, seed: u64) -> Vec<Wanted> {
+    let mut random = Random::new(seed);
+    let wanted = |index: usize| Wanted {
+        reference: format!("kill-{seed}-{index}"),
+        address: format!(
+            "0x{:016x}{:016x}{:08x}",
+            random.next(),
+            random.next(),
+            random.below(1 << 32)
+        ),
+        // About a thousandth of a coin; the last six digits are the index.
+        wei: 1_000_000_000_000_000 + u128::from(random.below(1 << 30)) * 1_000_000 + index as u128,
+    };
+    (0..count).map(wanted).collect()
+}
+
+/// What the clients have done.
+#[derive(Default)]
+struct Progress {
+    /// How many payouts may be asked for so far.
+    released: AtomicUsize,
+    /// The gateway's identifiers of acknowledged payouts, by reference.
+    acknowledged: Mutex<BTreeMap<String, String>>,
+    /// What went wrong first.
+    failure: Mutex<Option<String>>,
+}
+
+/// The clients at work.
+pub(crate) struct Clients {
+    progress: Arc<Progress>,
+}
+
+impl Clients {
+    /// Starts them; they wait for the first release.
+    pub(crate) fn start(api: &Api, plan: &Arc<Vec<Wanted>>) -> Self {
+        let progress = Arc::new(Progress::default());
+        let next = Arc::new(AtomicUsize::new(0));
+        for _ in 0..CLIENTS {
+            let (api, plan) = (api.clone(), Arc::clone(plan));
+            let (progress, next) = (Arc::clone(&progress), Arc::clone(&next));
+            thread::spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Ordering::SeqCst);
+                    let Some(wanted) = plan.get(index) else { return };
+                    while progress.released.load(Ordering::SeqCst) <= index {
+                        thread::sleep(PAUSE);
+                    }
+                    progress.ask(&api, wanted);
+                }
+            });
+        }
+        Self { progress }
+    }
+
+    /// Lets them ask for the first `count` payouts of the plan.
+    pub(crate) fn release(&self, count: usize) {
+        self.progress.released.store(count, Ordering::SeqCst);
+    }
+
+    /// The gateway's identifiers of what it has acknowledged, by reference.
+    ///
+    /// # Errors
+    /// If a client was refused, or told something else the second time.
+    pub(crate) fn acknowledged(&self) -> Result<BTreeMap<String, String>> {
+        if let Some(failure) = &*lock(&self.progress.failure) {
+            bail!("a client says: {failure}");
+        }
+        Ok(lock(&self.progress.acknowledged).clone())
+    }
+}
+
+impl Progress {
+    /// Asks until there is an answer, and then once more: it must be the same.
+    fn ask(&self, api: &Api, wanted: &Wanted) {
+        let mut known = None;
+        loop {
+            match api.create(wanted) {
+                Answer::Lost => thread::sleep(PAUSE),
+                Answer::Refused(why) => return self.fail(format!("{}: {why}", wanted.reference)),
+                Answer::Accepted(id) if known.is_none() => {
+                    lock(&self.acknowledged).insert(wanted.reference.clone(), id.clone());
+                    known = Some(id);
+                }
+                Answer::Accepted(id) if known.as_ref() == Some(&id) => return,
+                Answer::Accepted(id) => {
+                    return self.fail(format!("{}: {known:?} became {id}", wanted.reference));
+                }
+            }
+        }
+    }
+
+    fn fail(&self, what: String) {
+        lock(&self.failure).get_or_insert(what);
+    }
+}
+
+/// A thread that panicked has left nothing half done behind these locks.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::plan;
+
+    #[test]
+    fn a_plan_is_the_same_for_a_seed_and_all_its_payouts_differ() {
+        let wanted = plan(500, 7);
+        assert_eq!(wanted, plan(500, 7));
+        assert_ne!(wanted, plan(500, 8));
+        assert_eq!(wanted.iter().map(|it| &it.address).collect::<BTreeSet<_>>().len(), 500);
+        assert_eq!(wanted.iter().map(|it| it.wei).collect::<BTreeSet<_>>().len(), 500);
+        assert!(wanted.iter().all(|it| it.address.len() == 42));
+    }
+}

@@ -1,0 +1,97 @@
+//! Running other programs.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+/// The root of the workspace this was built in.
+pub(crate) fn root() -> PathBuf {
+    let below = Path::new(env!("CARGO_MANIFEST_DIR"));
+    below.parent().expect("xtask is a folder of the workspace").to_path_buf()
+}
+
+/// Where cargo puts what it builds, and where everything else goes that may be deleted.
+pub(crate) fn target_dir(root: &Path) -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |it| root.join(it))
+}
+
+/// The cargo that runs this, started in `root`.
+pub(crate) fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root);
+    command
+}
+
+/// Whether a program can be started from the path.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let paths = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&paths).any(|folder| folder.join(program).is_file())
+}
+
+/// Runs a program to its end, its output going where ours goes.
+///
+/// # Errors
+/// If it cannot be started or does not succeed.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {}", shown(command)))?;
+    if !status.success() {
+        bail!("{status}: {}", shown(command));
+    }
+    Ok(())
+}
+
+/// Runs a program to its end and returns what it wrote to its standard output.
+///
+/// # Errors
+/// If it cannot be started or does not succeed; what it wrote is part of the message then.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("cannot start {}", shown(command)))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        bail!("{}: {}\n{text}{errors}", output.status, shown(command));
+    }
+    Ok(text)
+}
+
+/// A program that runs beside us and never longer than us.
+pub(crate) struct Guarded(Child);
+
+impl Guarded {
+    /// Starts it without an input.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub(crate) fn start(command: &mut Command) -> Result<Self> {
+        let child = command.stdin(Stdio::null()).spawn();
+        Ok(Self(child.with_context(|| format!("cannot start {}", shown(command)))?))
+    }
+
+    /// Kills it with a signal that it cannot catch, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        // Both fail only if it is gone already.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<String> {
+        self.0.try_wait().ok().flatten().map(|status| status.to_string())
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The command line, for people.
+pub(crate) fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
