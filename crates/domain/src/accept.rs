@@ -253,9 +253,7 @@ fn check_not_ours_or_a_token(
     destination: &Destination,
 ) -> Result<(), Refusal> {
     let address = &destination.address;
-    let refuse = |why: &str| {
-        Err(Refusal::Destination(DestinationError::Address(why.to_owned())))
-    };
+    let refuse = |why: &str| Err(Refusal::Destination(DestinationError::Address(why.to_owned())));
     if desk.own_addresses.contains(&(network.clone(), address.clone())) {
         return refuse("this address is one of the gateway's own wallets");
     }

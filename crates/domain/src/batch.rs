@@ -15,7 +15,7 @@ use crate::{
     ids::{BatchId, LaneId, NetworkId, PayoutId, TxId},
     money::Amount,
     payout::{Failure, FailureCode, Stage},
-    ports::{Hold, RailProfile},
+    ports::{Hold, HoldReason, RailProfile},
 };
 
 /// A transaction ready for its network. Broadcasting it twice is the same as once.
@@ -296,18 +296,14 @@ impl Batch {
                 // excludes it, is in a block already; if not, it will be handed over again.
                 self.due_at = now.plus_ms(profile.retry_ms);
                 let _ = self.set(&txid, AttemptStatus::Broadcast);
-                vec![(EventKind::Held, format!("the network does not relay {txid}: {why}"))]
+                let detail = format!("the network does not relay {txid}: {why}");
+                self.hold(Hold { reason: HoldReason::NotRelayed, detail })
             }
             Input::Observed(observations) => self.observe(&observations, profile, now),
             Input::Held(hold) => {
                 self.due_at = now.plus_ms(profile.retry_ms);
                 self.postpone_replacement(profile, now);
-                if self.hold.as_ref() == Some(&hold) {
-                    return vec![];
-                }
-                let told = vec![(EventKind::Held, hold.detail.clone())];
-                self.hold = Some(hold);
-                told
+                self.hold(hold)
             }
             Input::Refused(failure) => {
                 assert!(self.live().next().is_none(), "a live attempt may still pay");
@@ -323,6 +319,16 @@ impl Batch {
                 vec![]
             }
         }
+    }
+
+    /// Remembers why the batch waits; the same reason is told once.
+    fn hold(&mut self, hold: Hold) -> Vec<Happening> {
+        if self.hold.as_ref() == Some(&hold) {
+            return vec![];
+        }
+        let told = vec![(EventKind::Held, hold.detail.clone())];
+        self.hold = Some(hold);
+        told
     }
 
     fn add(&mut self, attempt: Attempt, profile: &RailProfile, now: Timestamp) -> Vec<Happening> {
@@ -357,7 +363,10 @@ impl Batch {
                 // ends: the block is gone, the transaction is not.
                 Observation::Missing => AttemptStatus::Signed,
                 Observation::Pending => AttemptStatus::Broadcast,
-                Observation::InBlock => AttemptStatus::InBlock,
+                Observation::InBlock => {
+                    self.hold = None;
+                    AttemptStatus::InBlock
+                }
                 Observation::Final { fee } => {
                     self.charge(txid, *fee);
                     AttemptStatus::Final

@@ -116,6 +116,8 @@ pub enum HoldReason {
     FeeAboveCap,
     /// The signer refuses another transaction.
     SignerRefused,
+    /// The node does not relay the transaction. It is observed and handed over again.
+    NotRelayed,
 }
 
 /// How a network takes a transaction that is handed to it.

@@ -93,6 +93,10 @@ async fn sign(
         // The first transaction may still pay, so there is nothing to give up.
         Err(BuildError::Refused(_)) => return nothing(Input::ReplacementNotNeeded),
     };
+    if !sequence_is_right(&view.lane, replaces, unsigned.sequence) {
+        let detail = "the rail chose a number that is not the batch's".to_owned();
+        return nothing(signer_refused(detail, replaces));
+    }
     let intent = intent(world, view, &unsigned);
     let signature = match world.signer.sign(&view.lane, &unsigned, &intent).await {
         Ok(signature) => signature,
@@ -113,6 +117,15 @@ async fn sign(
         fee: None,
     };
     (Input::Signed(Box::new(attempt)), lane)
+}
+
+/// A replacement has its predecessor's number, so that they exclude each other; anything else has
+/// one that the lane has not used.
+fn sequence_is_right(lane: &Lane, replaces: Option<&Attempt>, sequence: Option<u64>) -> bool {
+    match replaces {
+        Some(previous) => sequence.is_some() && sequence == previous.sequence,
+        None => sequence.is_none_or(|it| it >= lane.next_sequence),
+    }
 }
 
 /// The lane with its number used up. A replacement uses its predecessor's number, and leaves the

@@ -18,7 +18,7 @@ mod tx;
 mod verdict;
 
 pub use address::parse_destination;
-pub use rail::Evm;
+pub use rail::{Evm, NodeError};
 pub use settings::Settings;
 pub use tx::FORMAT;
 

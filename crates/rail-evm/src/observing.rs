@@ -63,11 +63,8 @@ pub(crate) async fn observe(
         && facts.settled().next().is_none()
     {
         facts.taken_in = taken_in(node, lane, nonce, head).await?;
-        match facts.taken_in {
-            Some(_) => tracing::warn!(%lane, nonce, "another transaction has this number"),
-            None => {
-                tracing::warn!(%lane, nonce, "this number is used, but the node cannot tell where")
-            }
+        if facts.taken_in.is_none() {
+            tracing::warn!(%lane, nonce, "the number is used, but the node cannot tell where");
         }
     }
     facts.verdicts().ok_or_else(|| {

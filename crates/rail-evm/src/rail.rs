@@ -1,6 +1,11 @@
 //! The rail itself: the port's questions, put to a node.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    str::FromStr,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use alloy_primitives::{Address, U256};
 use domain::{
@@ -35,7 +40,27 @@ pub struct Evm {
     assets: BTreeMap<AssetId, Asset>,
     fee_asset: Asset,
     node: Node,
+    node_is_right: AtomicBool,
 }
+
+/// Why a node is not one to pay through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeError {
+    /// It is on another chain.
+    OtherChain(String),
+    /// It does not answer; it may be the right one.
+    Silent(String),
+}
+
+impl fmt::Display for NodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherChain(text) | Self::Silent(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for NodeError {}
 
 impl Evm {
     /// A rail for `network` and its `assets`, without asking the node anything.
@@ -61,7 +86,8 @@ impl Evm {
             format!("{} is not the coin of network {}", network.fee_asset, network.id)
         })?;
         let profile = profile(network.id.clone(), &settings);
-        Ok(Self { profile, parameters, settings, assets, fee_asset, node: Node::new(rpc) })
+        let (node, node_is_right) = (Node::new(rpc), AtomicBool::new(false));
+        Ok(Self { profile, parameters, settings, assets, fee_asset, node, node_is_right })
     }
 
     /// A rail for `network`, after checking that the node is one of it.
@@ -75,27 +101,40 @@ impl Evm {
         settings: Settings,
     ) -> Result<Self, String> {
         let evm = Self::new(network, assets, rpc, settings)?;
-        evm.check_node().await?;
+        evm.check_node().await.map_err(|error| error.to_string())?;
         Ok(evm)
     }
 
-    /// Asks the node for its chain.
+    /// Asks the node for its chain, unless it was found to be the right one before. Nothing is
+    /// built until it was.
     ///
     /// # Errors
     /// Says that it is another one, or that there is no answer.
-    pub async fn check_node(&self) -> Result<(), String> {
+    pub async fn check_node(&self) -> Result<(), NodeError> {
+        if self.node_is_right.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let (network, expected) = (&self.profile.network, self.parameters.chain_id);
         match self.node.chain_id().await {
-            Ok(found) if found == expected => Ok(()),
-            Ok(found) => Err(format!(
+            Ok(found) if found == expected => {
+                self.node_is_right.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Ok(found) => Err(NodeError::OtherChain(format!(
                 "the node of network {network} is on chain {found}, and the network is chain \
                  {expected}: check its URL"
-            )),
-            Err(error) => Err(format!("the node of network {network} does not answer: {error}")),
+            ))),
+            Err(error) => Err(NodeError::Silent(format!(
+                "the node of network {network} does not answer: {error}"
+            ))),
         }
     }
 
     async fn build(&self, draft: Draft<'_>) -> Result<UnsignedTx, BuildError> {
+        self.check_node().await.map_err(|error| {
+            tracing::error!("{error}");
+            BuildError::Unreachable
+        })?;
         let refused = |detail: String| BuildError::Refused(detail);
         let (asset, transfer) = self.transfer(draft.payouts).map_err(refused)?;
         let payer = address(&draft.lane.address).map_err(refused)?;

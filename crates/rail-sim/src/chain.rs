@@ -164,6 +164,12 @@ impl SimChain {
         state.limbo.extend(forgotten);
     }
 
+    /// How many transactions wait, and how many are in blocks that may be undone.
+    pub fn unsettled(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.mempool.len(), state.blocks.iter().map(Vec::len).sum())
+    }
+
     /// The forgotten transactions that may come back, oldest first.
     pub fn limbo(&self) -> Vec<TxId> {
         self.state().limbo.clone()

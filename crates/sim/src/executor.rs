@@ -15,7 +15,7 @@ pub(crate) async fn pause() {
 
 /// Lets others run, perhaps for so long that what was known has become old.
 pub(crate) async fn pause_or_stall(faults: &Faults) {
-    let turns = if faults.strikes(Fault::SlowWorker) { 5 + faults.below(60) } else { 1 };
+    let turns = if faults.strikes(Fault::SlowWorker) { 3 + faults.below(30) } else { 1 };
     Pause(turns).await;
 }
 

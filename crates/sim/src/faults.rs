@@ -140,8 +140,8 @@ impl Faults {
         for fault in Fault::ALL {
             let chances = match state.random.next() % 8 {
                 0..=2 => 0,
-                3..=5 => 20,
-                6 => 80,
+                3..=4 => 20,
+                5..=6 => 80,
                 _ => 200,
             };
             state.per_mille.insert(*fault, chances);

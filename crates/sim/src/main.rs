@@ -47,6 +47,7 @@ fn run(from: u64, count: u64) -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let mut fired: BTreeMap<Fault, u64> = BTreeMap::new();
     let mut ends: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut events: BTreeMap<&str, u64> = BTreeMap::new();
     let (mut steps, mut lasted_ms, mut violations) = (0, 0, 0u64);
     for seed in from..from.saturating_add(count) {
         match simulate(seed, false) {
@@ -54,6 +55,7 @@ fn run(from: u64, count: u64) -> ExitCode {
                 steps += report.steps;
                 lasted_ms += report.lasted_ms;
                 report.fired.into_iter().for_each(|it| *fired.entry(it.0).or_default() += it.1);
+                report.events.into_iter().for_each(|it| *events.entry(it.0).or_default() += it.1);
                 report.ends.into_iter().for_each(|it| *ends.entry(it.0).or_default() += it.1);
             }
             Err(violation) => {
@@ -64,6 +66,9 @@ fn run(from: u64, count: u64) -> ExitCode {
     }
     for fault in Fault::ALL {
         println!("{:>9}  {}", fired.get(fault).copied().unwrap_or_default(), fault.word());
+    }
+    for (word, number) in events {
+        println!("{number:>9}  events {word}");
     }
     for (word, number) in ends {
         println!("{number:>9}  payouts {word}");

@@ -23,6 +23,8 @@ pub struct Report {
     pub fired: BTreeMap<Fault, u64>,
     /// How the payouts ended, by status.
     pub ends: BTreeMap<&'static str, u64>,
+    /// What happened to payouts, by the kind of event.
+    pub events: BTreeMap<&'static str, u64>,
 }
 
 /// Runs the history of a seed; prints it if it is to be traced.
@@ -41,12 +43,19 @@ fn history(seed: u64, traced: bool) -> Result<Report, Violation> {
     }
     let mut world = World::new(faults);
     let began_at = world.now;
-    let steps = 400 + world.faults.below(1_200);
+    let steps = 500 + world.faults.below(4_000);
     for _ in 0..steps {
         world.step()?;
     }
     world.settle_down()?;
+    let mut events = BTreeMap::new();
+    world.store.look(|contents| {
+        for event in &contents.events {
+            *events.entry(event.kind.word()).or_default() += 1;
+        }
+    });
     Ok(Report {
+        events,
         steps: world.steps,
         lasted_ms: world.now.since_ms(began_at),
         fired: world.faults.fired(),

@@ -21,6 +21,8 @@ pub(crate) const FEE_CAP: u128 = 400;
 /// The least and the most that may arrive.
 pub(crate) const AMOUNT_MIN: u128 = 10;
 pub(crate) const AMOUNT_MAX: u128 = 5_000;
+/// How many batches a fast lane has on their way.
+pub(crate) const IN_FLIGHT_MAX: usize = 3;
 /// A merchant who can pay for everything.
 pub(crate) const RICH: MerchantId = MerchantId(1);
 /// A merchant who runs out of money.

@@ -100,7 +100,7 @@ pub enum Trap {
 impl Workload {
     /// Merchants who will want a few payouts.
     pub fn new(faults: Arc<Faults>) -> Self {
-        let orders_max = usize::try_from(6 + faults.below(14)).unwrap_or_default();
+        let orders_max = usize::try_from(5 + faults.below(30)).unwrap_or_default();
         Self { faults, orders: vec![], orders_max, drawn: 0, used_nonces: vec![] }
     }
 

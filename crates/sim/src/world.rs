@@ -17,6 +17,7 @@ use domain::{
     catalog::Catalog,
     ids::{BatchId, DeliveryId, LaneId, NetworkId},
     ledger::{self, Cause, LedgerAccount, Posting},
+    payout::PayoutState,
     ports::{ChangeSet, CommitError, Rail, Store},
     quote::PriceBook,
 };
@@ -251,10 +252,13 @@ impl World {
         self.store.look(|contents| {
             let mut due = vec![];
             for lane in contents.lanes.values() {
-                let queued = contents.payouts.values().any(|it| {
-                    it.network == lane.network && it.state == domain::payout::PayoutState::Queued
-                });
-                if queued {
+                let open = contents.batches.values().filter(|it| !it.closed && it.lane == lane.id);
+                let full = open.count() >= scene::IN_FLIGHT_MAX;
+                let queued = contents
+                    .payouts
+                    .values()
+                    .any(|it| it.network == lane.network && it.state == PayoutState::Queued);
+                if queued && !full {
                     due.push(Work::Group(lane.id.clone()));
                 }
                 let batches = contents.due_batches(&lane.id, now, u32::MAX);
@@ -272,19 +276,19 @@ impl World {
     /// # Errors
     /// Says what was seen that must never be.
     pub fn step(&mut self) -> Result<(), Violation> {
-        if !self.workers.is_empty() && self.faults.strikes(Fault::Crash) {
+        if self.faults.chance(7) && self.busy() > 0 && self.faults.strikes(Fault::Crash) {
             self.crash();
         }
         match self.faults.below(100) {
-            0..=54 if !self.workers.is_empty() => {
+            0..=76 if !self.workers.is_empty() => {
                 let worker = self.faults.below(self.workers.len() as u64);
                 self.poll(usize::try_from(worker).unwrap_or_default()).map(drop)
             }
-            0..=76 => {
+            0..=88 => {
                 self.begin_due();
                 Ok(())
             }
-            77..=82 => {
+            89..=91 => {
                 let faults = self.faults.clone();
                 let (slice, traps) = self.store.look(|it| self.workload.next_slice(it));
                 traps.into_iter().for_each(|it| self.lay(&it));
@@ -294,7 +298,7 @@ impl World {
                 }
                 Ok(())
             }
-            83..=97 => self.elapse(),
+            92..=98 => self.elapse(),
             _ => self.reconcile(),
         }
     }

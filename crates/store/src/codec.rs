@@ -51,6 +51,7 @@ words!(hold_word, hold, HoldReason {
     AwaitingGas => "awaiting_gas",
     FeeAboveCap => "fee_above_cap",
     SignerRefused => "signer_refused",
+    NotRelayed => "not_relayed",
 });
 
 words!(attempt_word, attempt, AttemptStatus {

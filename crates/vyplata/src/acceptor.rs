@@ -1,8 +1,9 @@
 //! One thread that drains a bounded queue of commands into slices: concurrency becomes batch size.
 
-use std::{sync::Arc, thread};
+use std::{panic::AssertUnwindSafe, sync::Arc, thread};
 
 use domain::command::{Accepted, Command, Refusal};
+use futures_util::FutureExt as _;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
@@ -52,7 +53,7 @@ impl Acceptor {
         self.queue
             .try_send(Waiting { command, answer })
             .map_err(|_| Refusal::Unavailable("too many requests are waiting; ask again"))?;
-        outcome.await.unwrap_or(Err(Refusal::Unavailable("the gateway is stopping; ask again")))
+        outcome.await.unwrap_or(Err(Refusal::Unavailable("this was not decided; ask again")))
     }
 }
 
@@ -64,7 +65,12 @@ fn drain(app: &App, mut waiting: mpsc::Receiver<Waiting>, runtime: &Handle) {
         let book = app.book();
         let desk = app.desk(&book);
         let deciding = engine::accept(&*app.store, &desk, &commands, clock::now());
-        let outcomes = runtime.block_on(deciding);
+        // A bug in a decision must not take the entrance down with it: nothing was committed.
+        let deciding = AssertUnwindSafe(deciding).catch_unwind();
+        let Ok(outcomes) = runtime.block_on(deciding) else {
+            tracing::error!("this is a bug: {} commands were not decided", commands.len());
+            continue;
+        };
         app.metrics.slices.inc();
         app.metrics.commands.inc_by(u64::try_from(commands.len()).unwrap_or(0));
         for (answer, outcome) in answers.into_iter().zip(outcomes) {

@@ -1,6 +1,6 @@
 //! The API over HTTP: bytes in, the dialect of the path, bytes out.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -16,13 +16,15 @@ use domain::{
     ids::{MerchantId, PayoutId},
     ports::{PageQuery, PayoutKey, PayoutView, Unreachable},
 };
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{acceptor::Acceptor, app::App, clock, metrics::RequestLabels};
 
 /// The largest body that is read.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1_024;
-/// How many requests are worked on at once; more wait in the operating system's queue.
+/// How long a body may take to arrive.
+const BODY_TIME_MAX: Duration = Duration::from_secs(10);
+/// How many requests are worked on at once; more wait.
 const REQUESTS_MAX: usize = 2_048;
 
 /// What handlers share.
@@ -75,15 +77,17 @@ async fn metrics(State(api): State<Api>) -> Response {
 }
 
 async fn serve(State(api): State<Api>, request: Request) -> Response {
-    let Ok(_permit) = api.permits.acquire().await else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    };
     let (head, body) = request.into_parts();
     let Some(dialect) = DIALECTS.iter().find(|it| it.owns(head.uri.path())) else {
         return (StatusCode::NOT_FOUND, "no API has this path; see docs/api.md\n").into_response();
     };
     let headers = text_headers(&head.headers);
-    let read = to_bytes(body, BODY_BYTES_MAX).await;
+    let Ok(read) = timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await else {
+        return StatusCode::REQUEST_TIMEOUT.into_response();
+    };
+    let Ok(_permit) = api.permits.acquire().await else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
     let request = dialects::Request {
         method: head.method.as_str(),
         path: head.uri.path(),

@@ -2,7 +2,7 @@
 //!
 //! A lane's work blocks on the disk, so it has a thread of its own and never holds up requests.
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{collections::BTreeSet, panic::AssertUnwindSafe, sync::Arc, thread, time::Duration};
 
 use domain::{
     Timestamp,
@@ -10,7 +10,7 @@ use domain::{
     ports::CommitError,
 };
 use engine::{Progress, World};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use tokio::{runtime::Handle, sync::watch, time::timeout};
 
 use crate::{
@@ -44,8 +44,9 @@ pub(crate) fn start_lane(app: Arc<App>, work: LaneWork, mut stop: Stop) -> threa
     let runtime = Handle::current();
     let run = move || {
         runtime.block_on(async {
+            let mut broken = BTreeSet::new();
             while !*stop.borrow() {
-                let idle_ms = match lane_turn(&app, &work).await {
+                let idle_ms = match lane_turn(&app, &work, &mut broken).await {
                     Ok(true) => continue,
                     Ok(false) => IDLE_MS.min(work.rail.profile().poll_ms),
                     Err(error) => {
@@ -68,8 +69,13 @@ pub(crate) fn start_lane(app: Arc<App>, work: LaneWork, mut stop: Stop) -> threa
         .expect("the operating system gives a thread")
 }
 
-/// Does what is due for a lane; says whether there may be more.
-async fn lane_turn(app: &App, work: &LaneWork) -> Result<bool, CommitError> {
+/// Does what is due for a lane; says whether there may be more. A batch on which the code fails an
+/// assertion is left alone until the process is started again: `broken` remembers it.
+async fn lane_turn(
+    app: &App,
+    work: &LaneWork,
+    broken: &mut BTreeSet<BatchId>,
+) -> Result<bool, CommitError> {
     let Some(signer) = &app.signer else { return Ok(false) };
     let world =
         World { catalog: &app.catalog, store: &*app.store, rail: &*work.rail, signer: &**signer };
@@ -80,17 +86,34 @@ async fn lane_turn(app: &App, work: &LaneWork) -> Result<bool, CommitError> {
     let due = due.map_err(|_| CommitError::Unreachable)?;
     let more = due.len() >= usize::try_from(DUE_MAX).unwrap_or(usize::MAX);
     for id in due {
-        for _ in 0..STEPS_MAX {
-            match engine::advance(&world, id, clock::now()).await {
-                Ok(Progress::Advanced) => app.metrics.steps.inc(),
-                // Somebody else moved it; it is still due if it needs to be.
-                Ok(Progress::Idle(_)) | Err(CommitError::Conflict) => break,
-                Err(error) => return Err(error),
-            };
+        if broken.contains(&id) {
+            continue;
+        }
+        let steps = AssertUnwindSafe(steps(app, &world, id)).catch_unwind();
+        match steps.await {
+            Ok(result) => result?,
+            Err(_) => {
+                tracing::error!(batch = %id, "this is a bug: the batch is left alone; report it");
+                app.metrics.broken_batches.inc();
+                broken.insert(id);
+            }
         }
     }
     app.deliveries_rang.notify_waiters();
     Ok(more)
+}
+
+/// Takes a batch as far as it goes now.
+async fn steps(app: &App, world: &World<'_>, id: BatchId) -> Result<(), CommitError> {
+    for _ in 0..STEPS_MAX {
+        match engine::advance(world, id, clock::now()).await {
+            Ok(Progress::Advanced) => app.metrics.steps.inc(),
+            // Somebody else moved it; it is still due if it needs to be.
+            Ok(Progress::Idle(_)) | Err(CommitError::Conflict) => break,
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(())
 }
 
 /// Delivers webhooks until told to stop.

@@ -39,6 +39,8 @@ pub(crate) struct Metrics {
     pub(crate) steps: Counter,
     /// Times that store or network did not answer a loop.
     pub(crate) loop_failures: Counter,
+    /// Batches that are left alone because the code failed an assertion.
+    pub(crate) broken_batches: Counter,
     payouts: Family<StateLabel, Gauge>,
     deliveries: Family<StateLabel, Gauge>,
 }
@@ -54,6 +56,7 @@ impl Default for Metrics {
             webhooks_failed: Counter::default(),
             steps: Counter::default(),
             loop_failures: Counter::default(),
+            broken_batches: Counter::default(),
             payouts: Family::default(),
             deliveries: Family::default(),
         };
@@ -68,6 +71,8 @@ impl Default for Metrics {
         all.register("steps", "Steps of batches taken", metrics.steps.clone());
         let failures = metrics.loop_failures.clone();
         all.register("loop_failures", "Times store or network did not answer", failures);
+        let broken = metrics.broken_batches.clone();
+        all.register("broken_batches", "Batches left alone because of a bug", broken);
         all.register("payouts", "Payouts by status", metrics.payouts.clone());
         all.register("deliveries", "Webhooks by state", metrics.deliveries.clone());
         metrics

@@ -17,6 +17,7 @@ use domain::{
     quote::PriceBook,
 };
 use net::{Client, Endpoint, Failover, Guard, JsonRpc, Reach, Transport};
+use rail_evm::NodeError;
 use signer::{AddressFormat, Keystore, LocalSigner, Policy};
 use store::Sqlite;
 use tokio::sync::Notify;
@@ -250,7 +251,8 @@ pub(crate) async fn put_lane(
 /// Connects to a network's nodes.
 ///
 /// # Errors
-/// If its rail is not built yet, or the node is on another chain.
+/// If its rail is not built yet, or the node is on another chain. A node that does not answer is
+/// none: it is asked again when it is needed.
 pub(crate) async fn connect(
     catalog: &Catalog,
     config: &NetworkConfig,
@@ -265,9 +267,14 @@ pub(crate) async fn connect(
         transport(&config.rpc).with_context(|| format!("network {}: rpc", config.id))?;
     let assets = catalog.assets_of(&network.id);
     let rpc = JsonRpc::new(transport);
-    let rail = rail_evm::Evm::connect(network, assets, rpc, settings(config))
-        .await
+    let rail = rail_evm::Evm::new(network, assets, rpc, settings(config))
         .map_err(|error| anyhow!("network {}: {error}", config.id))?;
+    match rail.check_node().await {
+        Ok(()) => {}
+        // Other networks can be paid on meanwhile; this one is, as soon as its node answers.
+        Err(NodeError::Silent(why)) => tracing::warn!("{why}"),
+        Err(NodeError::OtherChain(why)) => anyhow::bail!(why),
+    }
     Ok(Arc::new(rail))
 }
 

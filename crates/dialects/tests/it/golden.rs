@@ -3,7 +3,7 @@
 //!
 //! A file has sections that begin with `== NAME`. `given` and `request` are written by people, the
 //! others by the test: `UPDATE_GOLDEN=1 cargo test -p dialects` writes them again. Lines of
-//! `given`: `balance ASSET AMOUNT`, `pause`, `lenient`, `refuse WORD` (instead of looking at the
+//! `given`: `poor` (owns nothing), `balance ASSET AMOUNT`, `pause`, `lenient`, `refuse WORD` (instead of looking at the
 //! next request), `state WORD DETAIL` (of the last payout) and `webhook` (about that state).
 
 use std::{collections::BTreeSet, fmt::Write, fs, path::PathBuf};
@@ -43,11 +43,8 @@ const REFUSALS: [&str; 22] = [
 ];
 
 /// Refusals that a dialect has no way to produce.
-const IMPOSSIBLE: [(&str, &str); 3] = [
-    ("cryptocloud", "NotFound"),
-    ("cryptocloud", "UnknownNetwork"),
-    ("cryptomus", "RefReused"),
-];
+const IMPOSSIBLE: [(&str, &str); 3] =
+    [("cryptocloud", "NotFound"), ("cryptocloud", "UnknownNetwork"), ("cryptomus", "RefReused")];
 
 struct Section {
     name: String,
@@ -90,6 +87,7 @@ fn run(file: &str) -> String {
                     let (asset, amount) = rest.split_once(' ').expect("an asset and an amount");
                     world.set_balance(asset, amount);
                 }
+                "poor" => world.view.available.clear(),
                 "pause" => world.pause(),
                 "lenient" => world.be_lenient(),
                 "refuse" => refusal = Some(refusal_by_word(rest)),

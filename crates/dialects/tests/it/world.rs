@@ -76,7 +76,7 @@ pub(crate) struct World {
     events: BTreeMap<PayoutId, Vec<Event>>,
     /// Which payout was touched last.
     last: Option<PayoutId>,
-    requests: u8,
+    requests: u32,
     random: [u8; 64],
 }
 
@@ -170,7 +170,9 @@ impl World {
         Context {
             catalog: &self.catalog,
             now: NOW,
-            payout_id: PayoutId(0x019b_7c00_0000_7000_8000_0000_0000_0000 + u128::from(self.requests)),
+            payout_id: PayoutId(
+                0x019b_7c00_0000_7000_8000_0000_0000_0000 + u128::from(self.requests),
+            ),
             random: &self.random,
         }
     }
@@ -199,14 +201,18 @@ impl World {
     /// Answers a request as the binary does.
     pub(crate) fn ask(&mut self, request: &Request<'_>) -> Answered {
         self.requests += 1;
+        let [seed, ..] = self.requests.to_le_bytes();
         for (index, byte) in (0u8..).zip(&mut self.random) {
-            *byte = index.wrapping_mul(37).wrapping_add(self.requests.wrapping_mul(101));
+            *byte = index.wrapping_mul(37).wrapping_add(seed.wrapping_mul(101));
         }
+        // The random bytes repeat after 256 requests, the last ones do not.
+        self.random[20..24].copy_from_slice(&self.requests.to_be_bytes());
         let dialect = owner(request.path);
         let decoded = dialect.lookup(request).and_then(|lookup| {
-            let found = self.callers.iter().filter(|it| {
-                it.key.dialect.as_str() == dialect.name() && it.key.lookup == lookup
-            });
+            let found = self
+                .callers
+                .iter()
+                .filter(|it| it.key.dialect.as_str() == dialect.name() && it.key.lookup == lookup);
             let callers: Vec<Caller> = found.cloned().collect();
             dialect.decode(request, &callers, &self.context())
         });
@@ -286,7 +292,8 @@ impl World {
                 Ok(Outcome::Payouts { page, more })
             }
             Action::Balances => {
-                let rows = self.view.available.iter().map(|(line, amount)| (line.1.clone(), *amount));
+                let rows =
+                    self.view.available.iter().map(|(line, amount)| (line.1.clone(), *amount));
                 Ok(Outcome::Balances(rows.filter(|row| !row.1.is_zero()).collect()))
             }
         }

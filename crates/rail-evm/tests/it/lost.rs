@@ -30,6 +30,7 @@ pub(crate) fn plenty(method: &str, params: &Value) -> Result<Value, Value> {
             let base = ["0x64", "0x64", "0x64"];
             json!({"oldestBlock": "0x63", "baseFeePerGas": base, "reward": [["0xa"], ["0xa"]]})
         }
+        ("eth_chainId", _) => json!(format!("{:#x}", scene::CHAIN_ID)),
         ("eth_getBlockByNumber", Some("finalized")) => block(90),
         ("eth_getBalance", _) => json!("0xde0b6b3a7640000"),
         ("eth_call", _) => json!(format!("{:#066x}", 5_000_000)),
@@ -80,16 +81,32 @@ async fn check<T: Debug, E: Debug + PartialEq>(
 async fn building() {
     let payout = scene::payout(&scene::token(TOKEN), RECIPIENT, 5_000_000);
     let methods = [
+        "eth_chainId",
         "eth_feeHistory",
         "eth_getBalance",
         "eth_getTransactionCount",
         "eth_estimateGas",
         "eth_call",
     ];
-    let built = check(&methods, 2, BuildError::Unreachable, async |rail: Evm| {
+    let built = check(&methods, 3, BuildError::Unreachable, async |rail: Evm| {
         scene::sign(&rail, 3, &payout, None).await
     });
     assert_eq!(built.await.sequence, Some(9));
+}
+
+#[tokio::test]
+async fn nothing_is_built_on_another_chain() {
+    let other = |method: &str, params: &Value| match method {
+        "eth_chainId" => Ok(json!("0x7b")),
+        _ => plenty(method, params),
+    };
+    let fake = Arc::new(Fake::new(other));
+    let rail = rail(fake.clone());
+    assert!(matches!(rail.check_node().await, Err(rail_evm::NodeError::OtherChain(_))));
+    let payout = scene::payout(&scene::token(TOKEN), RECIPIENT, 5_000_000);
+    let built = scene::sign(&rail, 3, &payout, None).await;
+    assert_eq!(built.unwrap_err(), BuildError::Unreachable);
+    assert_eq!(fake.asked(), 2);
 }
 
 #[tokio::test]
@@ -127,6 +144,39 @@ async fn a_node_that_is_still_indexing_proves_nothing() {
         let seen = Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt)).await;
         assert_eq!(seen, Err(Unreachable), "{refusing}");
     }
+}
+
+#[tokio::test]
+async fn a_receipt_from_a_block_that_the_chain_does_not_have_proves_nothing() {
+    let (_, attempt) = signed().await;
+    let observe = async |hash: &'static str, height: &'static str| {
+        let txid = attempt.tx.txid.to_string();
+        let node = move |method: &str, params: &Value| match method {
+            "eth_getTransactionReceipt" => Ok(json!({
+                "transactionHash": txid,
+                "blockHash": format!("0x{hash:0>64}"),
+                "blockNumber": "0x50",
+                "status": "0x0",
+                "gasUsed": "0x5208",
+                "effectiveGasPrice": "0x2",
+                "l1Fee": "0x7",
+                "logs": [],
+            })),
+            "eth_getBlockByNumber" if params[0] == "0x50" && height.is_empty() => Ok(Value::Null),
+            "eth_getBlockByNumber" if params[0] == "0x50" => {
+                let hash = format!("{:#066x}", 0xb10c);
+                Ok(json!({"number": height, "hash": hash, "transactions": []}))
+            }
+            _ => plenty(method, params),
+        };
+        let rail = rail(Arc::new(Fake::new(node)));
+        Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt)).await
+    };
+    let fee = domain::money::Amount::from_units(2 * 21_000 + 7).unwrap();
+    assert_eq!(observe("b10c", "0x50").await, Ok(vec![Observation::Reverted { fee }]));
+    assert_eq!(observe("b10d", "0x50").await, Ok(vec![Observation::Pending]));
+    assert_eq!(observe("b10c", "").await, Ok(vec![Observation::Pending]));
+    assert_eq!(observe("b10c", "0x51").await, Err(Unreachable));
 }
 
 #[tokio::test]

@@ -33,17 +33,18 @@ impl World {
         let faults = self.faults.clone();
         let rail = &self.ports.rails[network];
         let chain = rail.node().chain().clone();
-        if faults.strikes(Fault::Reorganisation) {
+        let (waiting, included) = chain.unsettled();
+        if included > 0 && faults.strikes(Fault::Reorganisation) {
             chain.reorg(usize::try_from(1 + faults.below(3)).unwrap_or_default());
         }
-        if faults.strikes(Fault::MempoolForgotten) {
+        if waiting > 0 && faults.strikes(Fault::MempoolForgotten) {
             chain.forget_mempool();
         }
         let limbo = chain.limbo();
         if !limbo.is_empty() && faults.strikes(Fault::BackFromLimbo) {
             faults.pick(&limbo).map(|it| chain.recall(it));
         }
-        if faults.strikes(Fault::FeeJump) {
+        if faults.chance(30) && faults.strikes(Fault::FeeJump) {
             let level = scene::FEE_LEVEL + u128::from(faults.below(500));
             chain.set_fee_level(scene::amount(level));
         } else if faults.chance(8) {
@@ -55,7 +56,7 @@ impl World {
         if faults.chance(15) {
             rail.catch_up();
         }
-        if faults.strikes(Fault::OutsideUse) {
+        if faults.chance(15) && faults.strikes(Fault::OutsideUse) {
             self.use_outside(network, &chain);
         }
     }

@@ -167,3 +167,36 @@ pub(crate) fn create_private(path: &Path) -> Result<(), StoreError> {
         Err(error) => Err(StoreError::Create { file: path.to_owned(), error }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_connection_has_the_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let connections =
+            Connections::to_file(&folder.path().join("gateway.db"), BUSY_TIMEOUT).unwrap();
+        // SQLite ignores a setting whose name is misspelt.
+        for connection in [connections.writer(), connections.reader()] {
+            let value = |name: &str| -> String {
+                let sql = format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}");
+                connection.query_row(&sql, [], |row| row.get(0)).unwrap()
+            };
+            let number = |name: &str| -> i64 {
+                connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0)).unwrap()
+            };
+            assert_eq!(value("journal_mode"), "wal");
+            assert_eq!(number("synchronous"), 2);
+            assert_eq!(number("foreign_keys"), 1);
+            assert_eq!(number("recursive_triggers"), 1);
+            assert_eq!(number("trusted_schema"), 0);
+            assert_eq!(number("temp_store"), 2);
+            assert_eq!(number("wal_autocheckpoint"), 4_000);
+            assert_eq!(number("journal_size_limit"), 67_108_864);
+            assert_eq!(number("cache_size"), -32_768);
+            assert_eq!(number("busy_timeout"), 5_000);
+        }
+        assert!(connections.reader().execute_batch("CREATE TABLE x (y)").is_err());
+    }
+}

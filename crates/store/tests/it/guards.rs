@@ -12,7 +12,7 @@ use crate::support::{batch, everything, payout, raw, step, write};
 
 fn filled(folder: &tempfile::TempDir) -> (Sqlite, Connection) {
     let path = folder.path().join("gateway.db");
-    let store = Sqlite::open_and_migrate(&path).unwrap();
+    let store = Sqlite::open_and_migrate(&path).expect("a new file can be opened");
     write(&store, everything());
     (store, raw(&path))
 }

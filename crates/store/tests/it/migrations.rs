@@ -12,7 +12,7 @@ use crate::support::{raw, step, write};
 #[track_caller]
 fn says(error: &StoreError, path: &Path, words: &str) {
     let text = error.to_string();
-    assert!(text.contains(path.to_str().unwrap()) && text.contains(words), "{text}");
+    assert!(text.contains(&path.display().to_string()) && text.contains(words), "{text}");
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(crate) fn lane(version: u64) -> Lane {
 }
 
 fn amount(units: u128) -> Amount {
-    Amount::from_units(units).unwrap()
+    Amount::from_units(units).expect("a small amount")
 }
 
 fn asset() -> AssetId {
@@ -61,11 +61,12 @@ pub(crate) fn step(version: u64) -> ChangeSet {
 /// How far the history has come, after checking that every step is there as a whole.
 #[track_caller]
 pub(crate) fn steps(store: &Sqlite) -> u64 {
-    let lanes = ready(store.lanes()).unwrap();
+    let lanes = ready(store.lanes()).expect("reachable");
     let version = lanes.first().map_or(0, |it| it.version);
-    let postings = ready(store.postings(&LedgerAccount::Inventory, &asset(), 1_000)).unwrap();
+    let postings =
+        ready(store.postings(&LedgerAccount::Inventory, &asset(), 1_000)).expect("reachable");
     assert_eq!(postings.len() as u64, version);
-    let balances = ready(store.balances()).unwrap();
+    let balances = ready(store.balances()).expect("reachable");
     let units = |account: &LedgerAccount| {
         balances.iter().find(|it| it.account == *account).map_or(0, |it| it.units)
     };
@@ -85,7 +86,7 @@ pub(crate) fn write(store: &Sqlite, change: ChangeSet) {
 
 /// The file as anybody who can open it sees it.
 pub(crate) fn raw(path: &Path) -> Connection {
-    Connection::open(path).unwrap()
+    Connection::open(path).expect("the file is there")
 }
 
 pub(crate) fn payout() -> Payout {

@@ -2,7 +2,7 @@
 
 use domain::{
     Timestamp,
-    ids::{AssetId, BatchId, MerchantId},
+    ids::{AssetId, BatchId, LaneId, MerchantId},
     ledger::{Cause, LedgerAccount, Posting, network_charged, release, reserve, settle},
     money::Amount,
     ports::{CommitError, Store},
@@ -82,6 +82,16 @@ pub(super) fn balances_that_do_not_fit_are_refused(store: &dyn Store) {
     assert_eq!(commit(store, |it| it.postings = [all(), all()].concat()), OVERDRAWN);
     let some = funding(LedgerAccount::Inventory, 2);
     assert_eq!(commit(store, |it| it.postings = some), OVERDRAWN);
+    // The merchant's account could hold as much; the wallet that it comes from cannot.
+    let others = funding(LedgerAccount::Available(MERCHANT), Amount::MAX.units());
+    assert_eq!(commit(store, |it| it.postings.clone_from(&others)), OVERDRAWN);
+    assert_eq!(balances(store), before);
+    let second = funding(LedgerAccount::Reserved(MERCHANT), Amount::MAX.units());
+    let mut elsewhere = [others, second].concat();
+    for it in &mut elsewhere {
+        it.debit = LedgerAccount::HotWallet(LaneId::new("net/other"));
+    }
+    assert_eq!(commit(store, |it| it.postings = elsewhere), OVERDRAWN);
     assert_eq!(balances(store), before);
 }
 

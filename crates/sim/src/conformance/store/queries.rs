@@ -264,7 +264,7 @@ pub(super) fn keys_by_lookup(store: &dyn Store) {
     let with = |number, dialect: &str, lookup: &str, revoked_at| {
         let mut it = key(KeyId(number), MERCHANT);
         it.dialect = domain::ids::DialectId::new(dialect);
-        it.lookup = lookup.to_owned();
+        it.lookup = lookup.into();
         it.revoked_at = revoked_at;
         it
     };
@@ -276,7 +276,7 @@ pub(super) fn keys_by_lookup(store: &dyn Store) {
             with(4, "native", "SAME", None),
             with(5, "native", "same", None),
         ];
-        it.keys[4].role = "payment".to_owned();
+        it.keys[4].role = "payment".into();
     });
     let found = |dialect, lookup| -> Vec<u128> {
         let list = ready(store.keys_by_lookup(dialect, lookup)).expect("reachable");

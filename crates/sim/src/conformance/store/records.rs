@@ -25,7 +25,7 @@ pub(super) fn merchants(store: &dyn Store) {
     it.created_at = Timestamp::NEVER;
     write(store, |change| change.merchants.push(it.clone()));
     assert_eq!(ready(store.merchant(it.id)), Ok(Some(it.clone())));
-    it.name = "renamed".to_owned();
+    it.name = "renamed".into();
     it.webhook_url = None;
     it.paused = true;
     it.version = 2;
@@ -162,6 +162,7 @@ pub(super) fn batches(store: &dyn Store) {
         HoldReason::AwaitingGas,
         HoldReason::FeeAboveCap,
         HoldReason::SignerRefused,
+        HoldReason::NotRelayed,
     ];
     for reason in reasons {
         it.hold = Some(Hold { reason, detail: format!("{reason:?}") });
@@ -318,13 +319,13 @@ pub(super) fn hostile_texts(store: &dyn Store) {
     ];
     for (number, text) in (1..).zip(texts) {
         let mut it = payout(number);
-        it.public_id = text.to_owned();
+        it.public_id = text.into();
         it.merchant_ref = Some(text.to_owned());
         it.dialect = DialectId::new(text);
-        it.destination.address = text.to_owned();
+        it.destination.address = text.into();
         it.destination.memo = Some(text.to_owned());
         it.webhook = Some(Webhook { url: text.to_owned(), on: vec![] });
-        it.note = text.to_owned();
+        it.note = text.into();
         let claim = Claim { scope: ClaimScope::MerchantRef, owner: MERCHANT.0, text: text.into() };
         let merchant = merchant(MerchantId(1_000 + number), text);
         write(store, |change| {

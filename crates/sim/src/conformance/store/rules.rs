@@ -174,8 +174,8 @@ pub(super) fn public_ids_are_unique(store: &dyn Store) {
     other.public_id = payout(1).public_id;
     assert_eq!(commit(store, |it| it.payouts.push(other.clone())), CONFLICT);
     let mut third = payout(3);
-    third.public_id = "taken at once".to_owned();
-    other.public_id = third.public_id.clone();
+    "taken at once".clone_into(&mut third.public_id);
+    other.public_id.clone_from(&third.public_id);
     let both = commit(store, |it| it.payouts.extend([other.clone(), third]));
     assert_eq!(both, CONFLICT);
     write(store, |it| it.payouts.push(other));
