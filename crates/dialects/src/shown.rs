@@ -3,6 +3,7 @@
 use domain::{
     Timestamp,
     catalog::{Asset, Catalog},
+    ids::TxId,
     money::{Amount, Rounding},
     payout::{Failure, Payout, PayoutState, Status},
 };
@@ -32,7 +33,7 @@ impl<'a> Shown<'a> {
             payout,
             asset: asset_of(payout, catalog),
             status: payout.state.status(),
-            txid: payout.state.txid().map(domain::ids::TxId::as_str),
+            txid: payout.state.txid().map(TxId::as_str),
             updated_at: payout.updated_at,
         }
     }
@@ -43,16 +44,17 @@ impl<'a> Shown<'a> {
             payout: webhook.payout,
             asset: asset_of(webhook.payout, catalog),
             status: webhook.delivery.status,
-            txid: webhook.delivery.txid.as_ref().map(domain::ids::TxId::as_str),
+            txid: webhook.delivery.txid.as_ref().map(TxId::as_str),
             updated_at: webhook.delivery.occurred_at,
         }
     }
 
-    /// Why it failed, if it did.
+    /// Why it failed, if it had at that moment.
     pub(crate) fn failure(&self) -> Option<&'a Failure> {
         match &self.payout.state {
-            PayoutState::Failed { failure, .. } => Some(failure),
-            PayoutState::Queued
+            PayoutState::Failed { failure, .. } if self.status == Status::Failed => Some(failure),
+            PayoutState::Failed { .. }
+            | PayoutState::Queued
             | PayoutState::Sending { .. }
             | PayoutState::Paid { .. }
             | PayoutState::Cancelled => None,

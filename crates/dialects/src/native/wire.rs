@@ -1,7 +1,7 @@
 //! What our own API writes: payouts, pages, balances and errors.
 
 use domain::{
-    catalog::Catalog,
+    catalog::{Catalog, DestinationError},
     command::Refusal,
     event::Event,
     ids::AssetId,
@@ -251,10 +251,10 @@ pub(super) fn describe(
     (status, code, text.to_owned())
 }
 
-fn describe_destination(error: &domain::catalog::DestinationError) -> (u16, &'static str, String) {
+fn describe_destination(error: &DestinationError) -> (u16, &'static str, String) {
     match error {
-        domain::catalog::DestinationError::Address(why) => (422, "invalid_address", why.clone()),
-        domain::catalog::DestinationError::Memo(why) => (422, "invalid_memo", why.clone()),
+        DestinationError::Address(why) => (422, "invalid_address", why.clone()),
+        DestinationError::Memo(why) => (422, "invalid_memo", why.clone()),
     }
 }
 
@@ -273,8 +273,8 @@ pub(super) fn field(refusal: &Refusal) -> Option<&'static str> {
         Refusal::MissingField { field } | Refusal::InvalidField { field, .. } => Some(field),
         Refusal::UnknownAsset | Refusal::AssetUnavailable => Some("asset"),
         Refusal::UnknownNetwork => Some("network"),
-        Refusal::Destination(domain::catalog::DestinationError::Address(_)) => Some("address"),
-        Refusal::Destination(domain::catalog::DestinationError::Memo(_)) => Some("memo"),
+        Refusal::Destination(DestinationError::Address(_)) => Some("address"),
+        Refusal::Destination(DestinationError::Memo(_)) => Some("memo"),
         Refusal::Amount(_)
         | Refusal::AmountTooSmall { .. }
         | Refusal::AmountTooLarge { .. }

@@ -4,7 +4,12 @@
 //! A file has sections that begin with `== NAME`. `given` and `request` are written by people, the
 //! others by the test: `UPDATE_GOLDEN=1 cargo test -p dialects` writes them again. Lines of
 //! `given`: `poor` (owns nothing), `balance ASSET AMOUNT`, `pause`, `lenient`, `refuse WORD` (instead of looking at the
-//! next request), `state WORD DETAIL` (of the last payout) and `webhook` (about that state).
+//! next request), `state WORD DETAIL` (of the last payout) and `webhook` (about that state, or
+//! about the earlier one that `WORD TXID` says).
+//!
+//! The signatures of the requests were made by Python's `hashlib` and `hmac`, not by this crate:
+//! `hashlib.md5(base64.b64encode(body) + key).hexdigest()` and
+//! `hmac.new(key, body, hashlib.sha256).hexdigest()`.
 
 use std::{collections::BTreeSet, fmt::Write, fs, path::PathBuf};
 
@@ -93,7 +98,7 @@ fn run(file: &str) -> String {
                 "refuse" => refusal = Some(refusal_by_word(rest)),
                 "state" => world.move_last(rest),
                 "webhook" => {
-                    let told = world.tell_last().map(|it| message("POST", &it));
+                    let told = world.tell_last(rest).map(|it| message("POST", &it));
                     push(&mut out, "webhook", &told.unwrap_or_else(|| "none".to_owned()));
                 }
                 other => panic!("nobody understands {other:?}"),
@@ -183,12 +188,13 @@ fn describe(action: &Action) -> String {
          on other content: {on_other_content:?}\n\
          one of {}\n\
          webhook {}\n\
-         note {note}",
+         note {}",
         asked.units(),
         key.map_or(0, |it| it.0),
         nonce.as_ref().map(|it| &it.text),
         public_ids.join(" "),
         told.unwrap_or_else(|| "none".to_owned()),
+        if note.is_empty() { "none" } else { note },
     )
 }
 

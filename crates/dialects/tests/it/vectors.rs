@@ -97,8 +97,8 @@ fn cryptomus_webhook() -> String {
     assert_eq!(post(&mut world, "/v1/payout", &headers, &body).refusal, None);
     // No network names a transaction so; the slashes are what matters.
     world.move_last("paid a/b/c");
-    let message = world.tell_last().unwrap();
-    String::from_utf8(message.body).unwrap()
+    let message = world.tell_last("").expect("the merchant is told");
+    String::from_utf8(message.body).expect("it is text")
 }
 
 /// Receivers in PHP and in Python decode the webhook, take the signature out, and encode the rest
@@ -126,7 +126,7 @@ fn cryptomus_webhooks_verify_after_cutting() {
 }
 
 fn header<'a>(message: &'a Message, name: &str) -> &'a str {
-    &message.headers.iter().find(|it| it.0 == name).unwrap().1
+    &message.headers.iter().find(|it| it.0 == name).expect("it has this header").1
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn onchainpay_webhooks_verify_over_the_raw_body() {
     let mut world = World::new();
     post(&mut world, "/api-gateway/auto-swaps/create", &headers, &body);
     world.move_last("paid t");
-    let message = world.tell_last().unwrap();
+    let message = world.tell_last("").unwrap();
     let sent = std::str::from_utf8(&message.body).unwrap();
     assert_eq!(header(&message, "x-api-signature"), hmac_hex("priv==", sent));
     assert_eq!(header(&message, "x-api-public-key"), "pub==");
@@ -153,7 +153,7 @@ fn cryptocloud_postbacks_carry_a_token_for_their_invoice() {
     let headers = [("authorization", "Token cc-withdraw-key")];
     post(&mut world, "/v2/invoice/api/out/create", &headers, &body);
     world.move_last("paid t");
-    let sent: Value = serde_json::from_slice(&world.tell_last().unwrap().body).unwrap();
+    let sent: Value = serde_json::from_slice(&world.tell_last("").unwrap().body).unwrap();
     let token = sent["token"].as_str().unwrap();
     let (signed, signature) = token.rsplit_once('.').unwrap();
     let expected = BASE64_URL_SAFE_NO_PAD.encode(hmac("cc-withdraw-key", signed));
@@ -177,7 +177,7 @@ fn native_webhooks_are_signed_with_their_time() {
     let headers = [("authorization", "Bearer vy_golden_token")];
     post(&mut world, "/vyplata/v1/payouts", &headers, &body);
     world.move_last("paid t");
-    let message = world.tell_last().unwrap();
+    let message = world.tell_last("").unwrap();
     let sent = std::str::from_utf8(&message.body).unwrap();
     let expected = hmac_hex("vy_golden_token", &format!("1767323045.{sent}"));
     let signature = header(&message, "vyplata-signature");
@@ -190,7 +190,7 @@ fn draw(dialect: &str) -> Vec<NewKey> {
         count += 1;
         vec![count; length]
     };
-    dialects::dialect(dialect).unwrap().draw_keys(&mut random)
+    dialects::dialect(dialect).expect("there is one").draw_keys(&mut random)
 }
 
 fn use_key(world: &mut World, dialect: &str, key: &NewKey) {
@@ -199,7 +199,7 @@ fn use_key(world: &mut World, dialect: &str, key: &NewKey) {
     caller.key.dialect = domain::ids::DialectId::new(dialect);
     key.role.clone_into(&mut caller.key.role);
     caller.key.lookup.clone_from(&key.lookup);
-    caller.secret = key.secret.clone();
+    caller.secret.clone_from(&key.secret);
     world.callers = vec![caller];
 }
 

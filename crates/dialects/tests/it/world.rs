@@ -13,7 +13,7 @@ use domain::{
     ids::{AssetId, BatchId, DeliveryId, DialectId, KeyId, MerchantId, PayoutId, TxId},
     merchant::{ApiKey, Merchant, Sealed},
     money::{Amount, Rate},
-    payout::{Failure, FailureCode, Payout, PayoutState, Stage},
+    payout::{Failure, FailureCode, Payout, PayoutState, Stage, Status},
     ports::{AcceptView, AddressRules, PayoutKey},
     quote::{AssetTerms, FeePlan, PriceBook},
 };
@@ -346,17 +346,22 @@ impl World {
         payout.updated_at = NOW.plus_ms(90_000);
     }
 
-    /// Writes the webhook about the last payout's state; `None` if its merchant is not told.
-    pub(crate) fn tell_last(&self) -> Option<Message> {
+    /// Writes the webhook about the last payout's state, or about an earlier status (a word, then
+    /// a transaction); `None` if its merchant is not told of it.
+    pub(crate) fn tell_last(&self, earlier: &str) -> Option<Message> {
         let payout = &self.view.payouts[&self.last.expect("there is a payout")];
-        let status = payout.state.status();
+        let (mut status, mut txid) = (payout.state.status(), payout.state.txid().cloned());
+        if let Some((word, seen)) = earlier.split_once(' ') {
+            status = Status::from_word(word).expect("it is the word of a status");
+            txid = Some(TxId::new(seen));
+        }
         let asked = payout.webhook.as_ref().filter(|it| it.on.contains(&status))?;
         let delivery = Delivery {
             id: DeliveryId { payout: payout.id, number: 0 },
             url: asked.url.clone(),
             status,
-            txid: payout.state.txid().cloned(),
-            occurred_at: payout.updated_at,
+            txid,
+            occurred_at: if earlier.is_empty() { payout.updated_at } else { NOW },
             state: DeliveryState::Due,
             tries: 0,
             due_at: NOW,

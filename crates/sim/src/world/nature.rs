@@ -36,6 +36,10 @@ impl World {
         let (waiting, included) = chain.unsettled();
         if included > 0 && faults.strikes(Fault::Reorganisation) {
             chain.reorg(usize::try_from(1 + faults.below(3)).unwrap_or_default());
+            if faults.chance(60) {
+                // What the undone blocks held is not in the new ones either.
+                chain.forget_mempool();
+            }
         }
         if waiting > 0 && faults.strikes(Fault::MempoolForgotten) {
             chain.forget_mempool();

@@ -1,0 +1,32 @@
+//! The binary as its users meet it: a process, real HTTP, a real database file.
+
+#[cfg(test)]
+mod api;
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod clients;
+#[cfg(test)]
+mod config;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod gateway;
+#[cfg(test)]
+mod http;
+#[cfg(test)]
+mod ledger;
+#[cfg(test)]
+mod once;
+#[cfg(test)]
+mod pays_everything;
+#[cfg(test)]
+mod raw_http;
+#[cfg(test)]
+mod receiver;
+#[cfg(test)]
+mod vyplata;
+#[cfg(test)]
+mod webhooks;

@@ -1,0 +1,214 @@
+//! The bugs. Each is one that somebody could make; the list grows with every real one.
+
+use super::Mutant;
+
+const ACCEPT: &str = "crates/domain/src/accept.rs";
+const BATCH: &str = "crates/domain/src/batch.rs";
+const FOLLOW: &str = "crates/domain/src/follow.rs";
+const LEDGER: &str = "crates/domain/src/ledger.rs";
+const PAYOUT: &str = "crates/domain/src/payout.rs";
+const DELIVERY: &str = "crates/domain/src/delivery.rs";
+const ADVANCE: &str = "crates/engine/src/advance.rs";
+const RECONCILE: &str = "crates/engine/src/reconcile.rs";
+const STORE: &str = "crates/sim/src/store/write.rs";
+
+/// Every bug that must be found.
+pub(crate) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "silence-is-death",
+        file: BATCH,
+        old: "Observation::Missing => AttemptStatus::Signed,",
+        new: "Observation::Missing => AttemptStatus::Dead,",
+    },
+    Mutant {
+        name: "forget-to-rebroadcast",
+        file: BATCH,
+        old: "Observation::Missing => AttemptStatus::Signed,",
+        new: "Observation::Missing => AttemptStatus::Broadcast,",
+    },
+    Mutant {
+        name: "one-block-is-enough",
+        file: BATCH,
+        old: "Observation::InBlock => AttemptStatus::InBlock,",
+        new: "Observation::InBlock => AttemptStatus::Final,",
+    },
+    Mutant {
+        name: "broadcast-before-store",
+        file: ADVANCE,
+        old: "    let lane = used(&view.lane, unsigned.sequence);\n",
+        new: "    let _ = world.rail.broadcast(&tx).await;\n    \
+              let lane = used(&view.lane, unsigned.sequence);\n",
+    },
+    Mutant {
+        name: "store-ignores-versions",
+        file: STORE,
+        old: "version == before + 1",
+        new: "version + before > 0",
+    },
+    Mutant {
+        name: "settle-forgets-the-fee",
+        file: LEDGER,
+        old: "        to(LedgerAccount::ServiceFee, quote.service_fee),\n",
+        new: "",
+    },
+    Mutant {
+        name: "number-not-committed",
+        file: ADVANCE,
+        old: "change.lanes.extend(lane);",
+        new: "drop(lane);",
+    },
+    Mutant {
+        name: "replacement-takes-new-number",
+        file: ADVANCE,
+        old: "payouts: &view.payouts, replaces };",
+        new: "payouts: &view.payouts, replaces: None };",
+    },
+    Mutant {
+        name: "nonce-not-used-up",
+        file: ACCEPT,
+        old: "self.change.claims.push((claim, None));",
+        new: "drop(claim);",
+    },
+    Mutant {
+        name: "name-not-claimed",
+        file: ACCEPT,
+        old: "self.change.claims.push((name, Some(payout.id)));",
+        new: "drop(name);",
+    },
+    Mutant {
+        name: "name-forgotten-within-a-slice",
+        file: ACCEPT,
+        old: "            self.view.claims.insert(name.clone(), Some(payout.id));\n",
+        new: "",
+    },
+    Mutant {
+        name: "balance-before-repetition",
+        file: ACCEPT,
+        old: "        if let Some(existing) = self.existing(create)? {\n",
+        new: "        let line = (create.merchant, create.asset.clone());\n        \
+              let left = self.view.available.get(&line).copied().unwrap_or_default();\n        \
+              if left < create.asked {\n            \
+              return Err(Refusal::InsufficientFunds);\n        }\n        \
+              if let Some(existing) = self.existing(create)? {\n",
+    },
+    Mutant {
+        name: "overdraft-not-refused",
+        file: ACCEPT,
+        old: "before.checked_sub(quote.price()).ok_or(Refusal::InsufficientFunds)?",
+        new: "before.checked_sub(quote.price()).unwrap_or_default()",
+    },
+    Mutant {
+        name: "balance-forgotten-within-a-slice",
+        file: ACCEPT,
+        old: "self.view.available.insert(line, available);",
+        new: "drop(line);",
+    },
+    Mutant {
+        name: "cancel-does-not-release",
+        file: ACCEPT,
+        old: "        self.change.postings.extend(ledger::release(&payout, now));\n",
+        new: "",
+    },
+    Mutant {
+        name: "cancel-while-sending",
+        file: PAYOUT,
+        old: "            Self::Queued => Ok(Self::Cancelled),\n            \
+              Self::Sending { .. } | Self::Paid",
+        new: "            Self::Queued | Self::Sending { .. } => Ok(Self::Cancelled),\n            \
+              Self::Paid",
+    },
+    Mutant {
+        name: "failure-does-not-release",
+        file: FOLLOW,
+        old: "        change.postings.extend(ledger::release(&payout, now));\n",
+        new: "",
+    },
+    Mutant {
+        name: "failure-releases-twice",
+        file: FOLLOW,
+        old: "        change.postings.extend(ledger::release(&payout, now));\n",
+        new: "        change.postings.extend(ledger::release(&payout, now));\n        \
+              change.postings.extend(ledger::release(&payout, now));\n",
+    },
+    Mutant {
+        name: "webhook-lost-on-settle",
+        file: FOLLOW,
+        old: "settled.tx.txid.to_string(), now, &mut change);\n        \
+              enter(&mut payout, state, now, &mut change);",
+        new: "settled.tx.txid.to_string(), now, &mut change);\n        \
+              payout.state = state;",
+    },
+    Mutant {
+        name: "webhook-number-used-twice",
+        file: FOLLOW,
+        old: "    payout.delivery_count = payout.delivery_count.saturating_add(1);\n",
+        new: "",
+    },
+    Mutant {
+        name: "delivered-although-refused",
+        file: DELIVERY,
+        old: "if receipt.acknowledged {",
+        new: "if receipt.acknowledged || receipt.retry_after_ms.is_some() {",
+    },
+    Mutant {
+        name: "network-fee-booked-twice",
+        file: FOLLOW,
+        old: "change.postings.extend(charged);",
+        new: "change.postings.extend(charged.clone());\n            \
+              change.postings.extend(charged);",
+    },
+    Mutant {
+        name: "network-fee-not-booked",
+        file: FOLLOW,
+        old: "change.postings.extend(charged);",
+        new: "drop(charged);",
+    },
+    Mutant {
+        name: "settle-in-a-block",
+        file: BATCH,
+        old: "self.attempts.iter().find(|it| it.status == AttemptStatus::Final) {",
+        new: "self.attempts.iter().find(|it| it.status.is_included()) {",
+    },
+    Mutant {
+        name: "one-death-is-enough",
+        file: BATCH,
+        old: "let Some(newest) = self.live().next_back() else {",
+        new: "let all_live = self.attempts.iter().all(|it| it.status.is_live());\n        \
+              let Some(newest) = self.live().next_back().filter(|_| all_live) else {",
+    },
+    Mutant {
+        name: "underpriced-is-death",
+        file: BATCH,
+        old: "                self.replace_at = now;\n                \
+              self.set(&txid, AttemptStatus::Broadcast)",
+        new: "                self.replace_at = now;\n                \
+              self.set(&txid, AttemptStatus::Dead)",
+    },
+    Mutant {
+        name: "not-relayed-is-death",
+        file: BATCH,
+        old: "let _ = self.set(&txid, AttemptStatus::Broadcast);",
+        new: "let _ = self.set(&txid, AttemptStatus::Dead);",
+    },
+    Mutant {
+        name: "undone-counts-as-paid",
+        file: BATCH,
+        old: "                    self.charge(txid, *fee);\n                    \
+              AttemptStatus::Reverted",
+        new: "                    self.charge(txid, *fee);\n                    \
+              AttemptStatus::Final",
+    },
+    Mutant {
+        name: "view-loaded-torn",
+        file: ADVANCE,
+        old: "    let BatchView { mut batch, payouts, .. } = view;\n",
+        new: "    let BatchView { mut batch, payouts, .. } = view;\n    \
+              let payouts = world.store.load_batch(id).await.map_or(payouts, |it| it.payouts);\n",
+    },
+    Mutant {
+        name: "reconcile-has-the-wrong-sign",
+        file: RECONCILE,
+        old: ".map(|it| (it.asset, -it.units))",
+        new: ".map(|it| (it.asset, it.units))",
+    },
+];
