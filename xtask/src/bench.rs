@@ -17,10 +17,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::process;
+
 /// How long one measurement takes, in milliseconds.
 const MEASURE_MS: u64 = 4_000;
 /// How many times each pair is measured.
 const ROUNDS: usize = 3;
+/// How long the start may take.
+const READY_TIME_MAX: Duration = Duration::from_mins(1);
 const LISTEN: &str = "127.0.0.1:18199";
 
 struct Sandbox(Child);
@@ -39,15 +43,16 @@ struct Seen {
     p99_us: u64,
 }
 
-pub(crate) fn run() -> Result<(), String> {
-    let built = Command::new("cargo").args(["build", "--release", "-p", "vyplata"]).status();
-    if !built.is_ok_and(|it| it.success()) {
-        return Err("the release build failed".to_owned());
-    }
-    let binary = Path::new("target/release/vyplata");
+pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
+    process::run(process::cargo(root).args(["build", "--release"]))?;
+    measure_all(root).map_err(|error| anyhow::anyhow!(error))
+}
+
+fn measure_all(root: &Path) -> Result<(), String> {
+    let binary = &root.join("target/release/vyplata");
     let bytes = fs::metadata(binary).map_err(|error| error.to_string())?.len();
     println!("release binary            {:>8} kB", bytes / 1_000);
-    let data = Path::new("target/bench-data");
+    let data = &root.join("target/bench-data");
     let _ = fs::remove_dir_all(data);
     let (sandbox, first_ms) = start(binary, data)?;
     drop(sandbox);
@@ -58,9 +63,10 @@ pub(crate) fn run() -> Result<(), String> {
     println!("resident memory, idle     {:>8} kB", resident_kb(sandbox.0.id())?);
     for connections in [1, 64, 256] {
         for round in 1..=ROUNDS {
-            let echo = measure(connections, Arc::new(|_| request("/sandbox/echo", "", "{}")))?;
+            let echo =
+                measure(connections, &Arc::new(|_: u64| request("/sandbox/echo", "", "{}")))?;
             let tag = format!("{connections}-{round}-{}", std::process::id());
-            let create = measure(connections, Arc::new(move |n| create(&tag, n)))?;
+            let create = measure(connections, &Arc::new(move |n: u64| create(&tag, n)))?;
             let percent = create.per_second * 100 / echo.per_second.max(1);
             println!(
                 "{connections:>3} connections, round {round}: creates {:>6}/s (p50 {} us, p99 {} us)  echo {:>6}/s (p50 {} us)  {percent} %",
@@ -81,7 +87,7 @@ fn start(binary: &Path, data: &Path) -> Result<(Sandbox, u128), String> {
         .stdout(Stdio::null())
         .spawn();
     let sandbox = Sandbox(child.map_err(|error| error.to_string())?);
-    while begun.elapsed() < Duration::from_secs(60) {
+    while begun.elapsed() < READY_TIME_MAX {
         if let Ok(mut stream) = TcpStream::connect(LISTEN) {
             let asked = b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
             let mut answer = String::new();
@@ -119,9 +125,10 @@ fn create(tag: &str, number: u64) -> Vec<u8> {
     request("/vyplata/v1/payouts", &headers, body)
 }
 
-type Make = dyn Fn(u64) -> Vec<u8> + Send + Sync;
-
-fn measure(connections: usize, make: Arc<Make>) -> Result<Seen, String> {
+fn measure(
+    connections: usize,
+    make: &Arc<impl Fn(u64) -> Vec<u8> + Send + Sync + 'static>,
+) -> Result<Seen, String> {
     let number = Arc::new(AtomicU64::new(0));
     let over = Arc::new(AtomicBool::new(false));
     let begun = Instant::now();
@@ -147,7 +154,7 @@ fn measure(connections: usize, make: Arc<Make>) -> Result<Seen, String> {
 fn one_connection(
     number: &AtomicU64,
     over: &AtomicBool,
-    make: &Make,
+    make: &impl Fn(u64) -> Vec<u8>,
 ) -> Result<Vec<u64>, String> {
     let mut stream = TcpStream::connect(LISTEN).map_err(|error| error.to_string())?;
     stream.set_nodelay(true).map_err(|error| error.to_string())?;

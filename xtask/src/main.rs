@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "a tool for developers reads clock and environment")]
 
 mod args;
+mod bench;
 mod ci;
 mod kill;
 mod nodes;
@@ -21,7 +22,8 @@ cargo xtask COMMAND
   sim [--] ARGS        the simulator: --seeds N, or SEED to replay one
   mutants [ARGS]       plants bugs; every one must be found
   kill --rail evm [--payouts 200] [--kills 50] [--seed 1] [--negative-control]
-                       kills the gateway again and again while it pays on a real node, and counts";
+                       kills the gateway again and again while it pays on a real node, and counts
+  bench                figures of the release binary: size, start, memory, creates per second";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -46,6 +48,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "nodes" => nodes::run(&root),
         "sim" => ci::simulate(&root, rest),
         "kill" => kill::run(&root, rest),
+        "bench" => bench::run(&root),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(())

@@ -20,9 +20,18 @@ pub(crate) fn target_dir(root: &Path) -> PathBuf {
 }
 
 /// The cargo that runs this, started in `root`.
+///
+/// What cargo tells this program of itself is kept from it: build scripts that ask to be run again
+/// when one of these variables changes would otherwise be, and with them half of the tree.
 pub(crate) fn cargo(root: &Path) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root);
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 

@@ -174,8 +174,7 @@ impl Workload {
             told: None,
             answered: false,
         });
-        let (command, meant) = self.ask(self.orders.len() - 1, stored);
-        Slice { commands: Arc::new(vec![command]), asked: vec![meant], faulty: false }
+        self.again(stored)
     }
 
     /// The newest order again.
@@ -183,6 +182,18 @@ impl Workload {
         let (command, meant) = self.ask(self.orders.len().saturating_sub(1), stored);
         let faulty = self.faults.is_active();
         Slice { commands: Arc::new(vec![command]), asked: vec![meant], faulty }
+    }
+
+    /// The newest order's merchant does not want it any more.
+    pub fn withdraw(&self, stored: &Contents) -> Option<Slice> {
+        let order = self.orders.last()?;
+        let (payout, merchant) = (order.told?, order.create.merchant);
+        let status = stored.payouts.get(&payout).map(|it| it.state.status());
+        Some(Slice {
+            commands: Arc::new(vec![Command::Cancel { merchant, payout }]),
+            asked: vec![Asked::Cancel { payout, foreign: false, status }],
+            faulty: self.faults.is_active(),
+        })
     }
 
     /// The payout of the newest order, as its merchant was told.

@@ -160,7 +160,21 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
         }
     }
     app.own_addresses = own_addresses(&*app.store).await?;
+    check_assets(&app).await?;
     Ok(app)
+}
+
+/// Every asset that the ledger knows must have its row: without it, nobody knows its decimals.
+async fn check_assets(app: &App) -> anyhow::Result<()> {
+    let balances = app.store.balances().await;
+    for line in balances.map_err(|Unreachable| anyhow!("the store does not answer"))? {
+        anyhow::ensure!(
+            app.catalog.asset(line.asset.as_str()).is_some(),
+            "the ledger holds {}, which is in no catalog; was a file taken out of `catalog`?",
+            line.asset
+        );
+    }
+    Ok(())
 }
 
 fn lane_id(lane: &LaneConfig) -> LaneId {

@@ -29,8 +29,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "one-block-is-enough",
         file: BATCH,
-        old: "Observation::InBlock => AttemptStatus::InBlock,",
-        new: "Observation::InBlock => AttemptStatus::Final,",
+        old: "                    self.hold = None;\n                    \
+              AttemptStatus::InBlock",
+        new: "                    self.hold = None;\n                    \
+              AttemptStatus::Final",
     },
     Mutant {
         name: "broadcast-before-store",
@@ -60,8 +62,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "replacement-takes-new-number",
         file: ADVANCE,
-        old: "payouts: &view.payouts, replaces };",
-        new: "payouts: &view.payouts, replaces: None };",
+        old: "    let draft = Draft {",
+        new: "    let replaces = None;\n    let draft = Draft {",
     },
     Mutant {
         name: "nonce-not-used-up",

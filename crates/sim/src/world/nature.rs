@@ -95,7 +95,8 @@ impl World {
         waits
     }
 
-    pub(super) fn lay(&mut self, trap: &Trap) {
+    /// Makes a destination a trap.
+    pub fn lay(&mut self, trap: &Trap) {
         let chain = |asset: &AssetId| {
             let asset = asset.as_str();
             self.chain(asset.split('@').nth(1).unwrap_or_default())

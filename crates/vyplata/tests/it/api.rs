@@ -106,7 +106,8 @@ impl Body {
     }
 
     pub(crate) fn json(&self) -> String {
-        let fields: Vec<String> = self.0.iter().map(|it| format!("\"{}\":{}", it.0, it.1)).collect();
+        let fields: Vec<String> =
+            self.0.iter().map(|it| format!("\"{}\":{}", it.0, it.1)).collect();
         format!("{{{}}}", fields.join(","))
     }
 }

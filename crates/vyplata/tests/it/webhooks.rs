@@ -89,9 +89,8 @@ fn every_webhook_of_the_sandbox_carries_its_documented_signature() {
     let expected = [(Api::Native, 3), (Api::CryptoCloud, 1), (Api::Cryptomus, 2)];
     let expected = expected.into_iter().chain([(Api::OnchainPay, 2)]);
     let total = expected.clone().map(|it| it.1).sum();
-    let webhooks = wait_for("all webhooks", || {
-        Some(gateway.webhooks()).filter(|it| it.len() >= total)
-    });
+    let webhooks =
+        wait_for("all webhooks", || Some(gateway.webhooks()).filter(|it| it.len() >= total));
     for (api, count) in expected {
         let of_api: Vec<_> = webhooks.iter().filter(|it| api_of(&it.1) == api).collect();
         assert_eq!(of_api.len(), count, "{api:?}: {of_api:?}");
@@ -212,7 +211,8 @@ fn a_receiver_that_was_down_is_told_later_and_redirects_are_not_followed() {
     let allow = format!("[webhooks]\nallow = [\"127.0.0.1:{port}\"]\n");
     let installation = Installation::new(&Installation::ethereum(node.address, &allow));
     installation.ok(&["keys", "init"]);
-    let credentials = installation.merchant(&["shop", "--webhook-url", &format!("{base}/merchant")]);
+    let credentials =
+        installation.merchant(&["shop", "--webhook-url", &format!("{base}/merchant")]);
     let gateway = installation.serve();
     installation.ok(&["fund", "ETH@ethereum", "100", "--merchant", "shop"]);
     let ids = make_and_cancel(&installation, &gateway, &credentials, &base);

@@ -1,0 +1,8 @@
+//! Stories of the engine, with the faults chosen by hand, and many more chosen by chance.
+
+mod conformance;
+mod crashes;
+mod payouts;
+mod seeds;
+mod story;
+mod webhooks;
