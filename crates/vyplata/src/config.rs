@@ -8,7 +8,9 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
+use net::{Guard, Reach};
 use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
 
 /// Everything an operator can set.
 #[derive(Clone, Debug, Deserialize)]
@@ -45,6 +47,15 @@ pub(crate) struct Config {
     /// Wallets to pay from.
     #[serde(default, rename = "lane")]
     pub(crate) lanes: Vec<LaneConfig>,
+    #[serde(skip)]
+    source: Source,
+}
+
+/// What a configuration was read from.
+#[derive(Clone, Debug, Default)]
+struct Source {
+    path: PathBuf,
+    text: String,
 }
 
 /// Webhook delivery.
@@ -144,6 +155,7 @@ impl Config {
         })?;
         let parsed: Result<Self, _> = toml::from_str(&text);
         let mut config = parsed.map_err(|error| anyhow!("{}: {error}", path.display()))?;
+        config.source = Source { path: path.to_owned(), text };
         let base = path.parent().unwrap_or(Path::new(""));
         for file in [&mut config.data].into_iter().chain(&mut config.catalog) {
             *file = base.join(&*file);
@@ -151,8 +163,17 @@ impl Config {
         for file in [&mut config.keystore, &mut config.passphrase_file].into_iter().flatten() {
             *file = base.join(&*file);
         }
-        config.check().with_context(|| path.display().to_string())?;
+        config.check()?;
         Ok(config)
+    }
+
+    /// Says where something stands: file, line and key. An element of a list is named by its `id`,
+    /// or by its `network` and `name` with a slash between them.
+    pub(crate) fn place(&self, keys: &[&str]) -> String {
+        let Source { path, text } = &self.source;
+        let line = DeTable::parse(text).ok().map(|table| line_of(text, table, keys));
+        let line = line.map_or_else(String::new, |it| format!(":{it}"));
+        format!("{}{line}: {}", path.display(), keys.join("."))
     }
 
     /// The configuration of a sandbox: nothing but its data directory.
@@ -169,32 +190,32 @@ impl Config {
             rates: BTreeMap::new(),
             networks: vec![],
             lanes: vec![],
+            source: Source::default(),
         }
     }
 
     fn check(&self) -> anyhow::Result<()> {
         for lane in &self.lanes {
-            let known = self.networks.iter().any(|it| it.id == lane.network);
+            let name = format!("{}/{}", lane.network, lane.name);
             anyhow::ensure!(
-                known,
-                "lane {}/{}: there is no [[network]] with id = {:?}",
-                lane.network,
-                lane.name,
+                self.networks.iter().any(|it| it.id == lane.network),
+                "{}: there is no [[network]] with id = {:?}",
+                self.place(&["lane", &name, "network"]),
                 lane.network
             );
             let same = |it: &&LaneConfig| it.network == lane.network && it.name == lane.name;
-            anyhow::ensure!(
-                self.lanes.iter().filter(same).count() == 1,
-                "lane {}/{} is listed twice",
-                lane.network,
-                lane.name
-            );
+            let once = self.lanes.iter().filter(same).count() == 1;
+            anyhow::ensure!(once, "{} is listed twice", self.place(&["lane", &name]));
         }
         for network in &self.networks {
-            anyhow::ensure!(!network.rpc.is_empty(), "network {}: rpc is empty", network.id);
-            let twice = self.networks.iter().filter(|it| it.id == network.id).count() > 1;
-            anyhow::ensure!(!twice, "network {} is listed twice", network.id);
+            let rpc = || self.place(&["network", &network.id, "rpc"]);
+            anyhow::ensure!(!network.rpc.is_empty(), "{} is empty", rpc());
+            let once = self.networks.iter().filter(|it| it.id == network.id).count() == 1;
+            anyhow::ensure!(once, "{} is listed twice", self.place(&["network", &network.id]));
         }
+        let allow: Vec<&str> = self.webhooks.allow.iter().map(String::as_str).collect();
+        Guard::new(Reach::Public, &allow)
+            .map_err(|error| anyhow!("{}: {error}", self.place(&["webhooks", "allow"])))?;
         Ok(())
     }
 
@@ -207,4 +228,30 @@ impl Config {
     pub(crate) fn keystore_file(&self) -> PathBuf {
         self.keystore.clone().unwrap_or_else(|| self.data.join("keystore.json"))
     }
+}
+
+/// The line of the last of `keys` that is there.
+fn line_of(text: &str, table: toml::Spanned<DeTable<'_>>, keys: &[&str]) -> usize {
+    let root = DeValue::Table(table.into_inner());
+    let (mut value, mut start) = (&root, 0);
+    for key in keys {
+        let found = match value {
+            DeValue::Array(list) => list.iter().find(|it| is_named(it.get_ref(), key)),
+            DeValue::Table(_)
+            | DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_) => value.get(*key),
+        };
+        let Some(found) = found else { break };
+        (value, start) = (found.get_ref(), found.span().start);
+    }
+    1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count()
+}
+
+fn is_named(element: &DeValue<'_>, name: &str) -> bool {
+    let text = |key: &str| element.get(key).and_then(|it| it.get_ref().as_str());
+    let joined = text("network").zip(text("name")).map(|it| format!("{}/{}", it.0, it.1));
+    text("id") == Some(name) || joined.as_deref() == Some(name)
 }

@@ -16,7 +16,7 @@ mod sandbox;
 mod server;
 mod wiring;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::Parser as _;
 use tracing::level_filters::LevelFilter;
@@ -32,7 +32,8 @@ fn log_filter() -> Targets {
 }
 
 fn main() -> ExitCode {
-    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(std::io::stderr);
     tracing_subscriber::registry().with(log.with_filter(log_filter())).init();
     let cli = cli::Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

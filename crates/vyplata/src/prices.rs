@@ -40,34 +40,39 @@ impl Pricing {
         let mut usd_rates = BTreeMap::new();
         for (ticker, text) in &config.rates {
             let rate = Rate::parse(text);
-            let rate = rate.ok_or_else(|| anyhow!("rates.{ticker}: {text:?} is not a price"))?;
+            let place = || config.place(&["rates", ticker]);
+            let rate = rate.ok_or_else(|| anyhow!("{}: {text:?} is not a price", place()))?;
             usd_rates.insert(ticker.clone(), rate);
         }
-        for id in config.fees.fixed.keys().chain(config.limits.keys()) {
+        let fixed = config.fees.fixed.keys().map(|id| vec!["fees", "fixed", id]);
+        for keys in fixed.chain(config.limits.keys().map(|id| vec!["limits", id])) {
             anyhow::ensure!(
-                catalog.asset(id).is_some(),
-                "fees.fixed or limits: there is no asset {id:?}; write TICKER@network"
+                keys.last().is_some_and(|id| catalog.asset(id).is_some()),
+                "{}: there is no such asset; write TICKER@network",
+                config.place(&keys)
             );
         }
         let percent = config.fees.percent.as_deref().unwrap_or("0");
         let parts_per_million = parts_per_million(percent)
-            .with_context(|| format!("fees.percent: {percent:?} must lie between 0 and 100"))?;
+            .with_context(|| format!("{percent:?} must lie between 0 and 100"))
+            .with_context(|| config.place(&["fees", "percent"]))?;
         let mut base = BTreeMap::new();
         for asset in assets {
             let limits = config.limits.get(asset.id.as_str()).cloned().unwrap_or_default();
-            let read = |key: &str, text: Option<&String>| {
+            let id = asset.id.as_str();
+            let read = |keys: &[&str], text: Option<&String>| {
                 text.map(|text| {
                     Amount::parse(text, asset.decimals)
-                        .map_err(|error| anyhow!("{key} of {}: {text:?}: {error:?}", asset.id))
+                        .map_err(|error| anyhow!("{}: {text:?}: {error:?}", config.place(keys)))
                 })
                 .transpose()
             };
-            let fixed = read("fees.fixed", config.fees.fixed.get(asset.id.as_str()))?;
+            let fixed = read(&["fees", "fixed", id], config.fees.fixed.get(id))?;
             let terms = AssetTerms {
                 fee_plan: FeePlan { parts_per_million, fixed: fixed.unwrap_or_default() },
                 network_fee: None,
-                amount_min: read("limits.min", limits.min.as_ref())?,
-                amount_max: read("limits.max", limits.max.as_ref())?,
+                amount_min: read(&["limits", id, "min"], limits.min.as_ref())?,
+                amount_max: read(&["limits", id, "max"], limits.max.as_ref())?,
                 usd_rate: usd_rates.get(&asset.ticker).copied(),
             };
             base.insert(asset.id.clone(), terms);
@@ -106,13 +111,18 @@ impl Pricing {
             };
         }
         // An asset whose fee cannot be priced at all is not one that this installation pays.
-        book.terms.retain(|id, terms| {
-            let priced = terms.network_fee.is_some() || !complete;
-            if !priced && before.terms.contains_key(id) {
-                tracing::warn!(asset = %id, "not payable: set rates for its ticker and fee coin");
-            }
-            priced
-        });
+        let priced = |terms: &AssetTerms| terms.network_fee.is_some() || !complete;
+        let unpriced: Vec<&str> = book
+            .terms
+            .iter()
+            .filter(|(id, terms)| !priced(terms) && before.terms.contains_key(*id))
+            .map(|(id, _)| id.as_str())
+            .collect();
+        if !unpriced.is_empty() {
+            let assets = unpriced.join(", ");
+            tracing::info!(assets, "not payable: [rates] has no price for them or their fee coin");
+        }
+        book.terms.retain(|_, terms| priced(terms));
         app.set_book(book);
         complete
     }

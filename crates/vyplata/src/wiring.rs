@@ -38,7 +38,8 @@ pub(crate) fn catalog(config: &Config) -> anyhow::Result<Catalog> {
     let mut texts: Vec<String> = RAILS.iter().map(|it| it.1.to_owned()).collect();
     for file in &config.catalog {
         let text = fs::read_to_string(file);
-        texts.push(text.with_context(|| format!("cannot read the catalog {}", file.display()))?);
+        let text = text.with_context(|| format!("cannot read {}", file.display()));
+        texts.push(text.with_context(|| config.place(&["catalog"]))?);
     }
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let plain = catalog::read(&texts)?;
@@ -47,7 +48,8 @@ pub(crate) fn catalog(config: &Config) -> anyhow::Result<Catalog> {
         let network = networks.iter_mut().find(|it| it.id.as_str() == changed.id);
         let network = network.ok_or_else(|| {
             let known: Vec<&str> = plain.networks().map(|it| it.id.as_str()).collect();
-            anyhow!("there is no network {:?}; there are {}", changed.id, known.join(", "))
+            let place = config.place(&["network", &changed.id, "id"]);
+            anyhow!("{place}: there is no network {:?}; there are {}", changed.id, known.join(", "))
         })?;
         network.parameters.extend(changed.parameters.clone());
     }
@@ -141,7 +143,8 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
         let keystore = open_keystore(config)?;
         app.vault = Some(keystore.vault());
         for lane in &config.lanes {
-            let address = lane_address(&keystore, &app.catalog, lane)?;
+            let address = lane_address(&keystore, &app.catalog, lane)
+                .with_context(|| config.place(&["lane", lane_id(lane).as_str(), "key"]))?;
             let network = NetworkId::new(&lane.network);
             put_lane(&*app.store, &lane_id(lane), &network, address, &lane.key).await?;
         }
@@ -150,7 +153,8 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
     }
     if need != Need::Ledger {
         for network in &config.networks {
-            let rail = connect(&app.catalog, network).await?;
+            let rail = connect(&app.catalog, network).await;
+            let rail = rail.with_context(|| config.place(&["network", &network.id]))?;
             let lanes = config.lanes.iter().filter(|it| it.network == network.id);
             app.lanes.extend(lanes.map(|it| LaneWork {
                 lane: lane_id(it),
@@ -214,14 +218,15 @@ fn policy(config: &Config, catalog: &Catalog) -> anyhow::Result<Policy> {
     for network in &config.networks {
         let row = catalog.network(&network.id).context("the network was checked")?;
         let fee_asset = catalog.asset(row.fee_asset.as_str()).context("the catalog was checked")?;
+        let place = |key| config.place(&["network", &network.id, key]);
         let limit = match &network.fee_max {
             Some(text) => Amount::parse(text, fee_asset.decimals)
-                .map_err(|error| anyhow!("network {}: fee_max {text:?}: {error:?}", network.id))?,
+                .map_err(|error| anyhow!("{}: {text:?}: {error:?}", place("fee_max")))?,
             None => settings(network)
                 .max_fee_per_gas_cap_wei
                 .checked_mul(u128::from(settings(network).gas_limit_max))
                 .and_then(Amount::from_units)
-                .ok_or_else(|| anyhow!("network {}: fee_cap_gwei is too large", network.id))?,
+                .ok_or_else(|| anyhow!("{}: it is too large", place("fee_cap_gwei")))?,
         };
         policy.fee_max_limits.insert(row.id.clone(), limit);
     }
@@ -322,7 +327,8 @@ fn transport(urls: &[String]) -> anyhow::Result<Arc<dyn Transport>> {
 /// # Errors
 /// If another one is running.
 pub(crate) fn lock(data: &Path) -> anyhow::Result<fs::File> {
-    fs::create_dir_all(data)?;
+    fs::create_dir_all(data)
+        .with_context(|| format!("cannot make the data directory {}", data.display()))?;
     let path = data.join("vyplata.lock");
     let file = fs::File::create(&path)
         .with_context(|| format!("cannot make the lock file {}", path.display()))?;

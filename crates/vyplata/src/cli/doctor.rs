@@ -62,6 +62,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
         wallet(&app, &mut report, &lane).await?;
     }
     slow(&app, &mut report).await?;
+    anyhow::ensure!(report.wrong != 1, "1 thing is wrong");
     anyhow::ensure!(report.wrong == 0, "{} things are wrong", report.wrong);
     println!("nothing is wrong");
     Ok(())

@@ -48,6 +48,11 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     });
     let lane: LaneId = match (fitting.next(), fitting.next()) {
         (Some(lane), None) => lane.id.clone(),
+        (None, _) if args.lane.is_some() => anyhow::bail!(
+            "there is no wallet {} on {}",
+            args.lane.unwrap_or_default(),
+            asset.network
+        ),
         (None, _) => anyhow::bail!(
             "no wallet of {} is known yet; configure a [[lane]] and start `vyplata serve` once",
             asset.network

@@ -62,7 +62,9 @@ pub(super) fn run(config: &Config, command: Command) -> anyhow::Result<()> {
             let catalog = wiring::catalog(config)?;
             anyhow::ensure!(!config.lanes.is_empty(), "there is no [[lane]] in the configuration");
             for lane in &config.lanes {
-                let address = wiring::lane_address(&keystore, &catalog, lane)?;
+                let name = format!("{}/{}", lane.network, lane.name);
+                let address = wiring::lane_address(&keystore, &catalog, lane)
+                    .with_context(|| config.place(&["lane", &name, "key"]))?;
                 println!("{}/{}  {address}  ({})", lane.network, lane.name, lane.key);
             }
             Ok(())

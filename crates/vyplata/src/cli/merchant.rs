@@ -1,6 +1,7 @@
 //! `vyplata merchant`: merchants and their credentials.
 
 use anyhow::anyhow;
+use axum::http::Uri;
 use clap::Subcommand;
 use dialects::{DIALECTS, Dialect, NewKey};
 use domain::{
@@ -113,6 +114,15 @@ async fn create(
     name: &str,
     webhook_url: Option<String>,
 ) -> anyhow::Result<(Merchant, Vec<(&'static str, NewKey)>)> {
+    anyhow::ensure!(
+        !name.trim().is_empty() && !name.contains(char::is_control),
+        "a merchant's name is text, and not empty"
+    );
+    if let Some(url) = &webhook_url {
+        let web = url.parse::<Uri>().ok().filter(|it| it.host().is_some());
+        let web = web.is_some_and(|it| matches!(it.scheme_str(), Some("http" | "https")));
+        anyhow::ensure!(web, "{url:?} is not an http or https address");
+    }
     let taken = store.merchants().await.map_err(silent)?.iter().any(|it| it.name == name);
     anyhow::ensure!(!taken, "there is a merchant {name:?} already");
     let merchant = new_merchant(name, webhook_url);
@@ -196,7 +206,8 @@ async fn keys(store: &dyn Store, name: &str) -> anyhow::Result<()> {
     let merchant = find_merchant(store, name).await?;
     for key in store.keys_of(merchant.id).await.map_err(silent)? {
         let state = if key.revoked_at.is_some() { "revoked" } else { "good" };
-        println!("{}  {:<12} {:<8} {state:<8} {}", key.id, key.dialect, key.role, key.lookup);
+        let dialect = key.dialect.as_str();
+        println!("{}  {dialect:<12} {:<8} {state:<8} {}", key.id, key.role, key.lookup);
     }
     Ok(())
 }

@@ -1,9 +1,13 @@
 //! `vyplata reconcile`: the chains against the ledger.
 
+use std::collections::BTreeSet;
+
 use anyhow::anyhow;
 use domain::{
     BoxFuture,
+    ids::LaneId,
     lane::Lane,
+    ledger::LedgerAccount,
     ports::{Intent, SignError, Signature, Signer, UnsignedTx},
     reconcile::Verdict,
 };
@@ -33,13 +37,19 @@ impl Signer for NoKeys {
 pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     let app = wiring::gateway(config, Need::Rails).await?;
     let (differences, in_flight) = compare(&app).await?;
+    let left_out = left_out(&app).await?;
+    for lane in &left_out {
+        println!("LEFT OUT  {lane}: the ledger has coins in it, and no [[lane]] is configured");
+    }
     let sums = unbalanced(&app).await?;
     for asset in &sums {
         println!("UNBALANCED  {asset}: the ledger's accounts do not add up to zero");
     }
     anyhow::ensure!(
-        differences == 0 && sums.is_empty(),
-        "{differences} differences, {} unbalanced assets: find out why before paying on",
+        differences == 0 && left_out.is_empty() && sums.is_empty(),
+        "{differences} differences, {} wallets left out, {} unbalanced assets: find out why before \
+         paying on",
+        left_out.len(),
         sums.len()
     );
     let also = if in_flight > 0 {
@@ -82,6 +92,18 @@ async fn compare(app: &App) -> anyhow::Result<(usize, usize)> {
         }
     }
     Ok((differences, in_flight))
+}
+
+/// The wallets that hold something by the ledger, but are not configured, so nobody can look.
+async fn left_out(app: &App) -> anyhow::Result<BTreeSet<LaneId>> {
+    let mut lanes = BTreeSet::new();
+    for line in app.store.balances().await.map_err(silent)? {
+        let LedgerAccount::HotWallet(lane) = line.account else { continue };
+        if line.units != 0 && !app.lanes.iter().any(|it| it.lane == lane) {
+            lanes.insert(lane);
+        }
+    }
+    Ok(lanes)
 }
 
 /// The assets whose accounts do not add up to zero.

@@ -18,7 +18,9 @@ use crate::{
 pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     anyhow::ensure!(
         !config.lanes.is_empty(),
-        "there is no [[lane]] to pay from; docs/operating.md shows one, `vyplata sandbox` needs none"
+        "{}: there is no [[lane]] to pay from; docs/operating.md shows one, `vyplata sandbox` needs \
+         none",
+        config.place(&["lane"])
     );
     let _lock = wiring::lock(&config.data)?;
     let app = wiring::gateway(config, Need::Everything).await?;

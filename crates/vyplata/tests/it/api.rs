@@ -207,7 +207,7 @@ impl Api {
         }
     }
 
-    /// A request for a payout. The reference is a field or, in OnchainPay, a header.
+    /// A request for a payout. The reference is a field or, in `OnchainPay`, a header.
     pub(crate) fn create(self, order: &Order<'_>) -> Request {
         let request = self.sign(self.path(), &self.body(order).json());
         match self {

@@ -317,7 +317,11 @@ fn the_native_api_refuses_bad_input() {
             case("a strange payer", sign(&good().text("fee_bearer", "you")), field("fee_bearer")),
             case("a memo on Tron", sign(&good().text("memo", "7")), field("memo")),
             case("a file", sign(&good().text("webhook_url", "file:///x")), field("webhook_url")),
-            case("an empty reference", sign(&good().text("merchant_ref", "")), field("merchant_ref")),
+            case(
+                "an empty reference",
+                sign(&good().text("merchant_ref", "")),
+                field("merchant_ref"),
+            ),
             case(
                 "a long key",
                 sign(&good()).header("idempotency-key", &long),
@@ -357,7 +361,8 @@ fn cryptocloud_refuses_bad_input() {
             case("a memo", sign(&good().text("memo", "7")), at("/result/network", "memo")),
             case(
                 "a bad address in a form",
-                api.sign(api.path(), form).header("content-type", "application/x-www-form-urlencoded"),
+                api.sign(api.path(), form)
+                    .header("content-type", "application/x-www-form-urlencoded"),
                 CRYPTOCLOUD.bad_address,
             ),
             case(

@@ -1,1 +1,281 @@
-//! TBD
+//! The commands of an operator: what they do, and how they refuse.
+
+use std::process::Command;
+
+use rusqlite::Connection;
+
+use crate::{
+    api::{Api, EVM_ADDRESS, Order, address_on},
+    gateway::Gateway,
+    ledger::Ledger,
+    receiver::{Receiver, idle_node},
+    vyplata::{Installation, said},
+};
+
+#[test]
+fn every_command_has_help() {
+    let commands = [
+        "",
+        "sandbox",
+        "serve",
+        "migrate",
+        "merchant",
+        "merchant create",
+        "merchant list",
+        "merchant keys",
+        "merchant rotate",
+        "merchant adopt",
+        "merchant pause",
+        "merchant resume",
+        "fund",
+        "payout",
+        "payout create",
+        "payout show",
+        "payout list",
+        "payout cancel",
+        "keys",
+        "keys init",
+        "keys import",
+        "keys show-addresses",
+        "reconcile",
+        "doctor",
+    ];
+    let vyplata = || Command::new(env!("CARGO_BIN_EXE_vyplata"));
+    for command in commands {
+        let said = said(vyplata().args(command.split_whitespace()).arg("--help"));
+        assert!(said.success && said.stdout.contains("Usage: vyplata"), "{command}: {said:?}");
+    }
+    assert!(said(vyplata().arg("--version")).stdout.starts_with("vyplata 0."));
+    for wrong in [&["nothing"][..], &[], &["payout"], &["fund"], &["sandbox", "--fast"]] {
+        let said = said(vyplata().args(wrong));
+        assert!(!said.success && said.stderr.contains("Usage: vyplata"), "{wrong:?}: {said:?}");
+    }
+}
+
+#[test]
+fn the_keystore_is_made_once_and_opens_with_its_passphrase_only() {
+    let mut it = Installation::new(&Installation::ethereum(([127, 0, 0, 1], 9).into(), ""));
+    for command in [&["serve"][..], &["keys", "show-addresses"], &["merchant", "create", "shop"]] {
+        it.refuses(command, &["there is no keystore", "vyplata keys init"]);
+    }
+    it.passphrase = Some("too short".to_owned());
+    it.refuses(&["keys", "init"], &["at least 12 characters"]);
+    it.passphrase = Some("a long enough passphrase".to_owned());
+    let shown = it.ok(&["keys", "init"]);
+    let words = shown.lines().map(|line| line.split_whitespace().count());
+    assert!(words.clone().any(|count| count == 24), "{shown}");
+    let file = it.data().join("keystore.json");
+    let stored = std::fs::read(&file).unwrap();
+    it.refuses(&["keys", "init"], &["keystore.json", "not touched"]);
+    assert_eq!(std::fs::read(&file).unwrap(), stored);
+    let shown = it.ok(&["keys", "show-addresses"]);
+    assert!(shown.starts_with("ethereum/hot  0x") && shown.contains("m/44'/60'/0'/0/0"), "{shown}");
+    it.passphrase = Some("another long passphrase".to_owned());
+    for command in [&["serve"][..], &["keys", "show-addresses"], &["merchant", "create", "shop"]] {
+        it.refuses(command, &["keystore.json", "passphrase is wrong"]);
+    }
+    std::fs::write(&file, &stored[..stored.len() / 2]).unwrap();
+    it.refuses(&["serve"], &["keystore.json"]);
+}
+
+#[test]
+fn the_passphrase_may_stand_in_a_file() {
+    let config = Installation::ethereum(([127, 0, 0, 1], 9).into(), "passphrase_file = \"secret\"");
+    let mut it = Installation::new(&config);
+    it.passphrase = None;
+    it.refuses(&["keys", "init"], &["passphrase file", "secret"]);
+    let file = it.config().with_file_name("secret");
+    std::fs::write(file, "a long enough passphrase\nand another line\n").unwrap();
+    it.ok(&["keys", "init"]);
+    it.passphrase = Some("a long enough passphrase".to_owned());
+    assert!(it.ok(&["keys", "show-addresses"]).contains("0x"));
+}
+
+#[test]
+fn merchants_are_created_paused_and_given_fresh_credentials() {
+    let node = Receiver::start(0, idle_node);
+    let it = Installation::new(&Installation::ethereum(node.address, ""));
+    it.ok(&["keys", "init"]);
+    it.refuses(&["merchant", "create", ""], &["name"]);
+    it.refuses(&["merchant", "create", "a\nb"], &["name"]);
+    it.refuses(&["merchant", "create", "shop", "--webhook-url", "file:///x"], &["http or https"]);
+    let first = it.merchant(&["shop", "--webhook-url", "https://shop.example/hook"]);
+    it.refuses(&["merchant", "create", "shop"], &["there is a merchant \"shop\" already"]);
+    assert!(it.ok(&["merchant", "list"]).contains("  shop"));
+    let keys = it.ok(&["merchant", "keys", "shop"]);
+    assert_eq!(keys.lines().filter(|line| line.contains(" good ")).count(), 5, "{keys}");
+    for secret in [&first.native_token, &first.onchainpay_private, &first.cryptomus_payout_key] {
+        assert!(!keys.contains(secret), "a secret is shown again");
+    }
+    for command in ["keys", "pause", "resume"] {
+        it.refuses(&["merchant", command, "nobody"], &["there is no merchant \"nobody\""]);
+    }
+    it.refuses(&["merchant", "rotate", "nobody", "--dialect", "native"], &["no merchant"]);
+    it.refuses(&["merchant", "rotate", "shop", "--dialect", "none"], &["native, cryptocloud"]);
+
+    let gateway = it.serve();
+    it.ok(&["fund", "ETH@ethereum", "10", "--merchant", "shop"]);
+    let order = |reference| {
+        let address = EVM_ADDRESS;
+        Order { code: "ETH/ethereum", amount: "1", address, webhook_url: None, reference }
+    };
+    let ask = |token: &str, reference| {
+        let body = Api::Native.body(&order(reference)).json();
+        let request = crate::http::Request::post(Api::Native.path(), body);
+        gateway.send(&request.header("authorization", &format!("Bearer {token}"))).status
+    };
+    assert_eq!(ask(&first.native_token, "first"), 201);
+    it.ok(&["merchant", "pause", "shop"]);
+    assert!(it.ok(&["merchant", "list"]).contains("shop  paused"));
+    // What was accepted is answered again; nothing new is accepted.
+    assert_eq!((ask(&first.native_token, "first"), ask(&first.native_token, "second")), (200, 403));
+    it.ok(&["merchant", "resume", "shop"]);
+    assert_eq!(ask(&first.native_token, "second"), 201);
+    let shown = it.ok(&["merchant", "rotate", "shop", "--dialect", "native"]);
+    assert!(shown.starts_with("1 old credentials"), "{shown}");
+    let fresh = shown.lines().find(|line| line.contains("API token")).unwrap();
+    let fresh = fresh.split_whitespace().last().unwrap();
+    assert_eq!((ask(&first.native_token, "third"), ask(fresh, "third")), (401, 201));
+    Ledger::open(&it.data()).assert_balanced();
+}
+
+#[test]
+fn coins_are_booked_only_where_they_can_be() {
+    let node = Receiver::start(0, idle_node);
+    let it = Installation::new(&Installation::ethereum(node.address, ""));
+    it.ok(&["keys", "init"]);
+    it.merchant(&["shop"]);
+    let fund = |asset, amount| ["fund", asset, amount, "--merchant", "shop"];
+    it.refuses(&fund("ETH@ethereum", "1"), &["no wallet of ethereum", "vyplata serve"]);
+    drop(it.serve());
+    it.refuses(&fund("ETH@moon", "1"), &["no asset \"ETH@moon\"", "TICKER@network"]);
+    it.refuses(&fund("ETH", "1"), &["TICKER@network"]);
+    it.refuses(&fund("USDT@ethereum", "0.0000001"), &["0.0000001", "TooPrecise"]);
+    it.refuses(&fund("USDT@ethereum", "a lot"), &["a lot", "Malformed"]);
+    it.refuses(&fund("USDT@ethereum", "0"), &["zero"]);
+    it.refuses(&fund("USDT@ethereum", "-1"), &["-1"]);
+    it.refuses(&fund("ETH@ethereum", "9999999999999999999999999"), &["TooLarge"]);
+    it.refuses(&fund("USDT@tron", "1"), &["no wallet of tron"]);
+    it.refuses(&["fund", "ETH@ethereum", "1", "--merchant", "nobody"], &["no merchant \"nobody\""]);
+    it.refuses(&["fund", "ETH@ethereum", "1"], &["--merchant"]);
+    it.refuses(&["fund", "ETH@ethereum", "1", "--house", "--merchant", "shop"], &["--house"]);
+    let cold = ["fund", "ETH@ethereum", "1", "--house", "--lane", "ethereum/cold"];
+    it.refuses(&cold, &["no wallet ethereum/cold"]);
+    assert!(Ledger::open(&it.data()).balances("").is_empty(), "something was booked");
+    it.ok(&fund("ETH@ethereum", "1.5"));
+    it.ok(&["fund", "ETH@ethereum", "0.5", "--house", "--note", "gas"]);
+    let ledger = Ledger::open(&it.data());
+    ledger.assert_balanced();
+    assert_eq!(ledger.balances("available:")["ETH@ethereum"], 1_500_000_000_000_000_000);
+    assert_eq!(ledger.balances("inventory")["ETH@ethereum"], 500_000_000_000_000_000);
+}
+
+#[test]
+fn payouts_are_shown_listed_and_cancelled() {
+    let gateway = Gateway::sandbox();
+    let it = Installation::new(&format!("data = {:?}\n", gateway.data));
+    let order = Order {
+        code: "USDT/TRON",
+        amount: "4.5",
+        address: address_on("tron"),
+        webhook_url: None,
+        reference: "shown",
+    };
+    let uuid = Api::Cryptomus.id(&gateway.send(&Api::Cryptomus.create(&order)));
+    gateway.wait_for_status(&uuid, "paid");
+    let shown = it.ok(&["payout", "show", &uuid]);
+    for word in ["cryptomus", "shown", "paid", "4.5 USDT@tron", address_on("tron"), "final", &uuid]
+    {
+        assert!(shown.contains(word), "no {word:?} in {shown}");
+    }
+    let list = it.ok(&["payout", "list", "--merchant", "demo", "--status", "paid"]);
+    assert!(list.lines().count() == 1 && list.contains("4.5 USDT@tron"), "{list}");
+    assert!(it.ok(&["payout", "list", "--status", "failed"]).is_empty());
+    it.refuses(&["payout", "list", "--status", "lost"], &["no status \"lost\""]);
+    it.refuses(&["payout", "list", "--merchant", "nobody"], &["no merchant \"nobody\""]);
+    for id in ["po_1", "", "po_00000000000000000000000000000001", "'; DROP TABLE payouts"] {
+        it.refuses(&["payout", "show", id], &["there is no payout", "vyplata payout list"]);
+        it.refuses(&["payout", "cancel", id], &["there is no payout"]);
+    }
+    it.refuses(&["payout", "cancel", &uuid], &["on its way or has ended"]);
+    let create = ["payout", "create", "demo", "USDT@tron", "1", address_on("tron"), "--reference"];
+    it.refuses(&[&create[..], &["by hand"]].concat(), &["no wallet pays this asset"]);
+    assert_eq!(Ledger::open(&gateway.data).payouts().len(), 1);
+}
+
+#[test]
+fn a_node_that_does_not_answer_is_named() {
+    let it = Installation::new(&Installation::ethereum(([127, 0, 0, 1], 9).into(), ""));
+    it.refuses(&["doctor"], &["WRONG", "there is no keystore", "vyplata keys init"]);
+    let node = Receiver::start(0, idle_node);
+    it.configure(&Installation::ethereum(node.address, ""));
+    it.ok(&["keys", "init"]);
+    it.merchant(&["shop"]);
+    drop(it.serve());
+    it.ok(&["fund", "ETH@ethereum", "1", "--merchant", "shop"]);
+    for port in [9, node.address.port()] {
+        it.configure(&Installation::ethereum(([127, 0, 0, 1], port).into(), ""));
+        it.refuses(&["reconcile"], &["ethereum/hot", "did not answer"]);
+        it.refuses(&["doctor"], &["WRONG", "ethereum/hot", "the node does not answer", "rpc"]);
+    }
+    // A wallet that is not looked at must not pass for one that agrees.
+    it.configure("data = \"data\"\n");
+    it.refuses(&["reconcile"], &["LEFT OUT", "ethereum/hot"]);
+    it.refuses(&["doctor"], &["WRONG", "there is no [[lane]]", "ethereum/hot"]);
+}
+
+#[test]
+fn one_gateway_runs_on_a_data_directory() {
+    let gateway = Gateway::sandbox();
+    let data = gateway.data.to_str().unwrap();
+    let it = Installation::new(&format!(
+        "data = {data:?}\n[[network]]\nid = \"ethereum\"\nrpc = [\"http://127.0.0.1:9\"]\n\
+         [[lane]]\nnetwork = \"ethereum\"\nname = \"hot\"\nkey = \"m/44'/60'/0'/0/0\"\n"
+    ));
+    let sandbox = ["sandbox", "--listen", "127.0.0.1:0", "--data", data];
+    it.refuses(&sandbox, &["another gateway is running", data]);
+    it.refuses(&["serve"], &["another gateway is running", data]);
+    let address = gateway.address.to_string();
+    let elsewhere = it.data().to_str().unwrap().to_owned();
+    let taken = ["sandbox", "--listen", &address, "--data", &elsewhere];
+    it.refuses(&taken, &["cannot listen", &address, "--listen"]);
+    it.refuses(&["sandbox", "--listen", "127.0.0.1:0", "--data", "/dev/null/x"], &["/dev/null/x"]);
+    gateway.assert_healthy();
+}
+
+#[test]
+fn databases_of_others_are_refused() {
+    let it = Installation::new("data = \"data\"\n");
+    let migrated = it.ok(&["migrate"]);
+    assert!(migrated.contains("is up to date"), "{migrated}");
+    it.ok(&["migrate"]);
+    let file = it.data().join("vyplata.db");
+    let newer = "INSERT INTO schema_migrations SELECT number + 1, 'newer', sha256
+                 FROM schema_migrations ORDER BY number DESC LIMIT 1";
+    Connection::open(&file).unwrap().execute(newer, []).unwrap();
+    for command in [&["migrate"][..], &["payout", "list"], &["merchant", "list"], &["doctor"]] {
+        it.refuses(command, &["vyplata.db", "newer"]);
+    }
+    let data = it.data();
+    let data = data.to_str().unwrap();
+    it.refuses(&["sandbox", "--listen", "127.0.0.1:0", "--data", data], &["vyplata.db", "newer"]);
+    std::fs::write(&file, "this is no database, whatever its name says. ".repeat(100)).unwrap();
+    let _ = std::fs::remove_file(it.data().join("vyplata.db-wal"));
+    it.refuses(&["migrate"], &["vyplata.db"]);
+}
+
+/// The examples of `--once` are paid and told of, also when it goes on where it ended.
+#[test]
+fn the_sandbox_pays_its_examples() {
+    let it = Installation::new("");
+    let data = it.data();
+    let data = data.to_str().unwrap();
+    for _ in 0..2 {
+        let said = it.ok(&["sandbox", "--once", "--listen", "127.0.0.1:0", "--data", data]);
+        let paid: Vec<&str> = said.lines().filter(|line| line.ends_with("  paid")).collect();
+        assert_eq!(paid.len(), 4, "{said}");
+    }
+    let ledger = Ledger::open(&it.data());
+    ledger.assert_balanced();
+    assert_eq!(ledger.payouts().len(), 8);
+}

@@ -1,1 +1,82 @@
-//! TBD
+//! Mistakes in the configuration: file, line and key are named, and nothing is started.
+
+use crate::{
+    receiver::{Receiver, idle_node},
+    vyplata::Installation,
+};
+
+const WALLET: &str = "[[network]]\nid = \"ethereum\"\nrpc = [\"http://127.0.0.1:9\"]\n\
+                      [[lane]]\nnetwork = \"ethereum\"\nname = \"hot\"\nkey = \"m/44'/60'/0'/0/0\"\n";
+
+/// What `vyplata serve` says to a configuration whose first line is the data directory.
+#[track_caller]
+fn refuses(installation: &Installation, rest: &str, words: &[&str]) {
+    installation.configure(&format!("data = \"data\"\n{rest}"));
+    installation.refuses(&["serve"], &[&["vyplata.toml"], words].concat());
+}
+
+#[test]
+fn mistakes_are_named_with_their_line() {
+    let it = Installation::new("");
+    it.refuses(&["serve"], &["vyplata.toml", "missing field `data`"]);
+    refuses(&it, "listen = \"nowhere\"\n", &["line 2", "listen", "socket address"]);
+    refuses(&it, "data = \"again\"\n", &["line 2", "duplicate key"]);
+    refuses(&it, "\n\nlane = 5\n", &["line 4", "lane = 5"]);
+    refuses(&it, "lissen = \"127.0.0.1:1\"\n", &["line 2", "unknown field `lissen`", "`listen`"]);
+    refuses(&it, "[webhooks]\nalow = []\n", &["line 3", "unknown field `alow`", "`allow`"]);
+    refuses(&it, "[webhooks]\ntimeout_ms = -1\n", &["line 3", "timeout_ms"]);
+    refuses(&it, "[fees]\nnetwork_fee = \"you\"\n", &["line 3", "network_fee", "`house`"]);
+    refuses(&it, "[limits]\n\"ETH@ethereum\" = { least = \"1\" }\n", &["line 3", "`least`"]);
+    refuses(&it, "[[network]]\nid = \"ethereum\"\n", &["line 2", "missing field `rpc`"]);
+    refuses(&it, "broken = \"\n", &["line 2", "broken"]);
+}
+
+#[test]
+fn values_that_make_no_sense_are_named_with_file_line_and_key() {
+    let it = Installation::new("");
+    refuses(&it, "[webhooks]\nallow = [\"1.2.3.4.5:x\"]\n", &[":3: webhooks.allow", "1.2.3.4.5:x"]);
+    let stray = "[[lane]]\nname = \"hot\"\nnetwork = \"ethereum\"\nkey = \"x\"\n";
+    refuses(&it, stray, &[":4: lane.ethereum/hot.network", "no [[network]]"]);
+    let twice = format!("{WALLET}[[lane]]\nnetwork = \"ethereum\"\nname = \"hot\"\nkey = \"x\"\n");
+    refuses(&it, &twice, &["lane.ethereum/hot", "listed twice"]);
+    let twice = format!("{WALLET}[[network]]\nid = \"ethereum\"\nrpc = [\"http://127.0.0.1:9\"]\n");
+    refuses(&it, &twice, &["network.ethereum", "listed twice"]);
+    let nowhere = WALLET.replace("[\"http://127.0.0.1:9\"]", "[]");
+    refuses(&it, &nowhere, &[":4: network.ethereum.rpc", "empty"]);
+    refuses(
+        &it,
+        &WALLET.replace("ethereum", "moon"),
+        &[":3: network.moon.id", "there are", "base"],
+    );
+    refuses(&it, &format!("catalog = [\"none.toml\"]\n{WALLET}"), &["none.toml"]);
+    refuses(&it, "", &["[[lane]]", "docs/operating.md"]);
+    assert!(!it.data().join("keystore.json").exists());
+}
+
+/// These are found out after the keystore is open.
+#[test]
+fn prices_and_keys_that_make_no_sense_are_named_with_file_line_and_key() {
+    let node = Receiver::start(0, idle_node);
+    let wallet = WALLET.replace("127.0.0.1:9", &node.address.to_string());
+    let it = Installation::new("data = \"data\"\n");
+    it.ok(&["keys", "init"]);
+    let before = |text: &str| format!("{text}\n{wallet}");
+    refuses(&it, &before("[fees]\npercent = \"100.1\""), &[":3: fees.percent", "0 and 100"]);
+    refuses(&it, &before("[fees]\npercent = \"a lot\""), &[":3: fees.percent", "0 and 100"]);
+    refuses(&it, &before("[fees.fixed]\nETH = \"1\""), &[":3: fees.fixed.ETH", "TICKER@network"]);
+    let limits = "[limits]\n\n\"ETH@ethereum\" = { max = \"x\" }";
+    refuses(&it, &before(limits), &[":4: limits.ETH@ethereum.max", "\"x\""]);
+    refuses(&it, &before("[rates]\nUSDT = \"1\"\nETH = \"-3\""), &[":4: rates.ETH", "\"-3\""]);
+    let path = wallet.replace("m/44'", "44x");
+    refuses(&it, &path, &[":8: lane.ethereum/hot.key", "44x"]);
+    let imported = wallet.replace("m/44'/60'/0'/0/0", "imported:nobody");
+    refuses(&it, &imported, &[":8: lane.ethereum/hot.key", "nobody"]);
+    let other_chain = wallet.replace("ethereum", "bsc");
+    refuses(&it, &other_chain, &["network.bsc", "chain 1", "chain 56"]);
+    let no_http = wallet.replace("http://", "ftp://");
+    refuses(&it, &no_http, &["network.ethereum", "http or https"]);
+    let dear = wallet.replace("rpc =", "fee_max = \"much\"\nrpc =");
+    refuses(&it, &dear, &[":4: network.ethereum.fee_max", "\"much\""]);
+    let later = wallet.replace("ethereum", "bitcoin");
+    refuses(&it, &later, &["lane.bitcoin/hot", "sandbox only"]);
+}

@@ -51,7 +51,7 @@ pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     pub(crate) data: PathBuf,
     log: PathBuf,
-    _directory: Option<TempDir>,
+    directory: Option<TempDir>,
 }
 
 impl Gateway {
@@ -59,7 +59,7 @@ impl Gateway {
     pub(crate) fn sandbox() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut gateway = Self::sandbox_on(directory.path(), 0);
-        gateway._directory = Some(directory);
+        gateway.directory = Some(directory);
         gateway
     }
 
@@ -87,7 +87,7 @@ impl Gateway {
             panic!("{line:?} says no address; {}", fs::read_to_string(&log).unwrap());
         };
         let data = data.to_owned();
-        Self { child, _stdout: stdout, address, data, log, _directory: None }
+        Self { child, _stdout: stdout, address, data, log, directory: None }
     }
 
     /// Where it is served.

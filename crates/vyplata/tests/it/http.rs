@@ -1,6 +1,7 @@
 //! A small blocking HTTP/1.1 client. It sends what it is told, right or wrong.
 
 use std::{
+    fmt::Write as _,
     io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write},
     net::{SocketAddr, TcpStream},
     time::Duration,
@@ -41,9 +42,9 @@ impl Request {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\nhost: test\r\n", self.method, self.path);
         for (name, value) in &self.headers {
-            head += &format!("{name}: {value}\r\n");
+            let _ = write!(head, "{name}: {value}\r\n");
         }
-        head += &format!("content-length: {}\r\n\r\n", self.body.len());
+        let _ = write!(head, "content-length: {}\r\n\r\n", self.body.len());
         [head.as_bytes(), &self.body].concat()
     }
 }

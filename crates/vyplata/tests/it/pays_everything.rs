@@ -17,7 +17,7 @@ const CODES: &str = include_str!("../../../catalog/tests/data/codes.csv");
 /// One line of the list.
 struct Code {
     api: Api,
-    code: &'static str,
+    name: &'static str,
     asset_id: String,
     network: &'static str,
 }
@@ -26,10 +26,10 @@ fn codes() -> Vec<Code> {
     let read = |line: &'static str| {
         let mut cells = line.split(',');
         let mut cell = || cells.next().unwrap();
-        let (api, code) = cell().split_once(':').unwrap();
+        let (api, name) = cell().split_once(':').unwrap();
         let api = *Api::ALL.iter().find(|it| it.name() == api).unwrap();
         let (ticker, network) = (cell(), cell());
-        Code { api, code, asset_id: format!("{ticker}@{network}"), network }
+        Code { api, name, asset_id: format!("{ticker}@{network}"), network }
     };
     CODES.lines().skip(1).map(read).collect()
 }
@@ -50,7 +50,7 @@ fn every_currency_code_of_every_api_is_paid() {
         // No two amounts are the same, so that a mix-up shows.
         let amount = format!("1.{:04}", 1_001 + number);
         let order = Order {
-            code: code.code,
+            code: code.name,
             amount: &amount,
             address: address_on(code.network),
             webhook_url: Some(&url),
@@ -58,12 +58,12 @@ fn every_currency_code_of_every_api_is_paid() {
         };
         let request = code.api.create(&order);
         let reply = connection.send(&request).unwrap();
-        assert_eq!(reply.status, 200, "{}: {}", code.code, reply.text());
+        assert_eq!(reply.status, 200, "{}: {}", code.name, reply.text());
         made.push((code, amount, code.api.id(&reply), request));
     }
     for (code, amount, id, request) in &made {
         let payout = gateway.wait_for_status(id, "paid");
-        let name = format!("{:?} {}: {payout}", code.api, code.code);
+        let name = format!("{:?} {}: {payout}", code.api, code.name);
         assert_eq!(payout["asset_id"], *code.asset_id, "{name}");
         assert_eq!(payout["network"], code.network, "{name}");
         assert_eq!(payout["amount"], amount.trim_end_matches('0'), "{name}");
