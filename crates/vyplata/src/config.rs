@@ -140,19 +140,52 @@ pub(crate) struct LaneConfig {
     pub(crate) key: String,
 }
 
+/// Puts environment variables in the place of their names, `${NAME}`, outside comments.
+fn with_environment(
+    text: &str,
+    variable: impl Fn(&str) -> Option<String>,
+) -> anyhow::Result<String> {
+    let mut all = String::with_capacity(text.len());
+    for (number, line) in text.lines().enumerate() {
+        let mut rest = line;
+        while let Some((before, named)) = rest.split_once("${").filter(|it| !it.0.contains('#')) {
+            let (name, after) = named
+                .split_once('}')
+                .ok_or_else(|| anyhow!("line {}: ${{ without }}", number + 1))?;
+            let value = variable(name).filter(|it| !it.contains(['"', '\\', '\n']));
+            let value = value.ok_or_else(|| {
+                anyhow!(
+                    "line {}: the environment variable {name} is not set, or no plain text",
+                    number + 1
+                )
+            })?;
+            all.push_str(before);
+            all.push_str(&value);
+            rest = after;
+        }
+        all.push_str(rest);
+        all.push('\n');
+    }
+    Ok(all)
+}
+
 fn default_listen() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8080))
 }
 
 impl Config {
-    /// Reads a file. Relative paths in it are relative to it.
+    /// Reads a file. Relative paths in it are relative to it; `${NAME}` stands for an environment
+    /// variable, so that secrets in node URLs need not be in the file.
     ///
     /// # Errors
     /// Names the file, the line and the key.
+    #[expect(clippy::disallowed_methods, reason = "the configuration may name the environment")]
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path).with_context(|| {
             format!("cannot read the configuration {}; name another with --config", path.display())
         })?;
+        let text = with_environment(&text, |name| std::env::var(name).ok())
+            .with_context(|| path.display().to_string())?;
         let parsed: Result<Self, _> = toml::from_str(&text);
         let mut config = parsed.map_err(|error| anyhow!("{}: {error}", path.display()))?;
         config.source = Source { path: path.to_owned(), text };
@@ -254,4 +287,22 @@ fn is_named(element: &DeValue<'_>, name: &str) -> bool {
     let text = |key: &str| element.get(key).and_then(|it| it.get_ref().as_str());
     let joined = text("network").zip(text("name")).map(|it| format!("{}/{}", it.0, it.1));
     text("id") == Some(name) || joined.as_deref() == Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(text: &str) -> Result<String, String> {
+        let variable = |name: &str| (name == "KEY").then(|| "k1".to_owned());
+        with_environment(text, variable).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn names_stand_for_environment_variables() {
+        assert_eq!(filled("a = \"x/${KEY}/${KEY}\"").unwrap(), "a = \"x/k1/k1\"\n");
+        assert_eq!(filled("# ${NONE}\nb = 1").unwrap(), "# ${NONE}\nb = 1\n");
+        assert!(filled("a = 1\nb = \"${NONE}\"").unwrap_err().contains("line 2"));
+        assert!(filled("b = \"${KEY\"").unwrap_err().contains("line 1"));
+    }
 }

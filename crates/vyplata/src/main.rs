@@ -8,6 +8,7 @@ mod config;
 mod courier;
 mod explain;
 mod http;
+mod listen;
 mod loops;
 mod metrics;
 mod prices;

@@ -8,8 +8,8 @@ use net::{Client, Guard, Reach};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
-    acceptor::Acceptor, app::App, clock, config::Webhooks, courier::HttpCourier, http::Api, loops,
-    prices::Pricing,
+    acceptor::Acceptor, app::App, clock, config::Webhooks, courier::HttpCourier, http::Api, listen,
+    loops, prices::Pricing,
 };
 
 /// How long a webhook's receiver may take unless configured, in milliseconds.
@@ -56,16 +56,7 @@ impl Server {
         tasks.spawn(loops::deliver(app.clone(), courier, stopped.clone()));
         let api = Api::new(app, acceptor);
         let router = api.clone().router().merge(extra);
-        let mut ended = stopped.clone();
-        tasks.spawn(async move {
-            let until = async move {
-                let _ = ended.wait_for(|it| *it).await;
-            };
-            let served = axum::serve(listener, router).with_graceful_shutdown(until).await;
-            if let Err(error) = served {
-                tracing::error!("the API ended: {error}");
-            }
-        });
+        tasks.spawn(listen::serve(listener, router, stopped));
         Ok(Self { api, stop, tasks, threads })
     }
 

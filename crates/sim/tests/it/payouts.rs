@@ -188,8 +188,9 @@ fn a_signer_that_refuses_a_replacement_gives_up_nothing() {
 fn when_somebody_else_takes_the_number_another_is_signed() {
     let mut story = Story::begin();
     story.until(EventKind::Signed);
-    let lane = story.world.store.look(|it| it.lanes[&story.batch().unwrap().lane].clone());
-    let number = story.batch().unwrap().attempts[0].sequence.unwrap();
+    let batch = story.batch().unwrap();
+    let lane = story.world.store.look(|it| it.lanes[&batch.lane].clone());
+    let number = batch.attempts[0].sequence.unwrap();
     let chain = story.world.chain("fast").clone();
     assert!(story.world.take_number(&NetworkId::new("fast"), &chain, &lane, number));
     story.pass(0);

@@ -97,7 +97,6 @@ fn every_payout_is_made_once_although_the_process_is_killed() {
         over.store(true, Ordering::Relaxed);
     });
     let acknowledged = acknowledged.into_inner().unwrap();
-    eprintln!("DBG {}", acknowledged.len());
     assert!(acknowledged.len() >= CLIENTS * KILLS, "only {} requests", acknowledged.len());
     let ledger = Ledger::open(&gateway.data);
     wait_for("all are paid", || {

@@ -140,6 +140,12 @@ fn slow_clients_hold_up_nobody() {
     gateway.assert_healthy();
     let reply = gateway.send(&Api::Native.create(&order("quick")));
     assert_eq!(reply.status, 201, "{}", reply.text());
+    // A body that does not come is not waited for for ever.
+    let mut answer = String::new();
+    let mut first = &slow[0];
+    first.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    first.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     drop(slow);
     gateway.assert_healthy();
     assert_eq!(Ledger::open(&gateway.data).payouts().len(), 1);

@@ -1,0 +1,68 @@
+//! Takes connections: a bounded number, each with a bound on its silence.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::TcpListener,
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+
+use crate::loops::Stop;
+
+/// How many connections are open at once; more wait in the operating system's queue.
+const CONNECTIONS_MAX: usize = 4_096;
+/// How long a connection may take until the head of its next request is there.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(75);
+/// How long requests that are being answered may take when the gateway stops.
+const FAREWELL_TIME_MAX: Duration = Duration::from_secs(20);
+/// How long to wait when the operating system gives no connection (it may be out of files).
+const REFUSED_WAIT: Duration = Duration::from_millis(100);
+
+/// Serves until told to stop, then lets what is being answered end.
+pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: Stop) {
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let open = GracefulShutdown::new();
+    while !*stop.borrow() {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &permits) => accepted,
+            _ = stop.changed() => continue,
+        };
+        let Some((stream, permit)) = accepted else {
+            sleep(REFUSED_WAIT).await;
+            continue;
+        };
+        let service = TowerToHyperService::new(router.clone());
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIME_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = open.watch(connection);
+        tokio::spawn(async move {
+            // What goes wrong on a connection is its client's business.
+            let _ = connection.await;
+            drop(permit);
+        });
+    }
+    if timeout(FAREWELL_TIME_MAX, open.shutdown()).await.is_err() {
+        tracing::warn!("some connections did not end in time and are cut");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let permit = permits.clone().acquire_owned().await.ok()?;
+    let (stream, _) = listener.accept().await.ok()?;
+    // Answers are small: waiting to fill a packet only delays them.
+    let _ = stream.set_nodelay(true);
+    Some((stream, permit))
+}
