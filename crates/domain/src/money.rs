@@ -19,6 +19,18 @@ pub enum AmountError {
     TooLarge,
 }
 
+impl fmt::Display for AmountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "not a plain decimal number",
+            Self::TooPrecise => "more digits after the point than the asset has",
+            Self::TooLarge => "too large to be represented",
+        })
+    }
+}
+
+impl std::error::Error for AmountError {}
+
 /// What to do with a part of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rounding {

@@ -271,14 +271,14 @@ impl Workload {
         let mut expected = Expected::Accepted;
         match self.faults.below(40) {
             0 => {
-                create.address = "nowhere".to_owned();
+                "nowhere".clone_into(&mut create.address);
                 expected = Expected::BadDestination;
             }
             1 => {
                 let lanes = scene::lanes();
                 let asset = create.asset.as_str();
-                let ours = lanes.iter().filter(|it| asset.ends_with(it.network.as_str()));
-                create.address = ours.last().map(|it| it.address.clone()).unwrap_or_default();
+                let ours = lanes.iter().rfind(|it| asset.ends_with(it.network.as_str()));
+                create.address = ours.map(|it| it.address.clone()).unwrap_or_default();
                 expected = Expected::BadDestination;
             }
             2 => {
@@ -339,7 +339,7 @@ impl Workload {
         if other_content {
             match self.faults.below(3) {
                 0 => create.asked = scene::amount(create.asked.units() + 1),
-                1 => create.address = "to-somebody-else".to_owned(),
+                1 => "to-somebody-else".clone_into(&mut create.address),
                 _ => create.memo = Some("999".to_owned()),
             }
         }

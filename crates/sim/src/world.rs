@@ -291,7 +291,9 @@ impl World {
             89..=91 => {
                 let faults = self.faults.clone();
                 let (slice, traps) = self.store.look(|it| self.workload.next_slice(it));
-                traps.into_iter().for_each(|it| self.lay(&it));
+                for trap in traps {
+                    self.lay(&trap);
+                }
                 if !slice.commands.is_empty() {
                     faults.note(|| format!("          ask {:?}", slice.commands));
                     self.start(Work::Accept(slice));

@@ -16,6 +16,7 @@ use domain::{
     ids::{MerchantId, PayoutId},
     ports::{PageQuery, PayoutKey, PayoutView, Unreachable},
 };
+use http_body_util::LengthLimitError;
 use tokio::{sync::Semaphore, time::timeout};
 
 use crate::{acceptor::Acceptor, app::App, clock, metrics::RequestLabels};
@@ -104,7 +105,8 @@ async fn serve(State(api): State<Api>, request: Request) -> Response {
     };
     let answered = match &read {
         Ok(_) => api.answer(*dialect, &request, &context).await,
-        Err(_) => Err(Refusal::BodyTooLarge),
+        Err(error) if is_too_long(error) => Err(Refusal::BodyTooLarge),
+        Err(_) => Err(Refusal::Malformed { detail: "the body did not arrive whole".to_owned() }),
     };
     let message = answered.unwrap_or_else(|why| dialect.refuse(&request, &why, &context));
     let labels = RequestLabels { dialect: dialect.name(), status: message.status };
@@ -192,6 +194,10 @@ impl Api {
 
 fn unreachable(_: Unreachable) -> Refusal {
     Refusal::Unavailable("the ledger did not answer; ask again")
+}
+
+fn is_too_long(error: &axum::Error) -> bool {
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>)
 }
 
 fn text_headers(headers: &HeaderMap) -> Vec<(String, String)> {

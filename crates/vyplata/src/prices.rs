@@ -1,6 +1,6 @@
 //! Terms: what the configuration says, and what networks charge at the moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, anyhow};
 use domain::{
@@ -8,6 +8,7 @@ use domain::{
     catalog::{Asset, Catalog},
     ids::AssetId,
     money::{Amount, Rate},
+    ports::Unreachable,
     quote::{AssetTerms, FeePlan, PriceBook, fee_in_asset},
 };
 
@@ -63,7 +64,7 @@ impl Pricing {
             let read = |keys: &[&str], text: Option<&String>| {
                 text.map(|text| {
                     Amount::parse(text, asset.decimals)
-                        .map_err(|error| anyhow!("{}: {text:?}: {error:?}", config.place(keys)))
+                        .map_err(|error| anyhow!("{}: {text:?} is {error}", config.place(keys)))
                 })
                 .transpose()
             };
@@ -89,7 +90,7 @@ impl Pricing {
     pub(crate) async fn renew(&self, app: &App, now: Timestamp) -> bool {
         let before = app.book();
         let mut book = self.initial();
-        let mut complete = true;
+        let mut silent = BTreeSet::new();
         for (id, terms) in &mut book.terms {
             let Some(asset) = app.catalog.asset(id.as_str()) else { continue };
             let Some(work) = app.lanes.iter().find(|it| it.network == asset.network) else {
@@ -97,6 +98,8 @@ impl Pricing {
             };
             let fee = match self.payer {
                 NetworkFeePayer::House => Ok(Amount::ZERO),
+                // One question without an answer is enough for each network and round.
+                NetworkFeePayer::Merchant if silent.contains(&asset.network) => Err(Unreachable),
                 NetworkFeePayer::Merchant => work.rail.quote_fee(asset).await,
             };
             let fee_asset = &app.catalog.network_of(asset).fee_asset;
@@ -104,12 +107,13 @@ impl Pricing {
                 Ok(fee) => fee_in_asset(&app.catalog, &self.usd_rates, fee, fee_asset, id)
                     .map(|fee| (fee, now)),
                 // What was known stays good until it is too old.
-                Err(_) => {
-                    complete = false;
+                Err(Unreachable) => {
+                    silent.insert(asset.network.clone());
                     before.terms.get(id).and_then(|it| it.network_fee)
                 }
             };
         }
+        let complete = silent.is_empty();
         // An asset whose fee cannot be priced at all is not one that this installation pays.
         let priced = |terms: &AssetTerms| terms.network_fee.is_some() || !complete;
         let unpriced: Vec<&str> = book

@@ -221,7 +221,7 @@ fn policy(config: &Config, catalog: &Catalog) -> anyhow::Result<Policy> {
         let place = |key| config.place(&["network", &network.id, key]);
         let limit = match &network.fee_max {
             Some(text) => Amount::parse(text, fee_asset.decimals)
-                .map_err(|error| anyhow!("{}: {text:?}: {error:?}", place("fee_max")))?,
+                .map_err(|error| anyhow!("{}: {text:?} is {error}", place("fee_max")))?,
             None => settings(network)
                 .max_fee_per_gas_cap_wei
                 .checked_mul(u128::from(settings(network).gas_limit_max))

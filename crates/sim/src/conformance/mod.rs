@@ -1,5 +1,6 @@
 //! Suites that every implementation of a port must pass.
 
+pub mod rail;
 pub mod store;
 
 use std::{

@@ -17,8 +17,11 @@ impl Contents {
         }
         let mut balances = self.balances.clone();
         for Posting { asset, debit, credit, amount, .. } in &change.postings {
-            *balances.entry((debit.clone(), asset.clone())).or_default() -= amount.signed();
-            *balances.entry((credit.clone(), asset.clone())).or_default() += amount.signed();
+            for (account, units) in [(debit, -amount.signed()), (credit, amount.signed())] {
+                let balance: &mut i128 =
+                    balances.entry((account.clone(), asset.clone())).or_default();
+                *balance = balance.checked_add(units).ok_or(CommitError::Overdrawn)?;
+            }
         }
         for Posting { asset, debit, .. } in &change.postings {
             let left = balances.get(&(debit.clone(), asset.clone())).copied().unwrap_or_default();

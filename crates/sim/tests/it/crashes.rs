@@ -35,7 +35,7 @@ fn with_a_crash_after(polls: u64) -> bool {
                     assert_eq!(story.payments(), 1, "after {polls} polls");
                     return true;
                 }
-                story.world.poll(0).unwrap();
+                story.poll(0);
             }
         }
     }
@@ -44,7 +44,7 @@ fn with_a_crash_after(polls: u64) -> bool {
 
 #[test]
 fn a_crash_at_any_step_pays_once() {
-    let crashes = (0..).take_while(|it| with_a_crash_after(*it)).count();
+    let crashes = (0..1_000).take_while(|it| with_a_crash_after(*it)).count();
     assert!(crashes > 50, "the story is shorter than it should be: {crashes}");
 }
 
@@ -73,8 +73,7 @@ fn a_fault_at_any_call_pays_once() {
             }
             story.world.faults.force(fault);
             for _ in 0..60 {
-                let due = story.world.due();
-                due.into_iter().for_each(|it| story.world.run(it).unwrap());
+                story.run_due();
                 story.pass(1_000);
             }
             let what = (fault, healthy_steps);
@@ -91,12 +90,12 @@ fn a_merchant_who_got_no_answer_asks_again_and_pays_once() {
         story.world.faults.force(fault);
         let workload = &mut story.world.workload;
         let slice = story.world.store.look(|it| workload.simple("COIN@fast", 90, it));
-        story.world.run(Work::Accept(slice)).unwrap();
+        story.run(Work::Accept(slice));
         assert_eq!(story.world.workload.newest(), None, "there was no answer");
         for _ in 0..3 {
             let workload = &mut story.world.workload;
             let slice = story.world.store.look(|it| workload.again(it));
-            story.world.run(Work::Accept(slice)).unwrap();
+            story.run(Work::Accept(slice));
         }
         assert_eq!(story.end(), Status::Paid);
         assert_eq!(story.world.store.look(|it| it.payouts.len()), 2);

@@ -13,7 +13,7 @@ use sim::{faults::Fault, workload::Trap, world::Work};
 use crate::story::Story;
 
 fn fee(units: u128) -> Amount {
-    Amount::from_units(units).unwrap()
+    Amount::from_units(units).expect("a small amount")
 }
 
 #[test]
@@ -228,10 +228,10 @@ fn a_cancelled_payout_is_never_sent_and_a_sent_one_never_cancelled() {
         story.world.start(group);
         for turn in 0..8 {
             let second = pattern >> turn & 1 == 1 && story.world.busy() > 1;
-            story.world.poll(usize::from(second)).unwrap();
+            story.poll(usize::from(second));
         }
         while story.world.busy() > 0 {
-            story.world.poll(0).unwrap();
+            story.poll(0);
         }
         let end = story.end();
         assert_eq!(story.payments(), usize::from(end == Status::Paid));
@@ -250,10 +250,10 @@ fn two_workers_on_one_batch_send_one_transaction() {
         story.world.start(story.advance());
         for turn in 0..8 {
             let second = pattern >> turn & 1 == 1 && story.world.busy() > 1;
-            story.world.poll(usize::from(second)).unwrap();
+            story.poll(usize::from(second));
         }
         while story.world.busy() > 0 {
-            story.world.poll(0).unwrap();
+            story.poll(0);
         }
         assert_eq!(story.end(), Status::Paid);
         assert_eq!((story.arrivals(), story.payments()), (1, 1));

@@ -29,14 +29,34 @@ impl Story {
     pub(crate) fn ask(&mut self) {
         let workload = &mut self.world.workload;
         let slice = self.world.store.look(|it| workload.simple("TOKEN@fast", 250, it));
-        self.world.run(Work::Accept(slice)).unwrap();
+        self.run(Work::Accept(slice));
+    }
+
+    /// Does a piece of work to its end.
+    #[track_caller]
+    pub(crate) fn run(&mut self, work: Work) {
+        self.world.run(work).expect("nothing is wrong");
+    }
+
+    /// Does all that is due.
+    #[track_caller]
+    pub(crate) fn run_due(&mut self) {
+        for work in self.world.due() {
+            self.run(work);
+        }
+    }
+
+    /// Lets a worker go on until it waits.
+    #[track_caller]
+    pub(crate) fn poll(&mut self, worker: usize) {
+        self.world.poll(worker).expect("nothing is wrong");
     }
 
     /// Does the next thing that is due, if anything but a webhook is.
     pub(crate) fn step(&mut self) -> bool {
         let due = self.world.due();
         let next = due.into_iter().find(|it| !matches!(it, Work::Deliver(_)));
-        next.map(|it| self.world.run(it).unwrap()).is_some()
+        next.map(|it| self.run(it)).is_some()
     }
 
     /// Does what is due, makes blocks and lets time pass until this has happened.
@@ -57,12 +77,12 @@ impl Story {
     pub(crate) fn pass(&mut self, ms: u64) {
         self.world.now = self.world.now.plus_ms(ms);
         self.world.mine();
-        self.world.look().unwrap();
+        self.world.look().expect("nothing is wrong");
     }
 
     /// Everything comes to its end and is audited.
     pub(crate) fn end(&mut self) -> Status {
-        self.world.settle_down().unwrap();
+        self.world.settle_down().expect("nothing is wrong");
         self.status()
     }
 

@@ -10,8 +10,7 @@ fn story_with(fault: Fault, times: usize) -> Story {
     story.until(EventKind::Final);
     (0..times).for_each(|_| story.world.faults.force(fault));
     for _ in 0..40 {
-        let due = story.world.due();
-        due.into_iter().for_each(|it| story.world.run(it).unwrap());
+        story.run_due();
         story.pass(1_000_000);
     }
     story
@@ -55,7 +54,7 @@ fn an_acknowledgement_whose_commit_is_lost_is_told_again() {
     story.until(EventKind::Final);
     let delivery = story.world.due().remove(0);
     story.world.faults.force(Fault::CommitLost);
-    story.world.run(delivery).unwrap();
+    story.run(delivery);
     assert_eq!(story.world.courier().heard().len(), 1);
     assert!(tries(&story).iter().all(|it| it.1 == DeliveryState::Due));
     assert_eq!(story.end(), Status::Paid);
