@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::{args::Args, kill, nodes, process, tidy};
+use crate::{args::Args, kill, mutants, nodes, process, tidy};
 
 /// Seeds of the simulator in one run.
 const SEEDS: &str = "200";
@@ -24,7 +24,7 @@ struct Step {
     run: fn(&Path) -> Result<()>,
 }
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     Step { name: "tidy", is_long: false, run: tidy::run },
     Step { name: "fmt", is_long: false, run: fmt },
     Step { name: "clippy", is_long: false, run: clippy },
@@ -35,6 +35,7 @@ const STEPS: [Step; 12] = [
     Step { name: "build --release", is_long: true, run: build },
     Step { name: "sandbox", is_long: true, run: sandbox },
     Step { name: "sim", is_long: true, run: sim },
+    Step { name: "mutants", is_long: true, run: mutants },
     Step { name: "kill", is_long: true, run: kill },
     Step { name: "kill, negative control", is_long: true, run: kill_control },
 ];
@@ -87,7 +88,8 @@ fn clippy(root: &Path) -> Result<()> {
 
 fn test(root: &Path) -> Result<()> {
     let mut command = cargo(root, "test --locked --workspace");
-    process::run(command.env("RUN_NODE_TESTS", "1").env("ANVIL", nodes::anvil(root)?))
+    command.env("RUN_NODE_TESTS", "1").env("ANVIL", nodes::anvil(root)?);
+    process::run(command.env("RUN_CLIENT_TESTS", "1"))
 }
 
 fn doc(root: &Path) -> Result<()> {
@@ -118,6 +120,10 @@ fn sandbox(root: &Path) -> Result<()> {
     }
     let mut command = cargo(root, "run --locked --release -p vyplata -- sandbox --once");
     process::run(command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data))
+}
+
+fn mutants(root: &Path) -> Result<()> {
+    mutants::run(root, &[])
 }
 
 fn kill(root: &Path) -> Result<()> {

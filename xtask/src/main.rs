@@ -5,6 +5,7 @@ mod args;
 mod bench;
 mod ci;
 mod kill;
+mod mutants;
 mod nodes;
 mod process;
 mod tidy;
@@ -47,6 +48,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "tidy" => tidy::run(&root),
         "nodes" => nodes::run(&root),
         "sim" => ci::simulate(&root, rest),
+        "mutants" => mutants::run(&root, rest),
         "kill" => kill::run(&root, rest),
         "bench" => bench::run(&root),
         "help" | "--help" | "-h" => {
