@@ -281,7 +281,7 @@ fn an_unreachable_world_changes_nothing_but_the_time() {
         assert!(batch.apply(Input::Unreachable, &profile(), NOW).is_empty());
         assert_eq!(batch.due_at, NOW.plus_ms(RETRY_MS));
         let (version, due_at) = (before.version + 1, batch.due_at);
-        assert_eq!(batch, Batch { version, due_at, ..before });
+        assert_eq!(batch, Batch { due_at, version, ..before });
     }
 }
 

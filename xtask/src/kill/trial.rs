@@ -71,6 +71,13 @@ pub(crate) fn run(root: &Path, program: &Path, folder: &Path, options: Options) 
     stage.settle(&api, &clients, options)
 }
 
+impl Drop for Stage {
+    /// The proxy's threads hold the process too and would let it live on.
+    fn drop(&mut self) {
+        gateway::kill(&self.process);
+    }
+}
+
 impl Stage {
     fn set(anvil: &Path, program: &Path, folder: &Path, options: Options) -> Result<Self> {
         let node = Node::start(anvil)?;
