@@ -25,7 +25,6 @@ pub(crate) fn plenty(method: &str, params: &Value) -> Result<Value, Value> {
         json!({"number": format!("{number:#x}"), "hash": hash, "transactions": []})
     };
     Ok(match (method, params[0].as_str()) {
-        ("eth_chainId", _) => json!("0x7a69"),
         ("eth_feeHistory", _) => {
             let base = ["0x64", "0x64", "0x64"];
             json!({"oldestBlock": "0x63", "baseFeePerGas": base, "reward": [["0xa"], ["0xa"]]})

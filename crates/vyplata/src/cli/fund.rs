@@ -38,9 +38,8 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let asset = catalog
         .asset(&args.asset)
         .with_context(|| format!("there is no asset {:?}; write TICKER@network", args.asset))?;
-    let amount = Amount::parse(&args.amount, asset.decimals).map_err(|error| {
-        anyhow!("{:?} is not an amount of {}: {error}", args.amount, asset.id)
-    })?;
+    let amount = Amount::parse(&args.amount, asset.decimals)
+        .map_err(|error| anyhow!("{:?} is not an amount of {}: {error}", args.amount, asset.id))?;
     anyhow::ensure!(!amount.is_zero(), "an amount of zero books nothing");
     let lanes = store.lanes().await.map_err(silent)?;
     let mut fitting = lanes.iter().filter(|it| {

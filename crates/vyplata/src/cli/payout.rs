@@ -74,9 +74,8 @@ pub(super) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
             let merchant = find_merchant(&*app.store, &merchant).await?;
             let found = app.catalog.asset(&asset);
             let asset = found.with_context(|| format!("there is no asset {asset:?}"))?;
-            let asked = Amount::parse(&amount, asset.decimals).map_err(|error| {
-                anyhow!("{amount:?} is not an amount of {}: {error}", asset.id)
-            })?;
+            let asked = Amount::parse(&amount, asset.decimals)
+                .map_err(|error| anyhow!("{amount:?} is not an amount of {}: {error}", asset.id))?;
             let id = PayoutId(clock::uuid_v7(clock::now()));
             let create = CreatePayout {
                 id,
