@@ -207,6 +207,11 @@ impl Batch {
         self.attempts.iter().filter(|it| it.status.is_live())
     }
 
+    /// Whether it waits for an operator or for time with nothing signed: it takes up no room then.
+    pub fn is_waiting(&self) -> bool {
+        !self.closed && self.hold.is_some() && self.attempts.is_empty()
+    }
+
     /// How far the batch has come, and with which transaction.
     pub fn stage(&self) -> (Stage, Option<TxId>) {
         let included = self.attempts.iter().find(|it| it.status.is_included());

@@ -341,8 +341,10 @@ pub struct LaneView {
     /// The lane.
     pub lane: Lane,
     /// Payouts of its network that are in no batch, oldest first, at most as many as asked for.
+    /// Those whose asset a batch of the lane waits with ([`Batch::is_waiting`]) are left out, so
+    /// that what cannot be paid for the moment does not hold up what can.
     pub queued: Vec<Payout>,
-    /// How many of its batches have not ended.
+    /// How many of its batches have not ended and do not wait with nothing signed.
     pub in_flight: u32,
 }
 

@@ -61,7 +61,8 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         process::run(cargo.args(["build", "--locked", "--release", "-p", "vyplata"]))?;
         target.join("release/vyplata")
     };
-    let verdict = trial::run(root, &program, &target.join("kill"), options)?;
+    let folder = target.join(if options.is_control { "kill/control" } else { "kill/evm" });
+    let verdict = trial::run(root, &program, &folder, options)?;
     println!("{}", line(options, verdict.counts));
     conclude(options, &verdict)
 }

@@ -128,13 +128,15 @@ impl Stage {
                 self.await_strike(clients).with_context(|| format!("kill {}", kill + 1))?;
                 self.node.raise_base_fee()?;
             }
-            starts.push(self.gateway.start()?);
+            starts.push(self.gateway.start().with_context(|| format!("after kill {}", kill + 1))?);
             clients.acknowledged()?;
             if options.is_control && self.overpaid()? > 0 {
-                println!("a recipient was paid twice after {} kills", kill + 1);
+                println!("a recipient was paid twice");
                 break;
             }
         }
+        let (all, worst) = (starts.len(), starts.len() / 2);
+        println!("{all} kills, {worst} of them between a broadcast and its reply");
         Ok(starts)
     }
 

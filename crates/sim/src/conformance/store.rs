@@ -42,6 +42,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("due deliveries are listed, the longest due first", queries::due_deliveries),
     ("a lane's queue holds what waits for its network", queries::the_queue_of_a_lane),
     ("a lane counts its open batches", queries::open_batches_are_counted),
+    ("what waits holds up nothing else", queries::what_waits_holds_up_nothing_else),
     ("payouts are found by every key", queries::payouts_are_found_by_every_key),
     ("pages go from the newest to the oldest", queries::pages),
     ("counts have all words", queries::counts),

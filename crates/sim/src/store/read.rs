@@ -1,6 +1,6 @@
 //! What can be asked, each answer as of one moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Timestamp,
@@ -62,12 +62,22 @@ impl Contents {
 
     pub(super) fn lane_view(&self, id: &LaneId, queued_max: u32) -> Option<LaneView> {
         let lane = self.lanes.get(id)?.clone();
-        let waits = |it: &&Payout| it.network == lane.network && it.state == PayoutState::Queued;
+        let open = || self.batches.values().filter(|it| it.lane == *id && !it.closed);
+        let waiting: BTreeSet<&AssetId> = open()
+            .filter(|it| it.is_waiting())
+            .flat_map(|it| &it.payouts)
+            .filter_map(|it| self.payouts.get(it).map(|it| &it.asset))
+            .collect();
+        let waits = |it: &&Payout| {
+            it.network == lane.network
+                && it.state == PayoutState::Queued
+                && !waiting.contains(&it.asset)
+        };
         let mut queued: Vec<Payout> = self.payouts.values().filter(waits).cloned().collect();
         queued.sort_by_key(|it| (it.created_at, it.id));
         queued.truncate(count(queued_max));
-        let open = self.batches.values().filter(|it| it.lane == *id && !it.closed).count();
-        Some(LaneView { lane, queued, in_flight: u32::try_from(open).unwrap_or(u32::MAX) })
+        let in_flight = open().filter(|it| !it.is_waiting()).count();
+        Some(LaneView { lane, queued, in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX) })
     }
 
     pub(super) fn delivery_view(&self, id: DeliveryId) -> Option<DeliveryView> {

@@ -6,12 +6,12 @@ use domain::{
     ids::{AssetId, KeyId, LaneId, MerchantId, NetworkId, PayoutId},
     ledger::LedgerAccount,
     payout::{Failure, FailureCode, Payout, PayoutState, Stage, Status},
-    ports::{Claim, ClaimScope, PageQuery, PayoutKey, Store},
+    ports::{Claim, ClaimScope, Hold, HoldReason, PageQuery, PayoutKey, Store},
 };
 
 use super::fixtures::{
-    KEY, MERCHANT, asset, batch, delivery, funding, furnish, key, lane, lane_id, merchant, payout,
-    sending, write,
+    KEY, MERCHANT, asset, attempt, batch, delivery, funding, furnish, key, lane, lane_id, merchant,
+    payout, sending, write,
 };
 use crate::conformance::ready;
 
@@ -158,6 +158,27 @@ pub(super) fn open_batches_are_counted(store: &dyn Store) {
     ended.version = 2;
     write(store, |it| it.batches.push(ended));
     assert_eq!(in_flight("net/hot"), 2);
+}
+
+pub(super) fn what_waits_holds_up_nothing_else(store: &dyn Store) {
+    furnish(store);
+    let other = |number| Payout { asset: AssetId::new("OTHER@net"), ..payout(number) };
+    let mut held = batch(1, &[1]);
+    held.hold = Some(Hold { reason: HoldReason::AwaitingFunds, detail: String::new() });
+    write(store, |it| {
+        it.payouts = vec![sending(1, 1, Stage::Preparing), payout(2), other(3)];
+        it.batches.push(held.clone());
+    });
+    let look = || {
+        let view = ready(store.load_lane(&LaneId::new("net/hot"), 99)).expect("reachable");
+        let view = view.expect("the lane is there");
+        (view.in_flight, view.queued.iter().map(|it| it.id.0).collect::<Vec<_>>())
+    };
+    assert_eq!(look(), (0, vec![3]));
+    held.attempts.push(attempt(1));
+    held.version += 1;
+    write(store, |it| it.batches.push(held.clone()));
+    assert_eq!(look(), (1, vec![2, 3]), "what is signed is on its way, held or not");
 }
 
 pub(super) fn payouts_are_found_by_every_key(store: &dyn Store) {
