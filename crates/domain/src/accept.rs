@@ -190,13 +190,16 @@ impl Sitting {
             && payout.quote.bearer == create.bearer
             && payout.merchant_ref == create.merchant_ref
             && destination(desk, create).as_ref() == Ok(&payout.destination);
-        match create.on_other_content {
-            OnOtherContent::Refuse if !same => Err(Refusal::RefReused),
-            OnOtherContent::Refuse | OnOtherContent::AnswerExisting => {
-                let available = self.available(&payout);
-                Ok(Accepted { payout: Some(payout), fresh: false, available })
-            }
+        // Another API's payout with other content is not what its documents promise to answer.
+        let may_differ = match create.on_other_content {
+            OnOtherContent::Refuse => false,
+            OnOtherContent::AnswerExisting => payout.dialect == create.dialect,
+        };
+        if !same && !may_differ {
+            return Err(Refusal::RefReused);
         }
+        let available = self.available(&payout);
+        Ok(Accepted { payout: Some(payout), fresh: false, available })
     }
 
     fn cancel(

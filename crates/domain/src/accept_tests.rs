@@ -293,9 +293,16 @@ fn the_same_name_for_something_else_is_refused_or_answered_with_what_exists() {
         other(&mut again);
         assert_eq!(stored.create(again.clone()), Err(Refusal::RefReused));
         again.on_other_content = OnOtherContent::AnswerExisting;
-        assert!(is(&stored.create(again), 1, false));
+        assert!(is(&stored.create(again.clone()), 1, false));
+        again.dialect = DialectId::new("another");
+        assert_eq!(stored.create(again), Err(Refusal::RefReused));
         assert_eq!((stored.facts.payouts.len(), stored.available()), (1, 893));
     }
+    let mut stored = Stored::with(1_000);
+    stored.create(create(1, "order")).unwrap();
+    let mut same = create(2, "order");
+    same.dialect = DialectId::new("another");
+    assert!(is(&stored.create(same), 1, false));
 }
 
 #[test]

@@ -66,7 +66,7 @@ pub struct CreatePayout {
 pub enum OnOtherContent {
     /// Refuse, so that the merchant notices.
     Refuse,
-    /// Answer with the payout that exists.
+    /// Answer with the payout that exists, if it was asked for in the same API; else refuse.
     AnswerExisting,
 }
 

@@ -6,6 +6,7 @@ use dialects::{Context, Dialect, Webhook};
 use domain::{
     BoxFuture, Timestamp,
     delivery::Receipt,
+    merchant::ApiKey,
     ports::{Courier, DeliveryView, Unreachable},
 };
 use net::{Client, Limits, SendError};
@@ -36,10 +37,10 @@ impl Courier for HttpCourier {
             let Some(dialect) = dialects::dialect(view.payout.dialect.as_str()) else {
                 return Ok(undeliverable(format!("no dialect {} any more", view.payout.dialect)));
             };
-            let Some(key) = &view.key else {
+            let Some(key) = self.signing_key(view).await? else {
                 return Ok(undeliverable("no credential to sign with".to_owned()));
             };
-            let secret = self.app.unseal(key).map_err(|error| {
+            let secret = self.app.unseal(&key).map_err(|error| {
                 tracing::error!("{error:#}");
                 Unreachable
             })?;
@@ -49,8 +50,12 @@ impl Courier for HttpCourier {
                 payout_id: view.payout.id,
                 random: &clock::random(),
             };
-            let webhook =
-                Webhook { payout: &view.payout, delivery: &view.delivery, key, secret: &secret };
+            let webhook = Webhook {
+                payout: &view.payout,
+                delivery: &view.delivery,
+                key: &key,
+                secret: &secret,
+            };
             let message = dialect.webhook(&webhook, &context);
             let limits = Limits { timeout_ms: self.timeout_ms, body_bytes_max: ANSWER_BYTES_MAX };
             let body = message.body.clone();
@@ -62,6 +67,21 @@ impl Courier for HttpCourier {
 }
 
 impl HttpCourier {
+    /// The credential that asked for the payout; if it was revoked, the merchant's newest of the
+    /// same kind, since a receiver must not trust a secret that may have leaked. A merchant that
+    /// has none any more is still told, with the old one.
+    async fn signing_key(&self, view: &DeliveryView) -> Result<Option<ApiKey>, Unreachable> {
+        let Some(key) = &view.key else { return Ok(None) };
+        if key.revoked_at.is_none() {
+            return Ok(Some(key.clone()));
+        }
+        let keys = self.app.store.keys_of(key.merchant).await?;
+        let fits = |it: &ApiKey| {
+            it.revoked_at.is_none() && it.dialect == key.dialect && it.role == key.role
+        };
+        Ok(Some(keys.into_iter().rfind(fits).unwrap_or_else(|| key.clone())))
+    }
+
     fn receipt(
         &self,
         dialect: &dyn Dialect,

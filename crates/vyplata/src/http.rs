@@ -83,9 +83,9 @@ async fn serve(State(api): State<Api>, request: Request) -> Response {
         return (StatusCode::NOT_FOUND, "no API has this path; see docs/api.md\n").into_response();
     };
     let headers = text_headers(&head.headers);
-    let Ok(read) = timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await else {
-        return StatusCode::REQUEST_TIMEOUT.into_response();
-    };
+    let read = timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await;
+    let is_in_time = read.is_ok();
+    let read = read.unwrap_or_else(|late| Err(axum::Error::new(late)));
     let Ok(_permit) = api.permits.acquire().await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
@@ -106,7 +106,10 @@ async fn serve(State(api): State<Api>, request: Request) -> Response {
     let answered = match &read {
         Ok(_) => api.answer(*dialect, &request, &context).await,
         Err(error) if is_too_long(error) => Err(Refusal::BodyTooLarge),
-        Err(_) => Err(Refusal::Malformed { detail: "the body did not arrive whole".to_owned() }),
+        Err(_) if is_in_time => {
+            Err(Refusal::Malformed { detail: "the body did not arrive whole".to_owned() })
+        }
+        Err(_) => Err(Refusal::Malformed { detail: "the body took too long".to_owned() }),
     };
     let message = answered.unwrap_or_else(|why| dialect.refuse(&request, &why, &context));
     let labels = RequestLabels { dialect: dialect.name(), status: message.status };
@@ -159,12 +162,8 @@ impl Api {
         let accepted = self.acceptor.submit(command).await?;
         let payout = accepted.payout.ok_or(Refusal::NotFound)?;
         let key = PayoutKey::Id(payout.id);
-        let events = if accepted.fresh {
-            vec![]
-        } else {
-            let view = self.app.store.find_payout(&key).await.map_err(unreachable)?;
-            view.map(|it| it.events).unwrap_or_default()
-        };
+        let view = self.app.store.find_payout(&key).await.map_err(unreachable)?;
+        let events = view.map(|it| it.events).unwrap_or_default();
         Ok(Outcome::Payout {
             payout: Box::new(payout),
             events,
@@ -200,11 +199,14 @@ fn is_too_long(error: &axum::Error) -> bool {
     std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>)
 }
 
+/// Header values as text. Bytes that are no text are kept as the replacement character, so that
+/// whoever reads the header sees that something is wrong with it: a header that is dropped in
+/// silence (an idempotency key, say) would be worse than one that is refused.
 fn text_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |(name, value): (&HeaderName, &HeaderValue)| {
-        value.to_str().ok().map(|value| (name.as_str().to_owned(), value.to_owned()))
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
-    headers.iter().filter_map(text).collect()
+    headers.iter().map(text).collect()
 }
 
 fn response(message: Message) -> Response {

@@ -37,7 +37,8 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Writes the configuration of a gateway that asks `node` and may call `receiver`.
+    /// Writes the configuration of a gateway that asks `node` and may call `receiver`, and copies
+    /// the program beside it: whoever builds meanwhile does not matter.
     ///
     /// # Errors
     /// If the folder cannot be made anew.
@@ -52,9 +53,11 @@ impl Gateway {
             fs::remove_dir_all(folder)?;
         }
         fs::create_dir_all(folder)?;
+        let copy = folder.join("vyplata");
+        fs::copy(program, &copy).with_context(|| program.display().to_string())?;
         let address = http::free_address()?;
         fs::write(folder.join("vyplata.toml"), configuration(address, node, receiver))?;
-        Ok(Self { program: program.into(), folder: folder.into(), address, process })
+        Ok(Self { program: copy, folder: folder.into(), address, process })
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
