@@ -6,6 +6,19 @@ use url::Url;
 
 use crate::wire::{Message, Request};
 
+/// The headers that any dialect reads, as they are written to people. None of them may come twice:
+/// whoever reads the first and whoever reads the last would understand different requests.
+const HEADERS: [&str; 8] = [
+    "Authorization",
+    "Content-Encoding",
+    "Content-Type",
+    "Idempotency-Key",
+    "merchant",
+    "sign",
+    "x-api-public-key",
+    "x-api-signature",
+];
+
 /// How long an idempotency key may be, in characters.
 const IDEMPOTENCY_KEY_CHARACTERS_MAX: usize = 255;
 
@@ -59,6 +72,30 @@ impl Message {
         };
         self.with("retry-after", delay_ms.div_ceil(1_000).max(1).to_string())
     }
+}
+
+/// Whether what a refusal blames is one of the headers that dialects read, not a field of a body.
+pub(crate) fn is_header(name: &str) -> bool {
+    HEADERS.contains(&name)
+}
+
+/// Checks what is the same for the headers of all dialects: none that is read comes twice, and the
+/// body is not compressed.
+///
+/// # Errors
+/// Names what comes twice, or refuses the encoding.
+pub(crate) fn check_headers(request: &Request<'_>) -> Result<(), Refusal> {
+    let count =
+        |name: &str| request.headers.iter().filter(|it| it.0.eq_ignore_ascii_case(name)).count();
+    if let Some(field) = HEADERS.into_iter().find(|name| count(name) > 1) {
+        let detail = "this header must not come more than once".to_owned();
+        return Err(Refusal::InvalidField { field, detail });
+    }
+    let encoding = request.header("content-encoding").unwrap_or_default().trim();
+    if encoding.is_empty() || encoding.eq_ignore_ascii_case("identity") {
+        return Ok(());
+    }
+    Err(Refusal::UnsupportedMediaType)
 }
 
 /// Returns the media type of the body in lower case, without its parameters.

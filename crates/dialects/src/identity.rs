@@ -87,6 +87,12 @@ pub(crate) fn uuid_v4(bytes: [u8; 16]) -> String {
     Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
 
+/// The outward identifier that a merchant asks for: UUIDs are the same in any spelling, all others
+/// are found as they are written, whichever dialect they come from.
+pub(crate) fn public_id(text: &str) -> String {
+    Uuid::try_parse(text).map_or_else(|_| text.to_owned(), |it| it.to_string())
+}
+
 /// One of our identifiers, as a UUID.
 pub(crate) fn uuid_of(id: u128) -> String {
     Uuid::from_u128(id).to_string()
@@ -105,6 +111,16 @@ mod tests {
         assert_eq!(drawn[0], "ffffffff-ffff-4fff-bfff-ffffffffffff");
         assert!(drawn[0] != drawn[1] && drawn[1] != drawn[2] && drawn.len() == 3);
         assert_eq!(uuid_of(1), "00000000-0000-0000-0000-000000000001");
+    }
+
+    #[test]
+    fn outward_identifiers_of_all_dialects_are_found() {
+        let uuid = "658aafd4-f91e-4368-8db2-d7fc21466b90";
+        assert_eq!(public_id(uuid), uuid);
+        assert_eq!(public_id(&uuid.to_ascii_uppercase()), uuid);
+        for text in ["INV-R3U2GD6W", "inv-r3u2gd6w", "658AAFD4", "Ж", ""] {
+            assert_eq!(public_id(text), text);
+        }
     }
 
     #[test]

@@ -29,7 +29,8 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Returns the first header of this (lower case) name.
+    /// Returns the first header of this (lower case) name. Dialects have refused by then what comes
+    /// twice.
     pub fn header(&self, name: &str) -> Option<&'a str> {
         self.headers.iter().find(|it| it.0 == name).map(|it| it.1.as_str())
     }

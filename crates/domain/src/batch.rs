@@ -231,7 +231,7 @@ impl Batch {
 
     /// Returns what to do next.
     pub fn next_step(&self, profile: &RailProfile, now: Timestamp) -> Step<'_> {
-        if self.closed || now < self.due_at {
+        if self.closed || !self.due_at.is_due(now) {
             return Step::Wait(self.due_at);
         }
         if let Some(settled) = self.attempts.iter().find(|it| it.status == AttemptStatus::Final) {
@@ -294,7 +294,9 @@ impl Batch {
             }
             Input::Underpriced(txid) => {
                 self.replace_at = now;
-                self.set(&txid, AttemptStatus::Broadcast)
+                let _ = self.set(&txid, AttemptStatus::Broadcast);
+                let detail = format!("the network does not relay {txid}: its fee is too low");
+                self.hold(Hold { reason: HoldReason::NotRelayed, detail })
             }
             Input::NotRelayed(txid, why) => {
                 // A refusal is no proof. Looking comes next: perhaps the transaction, or one that

@@ -98,7 +98,7 @@ pub fn settle(
     fee_asset: &AssetId,
     now: Timestamp,
 ) -> ChangeSet {
-    let BatchView { batch, payouts, lane } = view;
+    let BatchView { batch, payouts, lane, .. } = view;
     let mut change = ChangeSet::default();
     for mut payout in payouts {
         let paid = payout.state.pay(settled.tx.txid.clone(), now);
@@ -115,7 +115,7 @@ pub fn settle(
 
 /// No attempt can pay any more: every payout fails and its price returns.
 pub fn fail(view: BatchView, failure: &Failure, fee_asset: &AssetId, now: Timestamp) -> ChangeSet {
-    let BatchView { batch, payouts, lane } = view;
+    let BatchView { batch, payouts, lane, .. } = view;
     let mut change = ChangeSet::default();
     let reverted = batch.attempts.iter().find(|it| it.status == AttemptStatus::Reverted);
     let txid = reverted.map(|it| it.tx.txid.clone());

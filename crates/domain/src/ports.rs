@@ -68,6 +68,9 @@ pub struct Draft<'a> {
     pub payouts: &'a [Payout],
     /// The attempt that the transaction must exclude (same inputs or number, higher fee), if any.
     pub replaces: Option<&'a Attempt>,
+    /// What the lane's other transactions that are on their way may still take of each asset. A
+    /// new transaction must leave it untouched.
+    pub committed: &'a BTreeMap<AssetId, Amount>,
 }
 
 /// A transaction to be signed.
@@ -118,6 +121,21 @@ pub enum HoldReason {
     SignerRefused,
     /// The node does not relay the transaction. It is observed and handed over again.
     NotRelayed,
+    /// The node cannot say what the transaction costs, and not why.
+    NotEstimated,
+    /// Somebody else used the lane's key, and it is not final yet how often.
+    KeyUsedElsewhere,
+}
+
+impl HoldReason {
+    /// Whether nothing of the same asset can be paid from the lane either.
+    pub fn concerns_the_asset(self) -> bool {
+        match self {
+            Self::AwaitingFunds | Self::AwaitingGas | Self::FeeAboveCap => true,
+            Self::KeyUsedElsewhere => true,
+            Self::SignerRefused | Self::NotRelayed | Self::NotEstimated => false,
+        }
+    }
 }
 
 /// How a network takes a transaction that is handed to it.
@@ -333,6 +351,20 @@ pub struct BatchView {
     pub payouts: Vec<Payout>,
     /// Its lane.
     pub lane: Lane,
+    /// What the lane's other batches that have a signed transaction and have not ended may take:
+    /// their amounts and highest fees, by asset.
+    pub committed: Vec<Commitment>,
+}
+
+/// What a batch that is on its way may take from its lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commitment {
+    /// The batch.
+    pub batch: BatchId,
+    /// What it pays, by payout.
+    pub payments: Vec<(AssetId, Amount)>,
+    /// The most that the network can charge for any of its transactions, in its fee asset.
+    pub fee_max: Amount,
 }
 
 /// A lane with what waits for it, as of one moment.
@@ -341,7 +373,8 @@ pub struct LaneView {
     /// The lane.
     pub lane: Lane,
     /// Payouts of its network that are in no batch, oldest first, at most as many as asked for.
-    /// Those whose asset a batch of the lane waits with ([`Batch::is_waiting`]) are left out, so
+    /// Those whose asset a batch of the lane waits with ([`Batch::is_waiting`], if the reason
+    /// [concerns the asset](HoldReason::concerns_the_asset)) are left out, so
     /// that what cannot be paid for the moment does not hold up what can.
     pub queued: Vec<Payout>,
     /// How many of its batches have not ended and do not wait with nothing signed.

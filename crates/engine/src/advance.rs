@@ -1,11 +1,14 @@
 //! The chain path: one batch, one step.
 
+use std::collections::BTreeMap;
+
 use domain::{
     Timestamp,
     batch::{Attempt, AttemptStatus, Input, Step},
     follow,
-    ids::BatchId,
+    ids::{AssetId, BatchId},
     lane::Lane,
+    money::Amount,
     payout::{Failure, FailureCode},
     ports::{
         BatchView, BuildError, CommitError, Draft, Handover, Hold, HoldReason, Intent, Payment,
@@ -81,7 +84,12 @@ async fn sign(
     now: Timestamp,
 ) -> (Input, Option<Lane>) {
     let nothing = |input| (input, None);
-    let draft = Draft { lane: &view.lane, payouts: &view.payouts, replaces };
+    let Some(committed) = committed(world, view) else {
+        let detail = "what is on its way already is more than can be represented".to_owned();
+        return nothing(Input::Held(Hold { reason: HoldReason::AwaitingFunds, detail }));
+    };
+    let (lane, payouts) = (&view.lane, view.payouts.as_slice());
+    let draft = Draft { lane, payouts, replaces, committed: &committed };
     let unsigned = match world.rail.build(draft).await {
         Ok(unsigned) => unsigned,
         Err(BuildError::Unreachable) => return nothing(Input::Unreachable),
@@ -119,12 +127,26 @@ async fn sign(
     (Input::Signed(Box::new(attempt)), lane)
 }
 
+/// What the lane's other transactions may still take of each asset.
+fn committed(world: &World<'_>, view: &BatchView) -> Option<BTreeMap<AssetId, Amount>> {
+    let network = world.catalog.network(view.batch.network.as_str())?;
+    let mut sums: BTreeMap<AssetId, Amount> = BTreeMap::new();
+    for other in &view.committed {
+        let fee = (network.fee_asset.clone(), other.fee_max);
+        for (asset, amount) in other.payments.iter().cloned().chain([fee]) {
+            let sum = sums.entry(asset).or_default();
+            *sum = sum.checked_add(amount)?;
+        }
+    }
+    Some(sums)
+}
+
 /// A replacement has its predecessor's number, so that they exclude each other; anything else has
 /// one that the lane has not used.
 fn sequence_is_right(lane: &Lane, replaces: Option<&Attempt>, sequence: Option<u64>) -> bool {
     match replaces {
         Some(previous) => sequence.is_some() && sequence == previous.sequence,
-        None => sequence.is_none_or(|it| it >= lane.next_sequence),
+        None => sequence.is_none_or(|it| it >= lane.next_sequence && it < u64::MAX),
     }
 }
 
@@ -132,7 +154,8 @@ fn sequence_is_right(lane: &Lane, replaces: Option<&Attempt>, sequence: Option<u
 /// lane as it is.
 fn used(lane: &Lane, sequence: Option<u64>) -> Option<Lane> {
     let sequence = sequence.filter(|it| *it >= lane.next_sequence)?;
-    Some(Lane { next_sequence: sequence + 1, version: lane.version + 1, ..lane.clone() })
+    let next_sequence = sequence.checked_add(1)?;
+    Some(Lane { next_sequence, version: lane.version + 1, ..lane.clone() })
 }
 
 fn signer_refused(detail: String, replaces: Option<&Attempt>) -> Input {

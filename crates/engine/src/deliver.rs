@@ -27,7 +27,7 @@ pub async fn deliver(
 ) -> Result<Progress, CommitError> {
     let loaded = store.load_delivery(id).await;
     let view = loaded.map_err(|_| CommitError::Unreachable)?;
-    if view.delivery.state != DeliveryState::Due || now < view.delivery.due_at {
+    if view.delivery.state != DeliveryState::Due || !view.delivery.due_at.is_due(now) {
         return Ok(Progress::Idle(view.delivery.due_at));
     }
     let tried = courier.deliver(&view, now).await;

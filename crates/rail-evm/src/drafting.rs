@@ -1,9 +1,12 @@
 //! Decides whether and how a transaction can be made. Pure.
 
+use std::collections::BTreeMap;
+
 use alloy_consensus::TxEip1559;
 use alloy_primitives::{Address, U256};
 use domain::{
     catalog::Asset,
+    ids::AssetId,
     lane::Lane,
     money::Amount,
     ports::{BuildError, Hold, HoldReason},
@@ -38,6 +41,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) transfer: Transfer,
     /// The transaction that the new one must exclude.
     pub(crate) replaces: Option<&'a Sent>,
+    /// What the lane's other transactions on their way may still take of each asset.
+    pub(crate) committed: &'a BTreeMap<AssetId, Amount>,
     /// What the operator set.
     pub(crate) settings: &'a Settings,
 }
@@ -51,11 +56,12 @@ impl Wish<'_> {
         wallet: &Wallet,
     ) -> Result<(TxEip1559, Amount), BuildError> {
         let replaced = self.replaced(market, wallet)?;
+        let nonce = match self.replaces {
+            Some(sent) => sent.tx.nonce,
+            None => self.fresh_number(wallet)?,
+        };
         let held = if self.transfer.token.is_some() { wallet.token } else { wallet.native };
-        if held < self.transfer.amount {
-            let detail = self.short(self.asset, held, self.transfer.amount);
-            return Err(hold(HoldReason::AwaitingFunds, detail));
-        }
+        self.check_funds(HoldReason::AwaitingFunds, self.asset, held, self.transfer.amount)?;
         let gas_limit = self.gas_limit(&wallet.gas)?;
         let gas_limit = gas_limit.max(self.replaces.map_or(0, |sent| sent.tx.gas_limit));
         let cap = self.settings.max_fee_per_gas_cap_wei;
@@ -70,14 +76,10 @@ impl Wish<'_> {
             return Err(hold(HoldReason::FeeAboveCap, detail));
         };
         let needed = self.transfer.value().saturating_add(U256::from(fee_max.units()));
-        if wallet.native < needed {
-            let detail = self.short(self.fee_asset, wallet.native, needed);
-            return Err(hold(HoldReason::AwaitingGas, detail));
-        }
-        let fresh = self.lane.next_sequence.max(wallet.count);
+        self.check_funds(HoldReason::AwaitingGas, self.fee_asset, wallet.native, needed)?;
         let tx = TxEip1559 {
             chain_id: self.chain_id,
-            nonce: self.replaces.map_or(fresh, |sent| sent.tx.nonce),
+            nonce,
             gas_limit,
             max_fee_per_gas: fees.max_fee,
             max_priority_fee_per_gas: fees.tip,
@@ -98,13 +100,57 @@ impl Wish<'_> {
             return Err(BuildError::Refused(detail.to_owned()));
         }
         let fees = Fees { max_fee: tx.max_fee_per_gas, tip: tx.max_priority_fee_per_gas };
-        // One that the node does not know although it was handed over is not relayed for its fee,
-        // whatever the market says: more has to be offered.
-        let waits_well = wallet.replaced_is_known && fees.suffices(market);
-        if wallet.count > tx.nonce || waits_well {
+        // Whether the node knows it does not matter: it is handed over again, and a node that says
+        // it does not know what it took would ask for more and more.
+        if wallet.count > tx.nonce || fees.suffices(market) {
             return Err(BuildError::NotNeeded);
         }
         Ok(Some(fees))
+    }
+
+    /// The number of a transaction that replaces none. Only what is final moves the lane on, since
+    /// a number that was skipped by mistake holds up everything that comes after it.
+    fn fresh_number(&self, wallet: &Wallet) -> Result<u64, BuildError> {
+        let (own, lane) = (self.lane.next_sequence, &self.lane.id);
+        let (latest, settled) = (wallet.count, wallet.count_final.unwrap_or(0));
+        let number = own.max(settled);
+        if number.max(latest) == u64::MAX || (settled > own && settled > latest) {
+            tracing::warn!(%lane, own, latest, settled, "the account's count makes no sense");
+            return Err(BuildError::Unreachable);
+        }
+        if latest > number {
+            let detail = format!(
+                "the lane's key was used elsewhere: {lane} is at number {number}, and its account \
+                 at {latest}; waits until that is final"
+            );
+            return Err(hold(HoldReason::KeyUsedElsewhere, detail));
+        }
+        if settled > own {
+            tracing::warn!(%lane, own, settled, "the lane's key was used elsewhere; goes on there");
+        }
+        Ok(number)
+    }
+
+    /// Checks that the lane has enough of an asset, without what its other transactions may take.
+    fn check_funds(
+        &self,
+        reason: HoldReason,
+        asset: &Asset,
+        held: U256,
+        needed: U256,
+    ) -> Result<(), BuildError> {
+        let committed = self.committed.get(&asset.id).map_or(0, |amount| amount.units());
+        let committed = U256::from(committed);
+        if held.saturating_sub(committed) >= needed {
+            return Ok(());
+        }
+        let (held, needed) = (text(asset, held), text(asset, needed));
+        let on_their_way = match committed {
+            U256::ZERO => String::new(),
+            some => format!(", of which {} are on their way,", text(asset, some)),
+        };
+        let lane = &self.lane.id;
+        Err(hold(reason, format!("{lane} holds {held}{on_their_way} and needs {needed}")))
     }
 
     /// How much gas to allow: a quarter more than the node found, because contracts may take
@@ -112,13 +158,20 @@ impl Wish<'_> {
     fn gas_limit(&self, estimate: &Result<u64, RpcError>) -> Result<u64, BuildError> {
         let estimate = match estimate {
             Ok(gas) => *gas,
-            Err(error @ RpcError::Refused { code, message, data }) => {
+            Err(RpcError::Refused { code, message, data }) => {
                 return Err(match revert::reason(*code, message, data.as_ref()) {
                     Some(reason) => BuildError::Refused(reason),
-                    None => unreachable(error),
+                    None => {
+                        let said = revert::printable(message);
+                        let detail = format!("the node does not estimate it: {said} ({code})");
+                        hold(HoldReason::NotEstimated, detail)
+                    }
                 });
             }
-            Err(error @ RpcError::Unreachable(_)) => return Err(unreachable(error)),
+            Err(error @ RpcError::Unreachable(_)) => {
+                let _ = lost("eth_estimateGas", error);
+                return Err(BuildError::Unreachable);
+            }
         };
         let limit = match estimate {
             GAS_PLAIN => GAS_PLAIN,
@@ -131,15 +184,6 @@ impl Wish<'_> {
         }
         Ok(limit.min(limit_max))
     }
-
-    fn short(&self, asset: &Asset, held: U256, needed: U256) -> String {
-        format!("{} holds {} and needs {}", self.lane.id, text(asset, held), text(asset, needed))
-    }
-}
-
-fn unreachable(error: &RpcError) -> BuildError {
-    let _ = lost("eth_estimateGas", error);
-    BuildError::Unreachable
 }
 
 fn hold(reason: HoldReason, detail: String) -> BuildError {

@@ -29,6 +29,7 @@ struct Scene {
     wallet: Wallet,
     next_sequence: u64,
     replaces: Option<Sent>,
+    committed: BTreeMap<AssetId, Amount>,
     settings: Settings,
 }
 
@@ -38,11 +39,12 @@ impl Scene {
             native: U256::from(10_000_000_000_u64),
             token: U256::from(1_000_000),
             count: 7,
+            count_final: Some(6),
             gas: Ok(50_000),
-            replaced_is_known: true,
         };
         let settings = Settings { max_fee_per_gas_cap_wei: 1_000, ..Settings::default() };
-        Self { token: Some(TOKEN), wallet, next_sequence: 9, replaces: None, settings }
+        let committed = BTreeMap::new();
+        Self { token: Some(TOKEN), wallet, next_sequence: 9, replaces: None, committed, settings }
     }
 
     fn native() -> Self {
@@ -71,6 +73,7 @@ impl Scene {
             fee_asset: &fee_asset,
             transfer,
             replaces: self.replaces.as_ref(),
+            committed: &self.committed,
             settings: &self.settings,
         };
         wish.draft(market, &self.wallet)
@@ -80,6 +83,13 @@ impl Scene {
     fn replacing(self) -> Self {
         let (tx, _) = self.draft(MARKET).unwrap();
         Self { replaces: Some(Sent { tx, hash: B256::ZERO, sender: PAYER }), ..self }
+    }
+
+    /// The same scene with so much of an asset on its way.
+    fn committing(mut self, ticker: &str, units: u128) -> Self {
+        let id = asset(ticker, 0, None).id;
+        self.committed.insert(id, Amount::from_units(units).unwrap());
+        self
     }
 
     #[track_caller]
@@ -112,12 +122,59 @@ fn a_plain_transfer_takes_exactly_its_gas() {
 }
 
 #[test]
-fn numbers_are_never_used_twice() {
-    let mut scene = Scene::token();
-    scene.wallet.count = 12;
-    assert_eq!(scene.draft(MARKET).unwrap().0.nonce, 12);
-    scene.next_sequence = 13;
-    assert_eq!(scene.draft(MARKET).unwrap().0.nonce, 13);
+fn numbers_are_never_used_twice_and_only_what_is_final_skips_any() {
+    let number = |next_sequence, count_final, count| {
+        let mut scene = Scene::token();
+        scene.next_sequence = next_sequence;
+        scene.wallet = Wallet { count, count_final, ..scene.wallet };
+        scene.draft(MARKET).map(|(tx, _)| tx.nonce).map_err(|error| match error {
+            BuildError::Hold(hold) => Some((hold.reason, hold.detail)),
+            BuildError::Unreachable => None,
+            other @ (BuildError::Refused(_) | BuildError::NotNeeded) => panic!("{other:?}"),
+        })
+    };
+    assert_eq!(number(13, Some(12), 12), Ok(13));
+    assert_eq!(number(9, Some(9), 9), Ok(9));
+    assert_eq!(number(9, Some(12), 12), Ok(12));
+    assert_eq!(number(9, None, 9), Ok(9));
+    for (count_final, at) in [(None, 9), (Some(0), 9), (Some(9), 9), (Some(11), 11)] {
+        let (reason, detail) = number(9, count_final, 12).unwrap_err().unwrap();
+        assert_eq!(reason, HoldReason::KeyUsedElsewhere);
+        let told = format!("testnet/hot is at number {at}, and its account at 12");
+        assert!(detail.contains(&told), "{detail}");
+    }
+    // An account cannot have made more transactions for good than it has made.
+    assert_eq!(number(9, Some(12), 9), Err(None));
+    for odd in [(9, None, u64::MAX), (9, Some(u64::MAX), u64::MAX), (u64::MAX, Some(9), 9)] {
+        assert_eq!(number(odd.0, odd.1, odd.2), Err(None), "{odd:?}");
+    }
+    assert_eq!(number(u64::MAX - 1, Some(9), 9), Ok(u64::MAX - 1));
+}
+
+#[test]
+fn what_is_on_its_way_is_not_paid_twice() {
+    let (reason, detail) = Scene::token().committing("USDT", 1).held(MARKET);
+    assert_eq!(reason, HoldReason::AwaitingFunds);
+    let told =
+        "testnet/hot holds 1 USDT, of which 0.000001 USDT are on their way, and needs 1 USDT";
+    assert_eq!(detail, told);
+    let more_than_all = Scene::token().committing("USDT", 1_000_001);
+    assert_eq!(more_than_all.held(MARKET).0, HoldReason::AwaitingFunds);
+    let mut scene = Scene::token().committing("USDT", 1);
+    scene.wallet.token += U256::ONE;
+    scene.draft(MARKET).unwrap();
+
+    let spare = 10_000_000_000 - 62_500 * 210;
+    Scene::token().committing("ETH", spare).draft(MARKET).unwrap();
+    let scene = Scene::token().committing("ETH", spare + 1);
+    assert_eq!(scene.held(MARKET).0, HoldReason::AwaitingGas);
+
+    let spare = 10_000_000_000 - 1_000_000;
+    assert_eq!(Scene::native().committing("ETH", spare).held(MARKET).0, HoldReason::AwaitingGas);
+    let scene = Scene::native().committing("ETH", spare + 1);
+    assert_eq!(scene.held(MARKET).0, HoldReason::AwaitingFunds);
+    Scene::native().committing("ETH", spare - 21_000 * 210).draft(MARKET).unwrap();
+    Scene::native().committing("USDT", spare).draft(MARKET).unwrap();
 }
 
 #[test]
@@ -153,10 +210,12 @@ fn what_the_contract_undoes_is_refused_and_other_errors_are_not() {
     let mut scene = Scene::token();
     scene.wallet.gas = Err(refused(3, "execution reverted: paused"));
     assert!(matches!(scene.draft(MARKET), Err(BuildError::Refused(why)) if why.contains("paused")));
-    for transient in [refused(-32000, "header not found"), RpcError::Unreachable(String::new())] {
-        scene.wallet.gas = Err(transient);
-        assert_eq!(scene.draft(MARKET), Err(BuildError::Unreachable));
-    }
+    scene.wallet.gas = Err(refused(-32000, "header not found"));
+    let (reason, detail) = scene.held(MARKET);
+    assert_eq!(reason, HoldReason::NotEstimated);
+    assert_eq!(detail, "the node does not estimate it: header not found (-32000)");
+    scene.wallet.gas = Err(RpcError::Unreachable(String::new()));
+    assert_eq!(scene.draft(MARKET), Err(BuildError::Unreachable));
 }
 
 #[test]
@@ -199,14 +258,6 @@ fn a_replacement_is_not_needed_while_the_first_pays_or_is_in_a_block() {
     assert!(scene.draft(more).is_ok());
     scene.wallet.count = 10;
     assert_eq!(scene.draft(more), Err(BuildError::NotNeeded));
-}
-
-#[test]
-fn what_the_node_does_not_take_for_its_fee_is_replaced() {
-    let mut scene = Scene::token().replacing();
-    scene.wallet.replaced_is_known = false;
-    let (tx, _) = scene.draft(MARKET).unwrap();
-    assert_eq!((tx.max_fee_per_gas, tx.max_priority_fee_per_gas), (237, 12));
 }
 
 #[test]

@@ -2,8 +2,10 @@
 //!
 //! Methods and shapes: <https://ethereum.github.io/execution-apis/>.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use alloy_primitives::{Address, B256, Bytes, U64, U128, U256};
-use domain::ports::Unreachable;
+use domain::{ids::NetworkId, ports::Unreachable};
 use net::{JsonRpc, RpcError};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -36,8 +38,27 @@ pub(crate) struct Block {
     pub(crate) number: U64,
     /// Its hash.
     pub(crate) hash: B256,
-    /// The hashes of its transactions.
-    pub(crate) transactions: Vec<B256>,
+}
+
+/// A block with its transactions in full.
+#[derive(Debug, Deserialize)]
+struct FullBlock {
+    number: U64,
+    transactions: Vec<Placed>,
+}
+
+/// A transaction of a block, as far as it tells whose number it used up. Networks have kinds of
+/// transactions of their own that may lack a sender or a number.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Placed {
+    /// Its hash.
+    pub(crate) hash: B256,
+    /// Who signed it.
+    #[serde(default)]
+    pub(crate) from: Option<Address>,
+    /// Its number.
+    #[serde(default)]
+    pub(crate) nonce: Option<U64>,
 }
 
 /// What became of a transaction in a block.
@@ -83,10 +104,10 @@ pub(crate) struct Wallet {
     pub(crate) token: U256,
     /// How many transactions it has made.
     pub(crate) count: u64,
+    /// How many of them are final; `None` if nothing is, or if the node cannot tell.
+    pub(crate) count_final: Option<u64>,
     /// How much gas the transfer takes, or why it fails.
     pub(crate) gas: Result<u64, RpcError>,
-    /// Whether the node knows the transaction that is to be replaced.
-    pub(crate) replaced_is_known: bool,
 }
 
 /// One attempt in the eyes of a node.
@@ -100,12 +121,14 @@ pub(crate) struct Sighting {
 
 /// A node of one network.
 pub(crate) struct Node {
+    network: NetworkId,
     rpc: JsonRpc,
+    told_that_nothing_is_final: AtomicBool,
 }
 
 impl Node {
-    pub(crate) fn new(rpc: JsonRpc) -> Self {
-        Self { rpc }
+    pub(crate) fn new(network: NetworkId, rpc: JsonRpc) -> Self {
+        Self { network, rpc, told_that_nothing_is_final: AtomicBool::new(false) }
     }
 
     /// What the node's transactions are bound to.
@@ -124,13 +147,13 @@ impl Node {
     }
 
     /// The lane and the outcome of a transfer from it, both as of one block, so that a failure is
-    /// never one of a balance that changed in between.
+    /// never one of a balance that changed in between; and the lane's count at the final head.
     pub(crate) async fn wallet(
         &self,
         lane: Address,
         transfer: &Transfer,
-        replaced: Option<B256>,
         block: u64,
+        final_head: Option<u64>,
     ) -> Result<Wallet, Unreachable> {
         let at = quantity(block);
         let call = json!({
@@ -145,7 +168,7 @@ impl Node {
             ("eth_estimateGas", json!([call, at])),
         ];
         calls.extend(transfer.token.map(|token| balance_of(token, lane, &at)));
-        calls.extend(replaced.map(|hash| ("eth_getTransactionByHash", json!([hash]))));
+        calls.extend(final_head.map(|at| ("eth_getTransactionCount", json!([lane, quantity(at)]))));
         let mut results = self.batch(calls).await?.into_iter();
         let mut next = || results.next().unwrap_or_else(|| Err(no_answer()));
         let native = read("eth_getBalance", next())?;
@@ -155,17 +178,12 @@ impl Node {
             Some(_) => uint_of(&read("eth_call", next())?),
             None => U256::ZERO,
         };
-        let known = match replaced {
-            Some(_) => read("eth_getTransactionByHash", next())?,
-            None => Value::Null,
+        let count_final = match final_head {
+            Some(_) => count_or_unknown(next().and_then(decode))?,
+            None => None,
         };
-        Ok(Wallet {
-            native,
-            token,
-            count: count.to(),
-            gas: gas.map(|gas| gas.to()),
-            replaced_is_known: !known.is_null(),
-        })
+        let gas = gas.map(|gas| gas.to());
+        Ok(Wallet { native, token, count: count.to(), count_final, gas })
     }
 
     /// Hands over a signed transaction; the node tells its hash.
@@ -174,19 +192,24 @@ impl Node {
         self.rpc.call("eth_sendRawTransaction", json!([raw])).await
     }
 
-    /// The height up to which blocks are final; `None` if none is.
+    /// The height up to which blocks are final; `None` if none is, which the log is told once.
     pub(crate) async fn final_head(&self, finality: &Finality) -> Result<Option<u64>, Unreachable> {
-        match finality {
+        let head = match finality {
             Finality::Tag(tag) => {
                 let params = json!([tag, false]);
                 let block: Option<Block> = self.call("eth_getBlockByNumber", params).await?;
-                Ok(block.map(|block| block.number.to()))
+                block.map(|block| block.number.to())
             }
             Finality::Depth(depth) => {
                 let latest: U64 = self.call("eth_blockNumber", json!([])).await?;
-                Ok(latest.to::<u64>().saturating_add(1).checked_sub(*depth))
+                latest.to::<u64>().saturating_add(1).checked_sub(*depth)
             }
+        };
+        if head.is_none() && !self.told_that_nothing_is_final.swap(true, Ordering::Relaxed) {
+            let network = &self.network;
+            tracing::warn!(%network, ?finality, "no block is final: no payout ends until one is");
         }
+        Ok(head)
     }
 
     /// What the node knows about transactions, and in the same exchange how many transactions
@@ -242,6 +265,19 @@ impl Node {
         };
         let all_fit = blocks.len() == heights.len() && blocks.iter().zip(heights).all(fits);
         if all_fit { Ok(blocks) } else { Err(odd(method)) }
+    }
+
+    /// The transactions of the block at `height`; `None` if the node does not have it.
+    pub(crate) async fn transactions(
+        &self,
+        height: u64,
+    ) -> Result<Option<Vec<Placed>>, Unreachable> {
+        let method = "eth_getBlockByNumber";
+        let block: Option<FullBlock> = self.call(method, json!([quantity(height), true])).await?;
+        match block {
+            Some(block) if block.number.to::<u64>() != height => Err(odd(method)),
+            block => Ok(block.map(|block| block.transactions)),
+        }
     }
 
     /// What `lane` holds of each token (`None` stands for the network's coin) as of a block. What

@@ -5,10 +5,11 @@
 //! 2. receipts, transactions, and the account's count at that head;
 //! 3. the blocks that the receipts name, as the chain has them at those heights;
 //! 4. only if the number is used up and none of our receipts explains it: the block in which the
-//!    account's count passed it.
+//!    account's count passed it, for the transaction that used it.
 //!
 //! Final blocks are the same for every node, so it does no harm if several answer in turn: one that
-//! lags behind cannot make a block final, nor put another transaction into one.
+//! lags behind cannot make a block final, nor put another transaction into one. What it says of
+//! counts only leads to a block, and proves nothing.
 
 use alloy_primitives::{Address, B256};
 use domain::{
@@ -18,7 +19,7 @@ use domain::{
 };
 
 use crate::{
-    node::{Node, Receipt},
+    node::{Node, Placed, Receipt},
     settings::Finality,
     transfer::Transfer,
     tx::{self, Sent},
@@ -52,7 +53,7 @@ pub(crate) async fn observe(
             .flatten()
             .any(|block| block.number == receipt.block_number && block.hash == receipt.block_hash)
     };
-    let mut facts = Facts { final_head, taken_in: None, attempts: vec![] };
+    let mut facts = Facts { final_head, taken_by: vec![], attempts: vec![] };
     for (sent, sighting) in sent.iter().zip(&sightings) {
         let place = |receipt| included(sent, receipt, in_chain(receipt));
         let included = sighting.receipt.as_ref().map(place).transpose()?;
@@ -62,10 +63,7 @@ pub(crate) async fn observe(
         && count > nonce
         && facts.settled().next().is_none()
     {
-        facts.taken_in = taken_in(node, lane, nonce, head).await?;
-        if facts.taken_in.is_none() {
-            tracing::warn!(%lane, nonce, "the number is used, but the node cannot tell where");
-        }
+        facts.taken_by = taken_by(node, lane, nonce, head).await?;
     }
     facts.verdicts().ok_or_else(|| {
         tracing::warn!(%lane, nonce, ?facts, "the node contradicts itself");
@@ -120,17 +118,45 @@ fn included(sent: &Sent, receipt: &Receipt, canonical: bool) -> Result<Included,
     Ok(Included { block: receipt.block_number.to(), canonical, paid, fee })
 }
 
-/// The transactions of the block in which the count of `lane` passed `nonce`, which it has at the
-/// final block `head`; `None` if the node does not keep enough state to tell.
-///
-/// Goes back in strides that double, then halves the last one, so that a number that was used
-/// lately is found without asking for old state.
-async fn taken_in(
+/// The transactions of `lane` with the number `nonce` in the final block that its count at old
+/// blocks leads to. There are none if the node does not keep enough state to tell, if its answers
+/// do not fit together, or if the number was used up without a transaction of the lane (EIP-7702).
+async fn taken_by(
     node: &Node,
     lane: Address,
     nonce: u64,
     head: u64,
-) -> Result<Option<Vec<B256>>, Unreachable> {
+) -> Result<Vec<B256>, Unreachable> {
+    let Some(block) = passed_in(node, lane, nonce, head).await? else {
+        tracing::warn!(%lane, nonce, "the number is used, but the node cannot tell where");
+        return Ok(vec![]);
+    };
+    let transactions = node.transactions(block).await?.ok_or_else(|| {
+        tracing::warn!(%lane, nonce, block, "the node does not have a final block");
+        Unreachable
+    })?;
+    let takes = |it: &Placed| {
+        it.from == Some(lane) && it.nonce.is_some_and(|number| number.to::<u64>() == nonce)
+    };
+    let takers: Vec<B256> = transactions.iter().filter(|it| takes(it)).map(|it| it.hash).collect();
+    if takers.is_empty() {
+        tracing::warn!(%lane, nonce, block, "the number is used, but no transaction there used it");
+    }
+    Ok(takers)
+}
+
+/// The block in which the count of `lane` passed `nonce`, which it has at the final block `head`;
+/// `None` if the node does not keep enough state to tell. Several nodes that answer in turn may
+/// lead to another block.
+///
+/// Goes back in strides that double, then halves the last one, so that a number that was used
+/// lately is found without asking for old state.
+async fn passed_in(
+    node: &Node,
+    lane: Address,
+    nonce: u64,
+    head: u64,
+) -> Result<Option<u64>, Unreachable> {
     let mut passed = head;
     let mut stride = 1_u64;
     let mut before = loop {
@@ -152,6 +178,5 @@ async fn taken_in(
             Some(_) => passed = middle,
         }
     }
-    let block = node.blocks(&[passed]).await?.pop().flatten();
-    block.map(|block| Some(block.transactions)).ok_or(Unreachable)
+    Ok(Some(passed))
 }

@@ -86,7 +86,8 @@ impl Evm {
             format!("{} is not the coin of network {}", network.fee_asset, network.id)
         })?;
         let profile = profile(network.id.clone(), &settings);
-        let (node, node_is_right) = (Node::new(rpc), AtomicBool::new(false));
+        let node = Node::new(network.id.clone(), rpc);
+        let node_is_right = AtomicBool::new(false);
         Ok(Self { profile, parameters, settings, assets, fee_asset, node, node_is_right })
     }
 
@@ -141,9 +142,13 @@ impl Evm {
         let replaced = draft.replaces.map(|attempt| tx::read(&attempt.tx.raw));
         let replaced = replaced.transpose().map_err(refused)?;
         let unreachable = |Unreachable| BuildError::Unreachable;
+        // The final head comes first, so that the latest block is not behind it.
+        let final_head = match replaced {
+            None => self.node.final_head(&self.parameters.finality).await.map_err(unreachable)?,
+            Some(_) => None,
+        };
         let market = self.node.market(&self.settings).await.map_err(unreachable)?;
-        let hash = replaced.as_ref().map(|sent| sent.hash);
-        let wallet = self.node.wallet(payer, &transfer, hash, market.block).await;
+        let wallet = self.node.wallet(payer, &transfer, market.block, final_head).await;
         let wish = Wish {
             chain_id: self.parameters.chain_id,
             lane: draft.lane,
@@ -152,6 +157,7 @@ impl Evm {
             fee_asset: &self.fee_asset,
             transfer,
             replaces: replaced.as_ref(),
+            committed: draft.committed,
             settings: &self.settings,
         };
         let (tx, fee_max) = wish.draft(market, &wallet.map_err(unreachable)?)?;

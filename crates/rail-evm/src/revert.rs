@@ -10,22 +10,58 @@ use serde_json::Value;
 /// A foreign text of any length is shown up to this many characters.
 const SHOWN_CHARACTERS: usize = 200;
 
-/// What nodes say when the call itself fails, whoever asks and however often.
+/// What nodes say when the call itself fails, whoever asks and however often; in small letters and
+/// without spaces, because one says "stack underflow" and another `StackUnderflow`.
 const FAILS: &[&str] = &[
-    "execution reverted",
-    "reverted with",
-    "transaction reverted",
-    "vm execution error",
-    "vm exception while processing transaction",
-    "invalid opcode",
-    "invalid jump",
-    "gas required exceeds allowance",
+    "executionreverted",
+    "revertedwith",
+    "transactionreverted",
+    "vmexecutionerror",
+    "vmexceptionwhileprocessingtransaction",
+    "executionfailedduetoanexception",
+    // Code that is none.
+    "invalidopcode",
+    "opcodenotfound",
+    "invalidfeopcode",
+    "evmerrornotactivated",
+    "evmerror:notactivated",
+    "badinstruction",
+    "invalidcode:mustnotbegin",
+    "codeisinvalid",
+    // Jumps and data that are not there.
+    "invalidjump",
+    "badjumpdestination",
+    "outofoffset",
+    "returndataoutofbounds",
+    "accessviolation",
+    // The stack, and calls within calls.
+    "stackunderflow",
+    "stackoverflow",
+    "stacklimit",
+    "outofstack",
+    "maxcalldepthexceeded",
+    "calltoodeep",
+    // Writing where one may only read.
+    "writeprotection",
+    "statechangeduringstaticcall",
+    "callnotallowedinsidestatic",
+    "staticcallviolation",
+    "illegalstatechange",
+    // Precompiled contracts.
+    "precompileerror",
+    "precompilefailure",
+    // More gas than anything may take.
+    "gasrequiredexceeds",
+    "outofgas",
+    "gasuint64overflow",
+    "cannotestimategas,gasspentexceeded",
 ];
 
 /// The reason, in words, if this error means that the call would be undone; `None` if it says
 /// nothing about the call.
 pub(crate) fn reason(code: i64, message: &str, data: Option<&Value>) -> Option<String> {
-    let text = message.to_lowercase();
+    let mut text = message.to_lowercase();
+    text.retain(|it| !it.is_whitespace());
     if code != 3 && !FAILS.iter().any(|phrase| text.contains(phrase)) {
         return None;
     }
@@ -100,8 +136,41 @@ mod tests {
         let overflow = format!("0x4e487b71{:0>64}", "11");
         let panic = reason(3, "execution reverted", Some(&json!(overflow)));
         assert_eq!(panic.unwrap(), "the contract refuses: panic 0x11");
-        for fails in ["invalid opcode: INVALID", "gas required exceeds allowance (50000000)"] {
-            assert!(reason(-32000, fails, None).is_some(), "{fails}");
+    }
+
+    #[test]
+    fn whatever_ends_a_call_is_a_reason() {
+        for fails in [
+            "invalid opcode: INVALID",                                   // geth, erigon
+            "invalid opcode: opcode 0xc not defined",                    // geth
+            "gas required exceeds allowance (50000000)",                 // geth
+            "stack underflow (0 <=> 1)",                                 // geth, erigon
+            "stack limit reached 1024 (1023)",                           // geth, erigon
+            "invalid jump destination",                                  // geth, erigon
+            "write protection",                                          // geth, erigon
+            "return data out of bounds",                                 // geth, erigon
+            "gas uint64 overflow",                                       // geth
+            "invalid code: must not begin with 0xef",                    // geth
+            "max call depth exceeded",                                   // geth
+            "out of gas",                                                // geth, nethermind
+            "EVM error StackUnderflow",                                  // anvil
+            "EVM error InvalidFEOpcode",                                 // anvil
+            "EVM error OpcodeNotFound",                                  // anvil
+            "EVM error InvalidJump",                                     // anvil
+            "Out of gas: gas required exceeds allowance: 30000000",      // anvil
+            "EVM error: StackOverflow",                                  // reth
+            "EVM error: CallNotAllowedInsideStatic",                     // reth
+            "out of gas: gas required exceeds: 50000000",                // reth
+            "VM Exception while processing transaction: invalid opcode", // hardhat
+            "Transaction ran out of gas",                                // hardhat
+            "StackUnderflow",                                            // nethermind
+            "BadInstruction",                                            // nethermind
+            "StaticCallViolation",                                       // nethermind
+            "Bad jump destination",                                      // besu
+            "Illegal state change",                                      // besu
+        ] {
+            let found = reason(-32000, fails, None);
+            assert_eq!(found, Some(format!("the network would undo it: {fails}")));
         }
     }
 
@@ -115,6 +184,10 @@ mod tests {
             "rate limit exceeded",
             "the method eth_estimateGas does not exist",
             "request timed out",
+            "EVM error: database error: failed to get account",
+            "execution aborted (timeout = 5s)",
+            "internal error",
+            "block range is out of bounds",
         ] {
             assert_eq!(reason(-32000, other, None), None, "{other}");
         }

@@ -1,9 +1,9 @@
 //! What may be concluded about attempts that share a number, from facts alone.
 //!
 //! **Final** is an attempt whose receipt lies in a final block of the chain. **Dead** is an attempt
-//! whose number went elsewhere for good: another attempt of the same number is final, or the final
-//! block in which the account's count passed the number does not hold it. The absence of an answer
-//! proves nothing.
+//! whose number went elsewhere for good: another attempt of the same number is final, or a final
+//! block holds a transaction of the lane with that number that is none of ours. The absence of an
+//! answer proves nothing, nor does the absence of a transaction.
 
 use alloy_primitives::B256;
 use domain::{batch::Observation, money::Amount};
@@ -37,9 +37,8 @@ pub(crate) struct Fact {
 pub(crate) struct Facts {
     /// The height up to which blocks are final.
     pub(crate) final_head: Option<u64>,
-    /// The transactions of the final block in which the account's count passed the number, if that
-    /// block was found.
-    pub(crate) taken_in: Option<Vec<B256>>,
+    /// The transactions of the lane with this number in the final block that was looked at.
+    pub(crate) taken_by: Vec<B256>,
     /// The attempts.
     pub(crate) attempts: Vec<Fact>,
 }
@@ -61,16 +60,16 @@ impl Facts {
         if self.settled().count() > 1 {
             return None;
         }
-        if let Some(taken_in) = &self.taken_in {
+        if !self.taken_by.is_empty() {
             // Whoever took the number, it is in the chain once.
             let ours = |fact: &Fact| {
-                fact.included.is_some_and(|it| it.canonical) || taken_in.contains(&fact.hash)
+                fact.included.is_some_and(|it| it.canonical) || self.taken_by.contains(&fact.hash)
             };
-            if self.attempts.iter().any(ours) {
+            if self.taken_by.len() > 1 || self.attempts.iter().any(ours) {
                 return None;
             }
         }
-        let spent = self.taken_in.is_some() || self.settled().next().is_some();
+        let spent = !self.taken_by.is_empty() || self.settled().next().is_some();
         Some(self.attempts.iter().map(|fact| self.verdict(fact, spent)).collect())
     }
 

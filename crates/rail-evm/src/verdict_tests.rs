@@ -35,12 +35,11 @@ fn orphaned(hash: B256, block: u64) -> Fact {
 #[track_caller]
 fn check(
     final_head: Option<u64>,
-    taken_in: Option<&[B256]>,
+    taken_by: &[B256],
     attempts: &[Fact],
     expected: Option<&[Observation]>,
 ) {
-    let taken_in = taken_in.map(<[B256]>::to_vec);
-    let facts = Facts { final_head, taken_in, attempts: attempts.to_vec() };
+    let facts = Facts { final_head, taken_by: taken_by.to_vec(), attempts: attempts.to_vec() };
     assert_eq!(facts.verdicts().as_deref(), expected);
 }
 
@@ -49,24 +48,27 @@ fn every_row_of_the_table() {
     use Observation::{Dead, InBlock, Missing, Pending};
     let paid = Observation::Final { fee: FEE };
     let reverted = Observation::Reverted { fee: FEE };
-    check(Some(9), None, &[missing(A)], Some(&[Missing]));
-    check(Some(9), None, &[pending(A), missing(B)], Some(&[Pending, Missing]));
-    check(Some(9), None, &[at(A, 10), pending(B)], Some(&[InBlock, Pending]));
-    check(Some(9), None, &[undone(A, 10)], Some(&[InBlock]));
-    check(None, None, &[at(A, 0)], Some(&[InBlock]));
-    check(Some(10), None, &[at(A, 10), pending(B)], Some(&[paid, Dead]));
-    check(Some(10), None, &[missing(A), undone(B, 10)], Some(&[Dead, reverted]));
-    check(Some(10), None, &[orphaned(A, 9), missing(B)], Some(&[Pending, Missing]));
-    check(Some(10), Some(&[FOREIGN]), &[missing(A), pending(B)], Some(&[Dead, Dead]));
-    check(Some(10), Some(&[]), &[orphaned(A, 9)], Some(&[Dead]));
+    check(Some(9), &[], &[missing(A)], Some(&[Missing]));
+    check(Some(9), &[], &[pending(A), missing(B)], Some(&[Pending, Missing]));
+    check(Some(9), &[], &[at(A, 10), pending(B)], Some(&[InBlock, Pending]));
+    check(Some(9), &[], &[undone(A, 10)], Some(&[InBlock]));
+    check(None, &[], &[at(A, 0)], Some(&[InBlock]));
+    check(Some(10), &[], &[at(A, 10), pending(B)], Some(&[paid, Dead]));
+    check(Some(10), &[], &[missing(A), undone(B, 10)], Some(&[Dead, reverted]));
+    check(Some(10), &[], &[orphaned(A, 9), missing(B)], Some(&[Pending, Missing]));
+    check(Some(10), &[FOREIGN], &[missing(A), pending(B)], Some(&[Dead, Dead]));
+    check(Some(10), &[FOREIGN], &[orphaned(A, 9)], Some(&[Dead]));
+    // A block that does not hold it proves nothing.
+    check(Some(10), &[], &[missing(A)], Some(&[Missing]));
 }
 
 #[test]
 fn contradictions_conclude_nothing() {
-    check(Some(10), None, &[at(A, 9), at(B, 10)], None);
-    check(Some(10), Some(&[FOREIGN, A]), &[missing(A), missing(B)], None);
-    check(Some(10), Some(&[FOREIGN]), &[at(A, 11), missing(B)], None);
-    check(Some(10), Some(&[A]), &[at(A, 11)], None);
+    check(Some(10), &[], &[at(A, 9), at(B, 10)], None);
+    check(Some(10), &[FOREIGN, A], &[missing(A), missing(B)], None);
+    check(Some(10), &[FOREIGN], &[at(A, 11), missing(B)], None);
+    check(Some(10), &[A], &[at(A, 11)], None);
+    check(Some(10), &[FOREIGN, FOREIGN], &[missing(A)], None);
 }
 
 prop_compose! {
@@ -84,11 +86,11 @@ proptest! {
     #[test]
     fn nothing_ends_without_proof(
         final_head in proptest::option::of(0..6_u64),
-        taken_in in proptest::option::of(proptest::sample::subsequence(vec![FOREIGN, A, B], 0..=3)),
+        taken_by in proptest::sample::subsequence(vec![FOREIGN, A, B], 0..=3),
         attempts in (fact(A), fact(B)),
     ) {
         let attempts = vec![attempts.0, attempts.1];
-        let facts = Facts { final_head, taken_in, attempts };
+        let facts = Facts { final_head, taken_by, attempts };
         let settled = |fact: &Fact| fact.included.is_some_and(|it| {
             it.canonical && facts.final_head.is_some_and(|head| it.block <= head)
         });
@@ -104,9 +106,7 @@ proptest! {
                     prop_assert!(fact.included.is_some_and(|it| !it.paid));
                 }
                 Observation::Dead => {
-                    let elsewhere = facts.taken_in.as_ref().is_some_and(|taken_in| {
-                        !taken_in.contains(&fact.hash) && !taken_in.contains(&other.hash)
-                    });
+                    let elsewhere = facts.taken_by == [FOREIGN];
                     prop_assert!(!settled(fact) && (settled(other) || elsewhere));
                 }
                 Observation::Missing | Observation::Pending | Observation::InBlock => {}

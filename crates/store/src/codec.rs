@@ -52,6 +52,8 @@ words!(hold_word, hold, HoldReason {
     FeeAboveCap => "fee_above_cap",
     SignerRefused => "signer_refused",
     NotRelayed => "not_relayed",
+    NotEstimated => "not_estimated",
+    KeyUsedElsewhere => "key_used_elsewhere",
 });
 
 words!(attempt_word, attempt, AttemptStatus {

@@ -34,6 +34,8 @@ pub(crate) struct App {
     pub(crate) signer: Option<Arc<dyn Signer>>,
     /// Our own addresses, which are never paid.
     pub(crate) own_addresses: BTreeSet<(NetworkId, String)>,
+    /// Whether lanes pay although the chain holds less than the ledger says.
+    pub(crate) pay_although_coins_are_missing: bool,
     /// Terms, renewed by the price loop.
     pub(crate) book: RwLock<Arc<PriceBook>>,
     /// Figures for the operator.

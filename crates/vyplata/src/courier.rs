@@ -79,7 +79,10 @@ impl HttpCourier {
         let fits = |it: &ApiKey| {
             it.revoked_at.is_none() && it.dialect == key.dialect && it.role == key.role
         };
-        Ok(Some(keys.into_iter().rfind(fits).unwrap_or_else(|| key.clone())))
+        let mut good: Vec<ApiKey> = keys.into_iter().filter(fits).collect();
+        // Oldest first; of two that serve, the one that the same requests are looked up by.
+        good.sort_by_key(|it| it.lookup == key.lookup);
+        Ok(Some(good.pop().unwrap_or_else(|| key.clone())))
     }
 
     fn receipt(

@@ -20,6 +20,11 @@ pub(crate) fn moment(at: Timestamp) -> String {
     utc.and_then(|it| it.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
+/// A text of somebody else's as it can be printed: nothing in it moves the cursor or ends the line.
+pub(crate) fn plain(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
 /// Prints a payout with everything that explains it.
 pub(crate) fn view(catalog: &Catalog, view: &PayoutView) -> String {
     let payout = &view.payout;
@@ -28,7 +33,7 @@ pub(crate) fn view(catalog: &Catalog, view: &PayoutView) -> String {
     let mut text = String::new();
     let mut line = |label: &str, value: String| {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{label:<12} {value}");
+        let _ = writeln!(text, "{label:<12} {}", plain(&value));
     };
     line("payout", payout.id.to_string());
     line("known as", payout.public_id.clone());

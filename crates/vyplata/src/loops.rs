@@ -2,16 +2,28 @@
 //!
 //! A lane's work blocks on the disk, so it has a thread of its own and never holds up requests.
 
-use std::{collections::BTreeSet, panic::AssertUnwindSafe, sync::Arc, thread, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use domain::{
     Timestamp,
     ids::{BatchId, DeliveryId},
     ports::CommitError,
+    reconcile::{Comparison, Verdict},
 };
 use engine::{Progress, World};
-use futures_util::{FutureExt as _, StreamExt as _, stream};
-use tokio::{runtime::Handle, sync::watch, time::timeout};
+use futures_util::FutureExt as _;
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    task::{JoinError, JoinSet},
+    time::timeout,
+};
 
 use crate::{
     app::{App, LaneWork},
@@ -24,12 +36,20 @@ use crate::{
 const DUE_MAX: u32 = 64;
 /// How many steps a batch may take before others have their turn.
 const STEPS_MAX: u32 = 8;
+/// How many due webhooks are looked at.
+const DELIVERIES_DUE_MAX: u32 = 512;
 /// How many webhooks are on their way at once.
-const DELIVERIES_AT_ONCE: usize = 16;
+const DELIVERIES_AT_ONCE: usize = 64;
+/// How many of them go to one host, so that a receiver that does not answer delays nobody else's.
+const DELIVERIES_PER_HOST: usize = 4;
+/// How many batches of a lane may fail in a row before its turn ends.
+const FAILURES_MAX: u32 = 3;
 /// How long a loop without work sleeps at most, in milliseconds.
 const IDLE_MS: u64 = 500;
 /// How long a loop waits after a failure, in milliseconds.
 const FAILURE_MS: u64 = 1_000;
+/// How long a lane from which coins are missing waits before it looks again, in milliseconds.
+const DIFFERENCE_MS: u64 = 60_000;
 /// How often fees are asked for, in milliseconds.
 const PRICES_MS: u64 = 15_000;
 
@@ -45,6 +65,7 @@ pub(crate) fn start_lane(app: Arc<App>, work: LaneWork, mut stop: Stop) -> threa
     let run = move || {
         runtime.block_on(async {
             let mut broken = BTreeSet::new();
+            wait_until_books_agree(&app, &work, &mut stop).await;
             while !*stop.borrow() {
                 let idle_ms = match lane_turn(&app, &work, &mut broken).await {
                     Ok(true) => continue,
@@ -69,6 +90,49 @@ pub(crate) fn start_lane(app: Arc<App>, work: LaneWork, mut stop: Stop) -> threa
         .expect("the operating system gives a thread")
 }
 
+/// Waits until nothing is missing from a lane that its ledger says is there.
+///
+/// If coins are missing on the chain, the ledger does not know of a payment: it may be an old copy
+/// that was put back, and paying on could pay again what was paid since.
+async fn wait_until_books_agree(app: &App, work: &LaneWork, stop: &mut Stop) {
+    while !*stop.borrow() && !app.pay_although_coins_are_missing {
+        let wait_ms = match missing(app, work).await {
+            Ok(missing) if missing.is_empty() => return,
+            Ok(missing) => {
+                let (lane, missing) = (&work.lane, missing.join(", "));
+                tracing::error!(
+                    %lane,
+                    missing,
+                    "not paying: the chain holds less than the ledger says. Is this an old copy of \
+                     the database? `vyplata reconcile` shows the difference; to pay all the same, \
+                     `vyplata serve --pay-although-coins-are-missing`"
+                );
+                DIFFERENCE_MS
+            }
+            Err(error) => {
+                failed(app, work.lane.as_str(), error);
+                FAILURE_MS
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// The assets of a lane of which the chain holds less than the ledger says, beyond what is on its
+/// way.
+async fn missing(app: &App, work: &LaneWork) -> Result<Vec<String>, CommitError> {
+    let Some(signer) = &app.signer else { return Ok(vec![]) };
+    let world =
+        World { catalog: &app.catalog, store: &*app.store, rail: &*work.rail, signer: &**signer };
+    let compared = engine::reconcile(&world, &work.lane).await;
+    let compared = compared.map_err(|_| CommitError::Unreachable)?;
+    let is_missing = |it: &Comparison| matches!(it.verdict(), Verdict::Differ { units: 1.. });
+    Ok(compared.iter().filter(|it| is_missing(it)).map(|it| it.asset.to_string()).collect())
+}
+
 /// Does what is due for a lane; says whether there may be more. A batch on which the code fails an
 /// assertion is left alone until the process is started again: `broken` remembers it.
 async fn lane_turn(
@@ -85,13 +149,22 @@ async fn lane_turn(
     let due = app.store.due_batches(&work.lane, now, DUE_MAX).await;
     let due = due.map_err(|_| CommitError::Unreachable)?;
     let more = due.len() >= usize::try_from(DUE_MAX).unwrap_or(usize::MAX);
+    let mut failures = 0;
     for id in due {
         if broken.contains(&id) {
             continue;
         }
         let steps = AssertUnwindSafe(steps(app, &world, id)).catch_unwind();
         match steps.await {
-            Ok(result) => result?,
+            Ok(Ok(())) => failures = 0,
+            // One batch that cannot be read must not hold up the others.
+            Ok(Err(error)) => {
+                failures += 1;
+                if failures >= FAILURES_MAX {
+                    return Err(error);
+                }
+                tracing::warn!(batch = %id, ?error, "the batch did not get on; it is tried again");
+            }
             Err(_) => {
                 tracing::error!(batch = %id, "this is a bug: the batch is left alone; report it");
                 app.metrics.broken_batches.inc();
@@ -118,29 +191,77 @@ async fn steps(app: &App, world: &World<'_>, id: BatchId) -> Result<(), CommitEr
 
 /// Delivers webhooks until told to stop.
 pub(crate) async fn deliver(app: Arc<App>, courier: Arc<HttpCourier>, mut stop: Stop) {
+    let mut under_way: JoinSet<(String, DeliveryId)> = JoinSet::new();
+    let mut busy = Busy::default();
     while !*stop.borrow() {
-        let now = clock::now();
-        let due = app.store.due_deliveries(now, DUE_MAX).await;
-        let waits = match due {
-            Ok(due) if due.is_empty() => IDLE_MS,
+        while let Some(done) = under_way.try_join_next() {
+            busy.end(done);
+        }
+        match app.store.due_deliveries(clock::now(), DELIVERIES_DUE_MAX).await {
             Ok(due) => {
-                let each = due.into_iter().map(|id| deliver_one(&app, &courier, id));
-                let done = stream::iter(each).buffer_unordered(DELIVERIES_AT_ONCE);
-                done.collect::<Vec<()>>().await;
-                continue;
+                for id in due {
+                    let Some(host) = busy.begin(&app, id).await else { continue };
+                    let (app, courier) = (app.clone(), courier.clone());
+                    under_way.spawn(async move {
+                        deliver_one(&app, &courier, id).await;
+                        (host, id)
+                    });
+                }
             }
-            Err(_) => {
-                failed(&app, "webhooks", CommitError::Unreachable);
-                FAILURE_MS
-            }
-        };
-        let rang = app.deliveries_rang.notified();
-        let wait = timeout(Duration::from_millis(waits), rang);
+            Err(_) => failed(&app, "webhooks", CommitError::Unreachable),
+        }
         tokio::select! {
-            _ = wait => {}
+            Some(done) = under_way.join_next() => busy.end(done),
+            _ = timeout(Duration::from_millis(IDLE_MS), app.deliveries_rang.notified()) => {}
             _ = stop.changed() => {}
         }
     }
+}
+
+/// The webhooks that are under way.
+#[derive(Default)]
+struct Busy {
+    ids: BTreeSet<DeliveryId>,
+    hosts: BTreeMap<String, usize>,
+}
+
+impl Busy {
+    /// Takes a place for a delivery, if there is one; returns its host.
+    async fn begin(&mut self, app: &App, id: DeliveryId) -> Option<String> {
+        if self.ids.len() >= DELIVERIES_AT_ONCE || self.ids.contains(&id) {
+            return None;
+        }
+        let view = app.store.load_delivery(id).await.ok()?;
+        let host = host(&view.delivery.url);
+        let places = self.hosts.entry(host.clone()).or_default();
+        if *places >= DELIVERIES_PER_HOST {
+            return None;
+        }
+        *places += 1;
+        self.ids.insert(id);
+        Some(host)
+    }
+
+    fn end(&mut self, done: Result<(String, DeliveryId), JoinError>) {
+        let Ok((host, id)) = done else {
+            // A try that panicked does not say which it was: nothing is under way for certain.
+            tracing::error!("this is a bug: a webhook was not tried to its end");
+            return;
+        };
+        self.ids.remove(&id);
+        if let Some(places) = self.hosts.get_mut(&host) {
+            *places -= 1;
+            if *places == 0 {
+                self.hosts.remove(&host);
+            }
+        }
+    }
+}
+
+/// What stands between the scheme and the path of an address.
+fn host(url: &str) -> String {
+    let after_scheme = url.split_once("://").map_or(url, |it| it.1);
+    after_scheme.split(['/', '?', '#']).next().unwrap_or("").to_ascii_lowercase()
 }
 
 async fn deliver_one(app: &App, courier: &HttpCourier, id: DeliveryId) {

@@ -38,42 +38,21 @@ impl Pricing {
         catalog: &Catalog,
         assets: impl Iterator<Item = &'a Asset>,
     ) -> anyhow::Result<Self> {
-        let mut usd_rates = BTreeMap::new();
-        for (ticker, text) in &config.rates {
-            let rate = Rate::parse(text);
-            let place = || config.place(&["rates", ticker]);
-            let rate = rate.ok_or_else(|| anyhow!("{}: {text:?} is not a price", place()))?;
-            usd_rates.insert(ticker.clone(), rate);
-        }
-        let fixed = config.fees.fixed.keys().map(|id| vec!["fees", "fixed", id]);
-        for keys in fixed.chain(config.limits.keys().map(|id| vec!["limits", id])) {
-            anyhow::ensure!(
-                keys.last().is_some_and(|id| catalog.asset(id).is_some()),
-                "{}: there is no such asset; write TICKER@network",
-                config.place(&keys)
-            );
-        }
+        let usd_rates = usd_rates(config, catalog)?;
         let percent = config.fees.percent.as_deref().unwrap_or("0");
         let parts_per_million = parts_per_million(percent)
             .with_context(|| format!("{percent:?} must lie between 0 and 100"))
             .with_context(|| config.place(&["fees", "percent"]))?;
+        let sums = Sums::read_all(config, catalog)?;
         let mut base = BTreeMap::new();
         for asset in assets {
-            let limits = config.limits.get(asset.id.as_str()).cloned().unwrap_or_default();
-            let id = asset.id.as_str();
-            let read = |keys: &[&str], text: Option<&String>| {
-                text.map(|text| {
-                    Amount::parse(text, asset.decimals)
-                        .map_err(|error| anyhow!("{}: {text:?} is {error}", config.place(keys)))
-                })
-                .transpose()
-            };
-            let fixed = read(&["fees", "fixed", id], config.fees.fixed.get(id))?;
+            let sums = sums.get(&asset.id).copied().unwrap_or_default();
+            let fixed = sums.fixed.unwrap_or_default();
             let terms = AssetTerms {
-                fee_plan: FeePlan { parts_per_million, fixed: fixed.unwrap_or_default() },
+                fee_plan: FeePlan { parts_per_million, fixed },
                 network_fee: None,
-                amount_min: read(&["limits", id, "min"], limits.min.as_ref())?,
-                amount_max: read(&["limits", id, "max"], limits.max.as_ref())?,
+                amount_min: sums.min,
+                amount_max: sums.max,
                 usd_rate: usd_rates.get(&asset.ticker).copied(),
             };
             base.insert(asset.id.clone(), terms);
@@ -130,6 +109,67 @@ impl Pricing {
         app.set_book(book);
         complete
     }
+}
+
+/// Sums of one asset, as configured.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    fixed: Option<Amount>,
+    min: Option<Amount>,
+    max: Option<Amount>,
+}
+
+impl Sums {
+    /// Reads the sums of every asset that `fees.fixed` or `limits` names.
+    fn read_all(config: &Config, catalog: &Catalog) -> anyhow::Result<BTreeMap<AssetId, Self>> {
+        let decimals = |keys: &[&str], id: &str| {
+            let place = || config.place(keys);
+            let asset = catalog.asset(id).map(|it| it.decimals);
+            asset
+                .ok_or_else(|| anyhow!("{}: there is no such asset; write TICKER@network", place()))
+        };
+        let read = |keys: &[&str], text: &str, decimals| {
+            Amount::parse(text, decimals)
+                .map_err(|error| anyhow!("{}: {text:?} is {error}", config.place(keys)))
+        };
+        let mut all: BTreeMap<AssetId, Self> = BTreeMap::new();
+        for (id, text) in &config.fees.fixed {
+            let keys = ["fees", "fixed", id];
+            let fixed = read(&keys, text, decimals(&keys, id)?)?;
+            all.entry(AssetId::new(id)).or_default().fixed = Some(fixed);
+        }
+        for (id, limits) in &config.limits {
+            let decimals = decimals(&["limits", id], id)?;
+            let limit = |key, text: &Option<String>| {
+                text.as_ref().map(|text| read(&["limits", id, key], text, decimals)).transpose()
+            };
+            let sums = all.entry(AssetId::new(id)).or_default();
+            sums.min = limit("min", &limits.min)?;
+            sums.max = limit("max", &limits.max)?;
+            anyhow::ensure!(
+                sums.max.is_none_or(|max| sums.min.is_none_or(|min| min <= max)),
+                "{}: min is more than max: nothing could be paid",
+                config.place(&["limits", id])
+            );
+        }
+        Ok(all)
+    }
+}
+
+fn usd_rates(config: &Config, catalog: &Catalog) -> anyhow::Result<BTreeMap<String, Rate>> {
+    let mut rates = BTreeMap::new();
+    for (ticker, text) in &config.rates {
+        let place = || config.place(&["rates", ticker]);
+        anyhow::ensure!(
+            catalog.assets().any(|it| it.ticker == *ticker),
+            "{}: no asset has this ticker",
+            place()
+        );
+        let rate = Rate::parse(text);
+        let rate = rate.ok_or_else(|| anyhow!("{}: {text:?} is not a price", place()))?;
+        rates.insert(ticker.clone(), rate);
+    }
+    Ok(rates)
 }
 
 fn parts_per_million(percent: &str) -> Option<u32> {

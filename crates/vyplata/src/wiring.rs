@@ -51,7 +51,17 @@ pub(crate) fn catalog(config: &Config) -> anyhow::Result<Catalog> {
             let place = config.place(&["network", &changed.id, "id"]);
             anyhow!("{place}: there is no network {:?}; there are {}", changed.id, known.join(", "))
         })?;
-        network.parameters.extend(changed.parameters.clone());
+        for (name, value) in &changed.parameters {
+            let known: Vec<&str> = network.parameters.keys().map(String::as_str).collect();
+            let place = || config.place(&["network", &changed.id, "parameters", name]);
+            anyhow::ensure!(
+                known.contains(&name.as_str()),
+                "{}: the network has no such parameter; there are {}",
+                place(),
+                known.join(", ")
+            );
+            network.parameters.insert(name.clone(), value.clone());
+        }
     }
     Ok(Catalog::new(networks, plain.assets().cloned().collect())?)
 }
@@ -68,21 +78,29 @@ pub(crate) fn open_store(config: &Config) -> anyhow::Result<Arc<Sqlite>> {
     Ok(Arc::new(opened.with_context(|| format!("database {}", file.display()))?))
 }
 
+/// Finds the passphrase where nobody need be asked: environment, or file.
+///
+/// # Errors
+/// If the file cannot be read.
+#[expect(clippy::disallowed_methods, reason = "the passphrase may come from the environment")]
+pub(crate) fn passphrase_at_hand(config: &Config) -> anyhow::Result<Option<Zeroizing<String>>> {
+    if let Ok(text) = std::env::var("VYPLATA_PASSPHRASE") {
+        return Ok(Some(Zeroizing::new(text)));
+    }
+    let Some(file) = &config.passphrase_file else { return Ok(None) };
+    let text = fs::read_to_string(file)
+        .with_context(|| format!("cannot read the passphrase file {}", file.display()))?;
+    let text = Zeroizing::new(text);
+    Ok(Some(Zeroizing::new(text.lines().next().unwrap_or("").to_owned())))
+}
+
 /// Finds the passphrase: environment, file, or a question at the terminal.
 ///
 /// # Errors
 /// If there is none.
-#[expect(clippy::disallowed_methods, reason = "the passphrase may come from the environment")]
 pub(crate) fn passphrase(config: &Config) -> anyhow::Result<Zeroizing<String>> {
-    if let Ok(text) = std::env::var("VYPLATA_PASSPHRASE") {
-        return Ok(Zeroizing::new(text));
-    }
-    if let Some(file) = &config.passphrase_file {
-        let text = Zeroizing::new(
-            fs::read_to_string(file)
-                .with_context(|| format!("cannot read the passphrase file {}", file.display()))?,
-        );
-        return Ok(Zeroizing::new(text.lines().next().unwrap_or("").to_owned()));
+    if let Some(text) = passphrase_at_hand(config)? {
+        return Ok(text);
     }
     let asked = rpassword::prompt_password("Passphrase of the keystore: ");
     asked
@@ -101,7 +119,16 @@ pub(crate) fn open_keystore(config: &Config) -> anyhow::Result<Keystore> {
         "there is no keystore {}; make one with `vyplata keys init`",
         file.display()
     );
-    let opened = Keystore::open(&file, &passphrase(config)?);
+    open_keystore_with(config, &passphrase(config)?)
+}
+
+/// Opens the keystore with a given passphrase.
+///
+/// # Errors
+/// Names the file and what is wrong.
+pub(crate) fn open_keystore_with(config: &Config, passphrase: &str) -> anyhow::Result<Keystore> {
+    let file = config.keystore_file();
+    let opened = Keystore::open(&file, passphrase);
     let keystore = opened.with_context(|| format!("keystore {}", file.display()))?;
     if let Some(warning) = keystore.warning() {
         tracing::warn!("keystore {}: {warning}", file.display());
@@ -134,19 +161,18 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
         lanes: vec![],
         signer: None,
         own_addresses: BTreeSet::new(),
+        pay_although_coins_are_missing: false,
         book: RwLock::new(Arc::new(PriceBook::default())),
         metrics: Metrics::default(),
         payouts_rang: Notify::new(),
         deliveries_rang: Notify::new(),
     };
+    let mut wallets = vec![];
     if need == Need::Everything {
         let keystore = open_keystore(config)?;
         app.vault = Some(keystore.vault());
         for lane in &config.lanes {
-            let address = lane_address(&keystore, &app.catalog, lane)
-                .with_context(|| config.place(&["lane", lane_id(lane).as_str(), "key"]))?;
-            let network = NetworkId::new(&lane.network);
-            put_lane(&*app.store, &lane_id(lane), &network, address, &lane.key).await?;
+            wallets.push((lane, lane_address(config, &keystore, &app.catalog, lane)?));
         }
         let policy = policy(config, &app.catalog)?;
         app.signer = Some(Arc::new(LocalSigner::new(keystore, policy)));
@@ -162,6 +188,11 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
                 rail: rail.clone(),
             }));
         }
+    }
+    // A lane is for ever, so it is stored when everything else is known to be right.
+    for (lane, address) in wallets {
+        let network = NetworkId::new(&lane.network);
+        put_lane(&*app.store, &lane_id(lane), &network, address, &lane.key).await?;
     }
     app.own_addresses = own_addresses(&*app.store).await?;
     check_assets(&app).await?;
@@ -181,7 +212,8 @@ async fn check_assets(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn lane_id(lane: &LaneConfig) -> LaneId {
+/// The name of a configured lane.
+pub(crate) fn lane_id(lane: &LaneConfig) -> LaneId {
     LaneId::new(&format!("{}/{}", lane.network, lane.name))
 }
 
@@ -195,25 +227,28 @@ async fn own_addresses(store: &dyn Store) -> anyhow::Result<BTreeSet<(NetworkId,
 /// # Errors
 /// If there is no such key, or the network's keys are not built yet.
 pub(crate) fn lane_address(
+    config: &Config,
     keystore: &Keystore,
     catalog: &Catalog,
     lane: &LaneConfig,
 ) -> anyhow::Result<String> {
+    let id = lane_id(lane);
     let network = catalog.network(&lane.network).context("the network was checked")?;
-    anyhow::ensure!(
-        network.family == AddressFormat::Evm.family(),
-        "lane {}: {} can be paid in the sandbox only",
-        lane_id(lane),
-        network.title
-    );
-    keystore
-        .address(&lane.key, AddressFormat::Evm)
-        .map_err(|error| anyhow!("lane {}: {error}", lane_id(lane)))
+    let address = if network.family == AddressFormat::Evm.family() {
+        let address = keystore.address(&lane.key, AddressFormat::Evm);
+        address.map_err(|error| anyhow!("lane {id}: {error}"))
+    } else {
+        Err(anyhow!("lane {id}: {} can be paid in the sandbox only", network.title))
+    };
+    address.with_context(|| config.place(&["lane", id.as_str(), "key"]))
 }
 
 /// What one transaction may cost at most: as configured, or all gas it may use at the fee
 /// cap.
-fn policy(config: &Config, catalog: &Catalog) -> anyhow::Result<Policy> {
+///
+/// # Errors
+/// Names the key that cannot be read.
+pub(crate) fn policy(config: &Config, catalog: &Catalog) -> anyhow::Result<Policy> {
     let mut policy = Policy::default();
     for network in &config.networks {
         let row = catalog.network(&network.id).context("the network was checked")?;
@@ -253,6 +288,14 @@ pub(crate) async fn put_lane(
             known.lane.address
         );
         return Ok(());
+    }
+    let lanes = store.lanes().await.map_err(|Unreachable| anyhow!("the store does not answer"))?;
+    if let Some(same) = lanes.iter().find(|it| it.network == *network && it.address == address) {
+        anyhow::bail!(
+            "lane {id} would be the same wallet as {}: two lanes would use each other's numbers and \
+             coins; give it another key",
+            same.id
+        );
     }
     let lane = Lane {
         id: id.clone(),
@@ -320,6 +363,16 @@ fn transport(urls: &[String]) -> anyhow::Result<Arc<dyn Transport>> {
         endpoints.push(Arc::new(endpoint.map_err(|error| anyhow!("{error}"))?));
     }
     Ok(Arc::new(Failover::new(endpoints)))
+}
+
+/// Waits until nobody else makes credentials, and keeps others from it until it is dropped.
+///
+/// # Errors
+/// Names the file that cannot be locked.
+pub(crate) fn lock_credentials(config: &Config) -> anyhow::Result<fs::File> {
+    let path = config.data.join("credentials.lock");
+    let locked = fs::File::create(&path).and_then(|file| file.lock().map(|()| file));
+    locked.with_context(|| format!("cannot lock {}", path.display()))
 }
 
 /// Refuses to start a second gateway on the same data.

@@ -182,15 +182,17 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "underpriced-is-death",
         file: BATCH,
         old: "                self.replace_at = now;\n                \
-              self.set(&txid, AttemptStatus::Broadcast)",
+              let _ = self.set(&txid, AttemptStatus::Broadcast);",
         new: "                self.replace_at = now;\n                \
-              self.set(&txid, AttemptStatus::Dead)",
+              let _ = self.set(&txid, AttemptStatus::Dead);",
     },
     Mutant {
         name: "not-relayed-is-death",
         file: BATCH,
-        old: "let _ = self.set(&txid, AttemptStatus::Broadcast);",
-        new: "let _ = self.set(&txid, AttemptStatus::Dead);",
+        old: "                self.due_at = now.plus_ms(profile.retry_ms);\n                \
+              let _ = self.set(&txid, AttemptStatus::Broadcast);",
+        new: "                self.due_at = now.plus_ms(profile.retry_ms);\n                \
+              let _ = self.set(&txid, AttemptStatus::Dead);",
     },
     Mutant {
         name: "undone-counts-as-paid",

@@ -129,6 +129,7 @@ fn route(request: &Request<'_>) -> Result<BodyKind, Refusal> {
         return Err(Refusal::UnknownPath);
     }
     http::expect_post(request)?;
+    http::check_headers(request)?;
     if http::media_type(request).as_deref() == Some("application/x-www-form-urlencoded") {
         return Ok(BodyKind::Form);
     }
@@ -226,7 +227,8 @@ fn describe(refusal: &Refusal) -> (u16, &'static str, String) {
         }
         Refusal::UnsupportedMediaType => bad(
             "validate_error",
-            "The content type must be application/json or application/x-www-form-urlencoded.",
+            "The content type must be application/json or application/x-www-form-urlencoded, \
+             without a content encoding.",
         ),
         Refusal::BodyTooLarge => bad("validate_error", "The request is too large."),
         Refusal::Malformed { detail } => {

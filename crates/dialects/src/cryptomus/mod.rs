@@ -66,6 +66,7 @@ fn find_route(path: &str) -> Option<Route> {
 fn route(request: &Request<'_>) -> Result<Route, Refusal> {
     let route = find_route(request.path).ok_or(Refusal::UnknownPath)?;
     http::expect_post(request)?;
+    http::check_headers(request)?;
     http::expect_json(request)?;
     Ok(route)
 }
@@ -307,5 +308,5 @@ fn payout_key(fields: &Fields, merchant: MerchantId) -> Result<PayoutKey, Refusa
         return Ok(PayoutKey::MerchantRef(merchant, order_id.to_owned()));
     }
     let uuid = required(fields, "uuid", TEXT_CHARACTERS_MAX)?;
-    Ok(PayoutKey::PublicId(uuid.to_ascii_lowercase()))
+    Ok(PayoutKey::PublicId(identity::public_id(uuid)))
 }

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::assets;
 use crate::{
     decimal::{Number, with_places},
+    http,
     identity::uuid_v4,
     shown::Shown,
 };
@@ -262,7 +263,9 @@ pub(super) fn describe(
         Refusal::Unauthenticated => error(401, "Invalid Sign."),
         Refusal::UnknownPath => error(404, "This method is not available on this gateway."),
         Refusal::MethodNotAllowed => error(405, "This method takes POST only."),
-        Refusal::UnsupportedMediaType => error(415, "The Content-Type must be application/json."),
+        Refusal::UnsupportedMediaType => {
+            error(415, "The Content-Type must be application/json, without a Content-Encoding.")
+        }
         Refusal::BodyTooLarge => error(413, "The request is too large."),
         Refusal::Malformed { detail } => message(&format!("The request is not JSON: {detail}.")),
         Refusal::MissingField { field } => {
@@ -270,6 +273,9 @@ pub(super) fn describe(
         }
         Refusal::InvalidField { field, detail } if detail.starts_with("validation.") => {
             broken(field, detail, &format!("The {field} field is invalid: {detail}."))
+        }
+        Refusal::InvalidField { field, detail } if http::is_header(field) => {
+            message(&format!("{field}: {detail}."))
         }
         Refusal::InvalidField { detail, .. } => message(detail),
         Refusal::NonceMissing | Refusal::NonceReused => message("The nonce is invalid."),

@@ -34,6 +34,9 @@ const ROOT: &str = "/vyplata/";
 const FIELDS: [&str; 8] =
     ["asset", "network", "amount", "address", "memo", "fee_bearer", "merchant_ref", "webhook_url"];
 
+/// What a refusal blames for a field that does not exist; the answer names that field.
+const BODY: &str = "body";
+
 const TEXT_CHARACTERS_MAX: usize = 255;
 const PAGE_COUNT: u32 = 20;
 const PAGE_COUNT_MAX: u32 = 100;
@@ -71,6 +74,7 @@ fn route<'a>(request: &Request<'a>) -> Result<Route<'a>, Refusal> {
     let routes = routes(request.path).ok_or(Refusal::UnknownPath)?;
     let found = routes.into_iter().find(|(method, _)| *method == request.method);
     let (_, route) = found.ok_or(Refusal::MethodNotAllowed)?;
+    http::check_headers(request)?;
     if matches!(route, Route::Create)
         && http::media_type(request).as_deref() != Some("application/json")
     {
@@ -144,7 +148,11 @@ impl Dialect for Native {
             None => "another amount".to_owned(),
         };
         let (status, code, message) = wire::describe(refusal, &print);
-        let error = ErrorDetail { code, message, field: wire::field(refusal) };
+        let field = match wire::field(refusal) {
+            Some(BODY) => unknown_field(request).or_else(|| Some(BODY.to_owned())),
+            field => field.map(str::to_owned),
+        };
+        let error = ErrorDetail { code, message, field };
         let mut answer = http::json(status, &ErrorBody { error });
         if *refusal == Refusal::Unauthenticated {
             answer = answer.with("www-authenticate", "Bearer");
@@ -199,7 +207,7 @@ fn create(
     let idempotency_key = http::idempotency_key(request)?;
     let fields = Fields::json(request.body)?;
     if let Some(name) = fields.unknown(&FIELDS) {
-        return Err(invalid("body", &format!("there is no field {name:?}")));
+        return Err(invalid(BODY, &format!("there is no field {name:?}")));
     }
     let asset = required(&fields, "asset")?;
     let network = fields.text("network", TEXT_CHARACTERS_MAX)?;
@@ -242,6 +250,11 @@ fn create(
         webhook: url.map(|url| payout::Webhook { url, on: TOLD.to_vec() }),
         note: String::new(),
     })
+}
+
+/// Finds a field that requests for payouts do not have.
+fn unknown_field(request: &Request<'_>) -> Option<String> {
+    Fields::json(request.body).ok()?.unknown(&FIELDS).map(str::to_owned)
 }
 
 /// Finds the asset that a request for a payout names.

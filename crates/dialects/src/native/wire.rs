@@ -184,7 +184,7 @@ pub(super) struct ErrorDetail {
     pub(super) code: &'static str,
     pub(super) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) field: Option<&'static str>,
+    pub(super) field: Option<String>,
 }
 
 /// Puts a refusal into an HTTP status, a code and a text. `print` prints amounts of the asset
@@ -197,9 +197,11 @@ pub(super) fn describe(
         Refusal::Unauthenticated => (401, "unauthenticated", "the token is missing or not valid"),
         Refusal::UnknownPath => (404, "unknown_path", "there is nothing at this path"),
         Refusal::MethodNotAllowed => (405, "method_not_allowed", "not with this method"),
-        Refusal::UnsupportedMediaType => {
-            (415, "unsupported_media_type", "the content type must be application/json")
-        }
+        Refusal::UnsupportedMediaType => (
+            415,
+            "unsupported_media_type",
+            "the content type must be application/json, without a content encoding",
+        ),
         Refusal::BodyTooLarge => (413, "body_too_large", "the body is too large"),
         Refusal::Malformed { detail } => (400, "malformed", detail.as_str()),
         Refusal::MissingField { field: "merchant_ref" } => (

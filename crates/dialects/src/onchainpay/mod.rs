@@ -64,6 +64,7 @@ fn route(request: &Request<'_>) -> Result<Route, Refusal> {
         _ => return Err(Refusal::UnknownPath),
     };
     http::expect_post(request)?;
+    http::check_headers(request)?;
     http::expect_json(request)?;
     Ok(route)
 }
@@ -105,7 +106,7 @@ impl Dialect for OnchainPay {
             Route::Get => {
                 let id = fields.filled("id", TEXT_CHARACTERS_MAX)?;
                 let id = id.ok_or(Refusal::MissingField { field: "id" })?;
-                Action::Show(PayoutKey::PublicId(id.to_ascii_lowercase()))
+                Action::Show(PayoutKey::PublicId(identity::public_id(id)))
             }
             Route::AdvancedBalances => Action::Balances,
             Route::AdvancedBalance => {
@@ -262,10 +263,20 @@ fn create(
         asked: amount.amount(asset.decimals)?,
         bearer,
         address,
-        memo: None,
+        memo: memo(fields)?,
         webhook,
         note: serde_json::to_string(&note).expect("a note is plain data"),
     })
+}
+
+/// Reads the memo, which goes by two names.
+fn memo(fields: &Fields) -> Result<Option<String>, Refusal> {
+    let tag = fields.filled("tag", TEXT_CHARACTERS_MAX)?;
+    let memo = fields.filled("memo", TEXT_CHARACTERS_MAX)?;
+    if tag.is_some() && memo.is_some() && tag != memo {
+        return Err(invalid("memo", "must not differ from tag"));
+    }
+    Ok(tag.or(memo).map(str::to_owned))
 }
 
 /// Finds the asset that a request for a payout names.

@@ -188,9 +188,11 @@ pub(super) fn describe(refusal: &Refusal, print: &dyn Fn(Amount) -> String) -> E
             (404, "METHOD_NOT_FOUND", "This method is not available on this gateway")
         }
         Refusal::MethodNotAllowed => (405, "METHOD_NOT_ALLOWED", "This method takes POST only"),
-        Refusal::UnsupportedMediaType => {
-            (400, "INVALID_CONTENT_TYPE", "The content type must be application/json")
-        }
+        Refusal::UnsupportedMediaType => (
+            400,
+            "INVALID_CONTENT_TYPE",
+            "The content type must be application/json, without a content encoding",
+        ),
         Refusal::BodyTooLarge => (400, "BODY_TOO_LARGE", "The request is too large"),
         Refusal::Malformed { detail } => (400, "INVALID_JSON", detail.as_str()),
         Refusal::MissingField { field: field @ ("amountFrom" | "id") } => {

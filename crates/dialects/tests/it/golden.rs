@@ -48,8 +48,8 @@ const REFUSALS: [&str; 22] = [
 ];
 
 /// Refusals that a dialect has no way to produce.
-const IMPOSSIBLE: [(&str, &str); 3] =
-    [("cryptocloud", "NotFound"), ("cryptocloud", "UnknownNetwork"), ("cryptomus", "RefReused")];
+const IMPOSSIBLE: [(&str, &str); 2] =
+    [("cryptocloud", "NotFound"), ("cryptocloud", "UnknownNetwork")];
 
 struct Section {
     name: String,

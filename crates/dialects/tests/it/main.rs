@@ -3,6 +3,7 @@
 
 mod assets;
 mod golden;
+mod headers;
 mod hostile;
 mod vectors;
 mod world;

@@ -21,13 +21,17 @@ use serde_json::{Value, json};
 use crate::{
     fake::Fake,
     lost::plenty,
-    scene::{self, RECIPIENT},
+    scene::{self, LANE, RECIPIENT},
 };
 
 /// The number that is fought over.
 const NONCE: u64 = 9;
 /// A transaction of the same number that is none of ours.
 const FOREIGN: &str = "0x0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
+/// A transaction of another account or another number.
+const BYSTANDER: &str = "0x0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b";
+/// The contender that uses the number up without a transaction of the lane.
+const DELEGATE: usize = 3;
 
 /// Two attempts of ours, the second replacing the first.
 static ATTEMPTS: LazyLock<Vec<Attempt>> = LazyLock::new(|| {
@@ -35,10 +39,20 @@ static ATTEMPTS: LazyLock<Vec<Attempt>> = LazyLock::new(|| {
         let rail = scene::evm(JsonRpc::new(Arc::new(Fake::new(plenty))), &[scene::coin()]);
         let payout = scene::payout(&scene::coin(), RECIPIENT, 1);
         let first = scene::sign(&rail, NONCE, &payout, None).await.unwrap();
+        let rail = scene::evm(JsonRpc::new(Arc::new(Fake::new(dear))), &[scene::coin()]);
         let second = scene::sign(&rail, NONCE, &payout, Some(&first)).await.unwrap();
         vec![first, second]
     })
 });
+
+/// Gas costs ten times as much.
+fn dear(method: &str, params: &Value) -> Result<Value, Value> {
+    if method != "eth_feeHistory" {
+        return plenty(method, params);
+    }
+    let base = ["0x3e8", "0x3e8", "0x3e8"];
+    Ok(json!({"oldestBlock": "0x63", "baseFeePerGas": base, "reward": [["0xa"], ["0xa"]]}))
+}
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut context = Context::from_waker(Waker::noop());
@@ -52,7 +66,7 @@ fn hash_of(contender: usize) -> &'static str {
     ATTEMPTS.get(contender).map_or(FOREIGN, |attempt| attempt.tx.txid.as_str())
 }
 
-/// Which contender (0 and 1 are ours) is in which block.
+/// Which contender (0 and 1 are ours, 2 is foreign, 3 is [`DELEGATE`]) is in which block.
 type Winner = Option<(usize, u64)>;
 
 /// One node: how far it has come, on which branch, and what it keeps.
@@ -65,6 +79,8 @@ struct View {
     state_kept: u64,
     keeps_receipts: bool,
     knows: [bool; 2],
+    /// Whether it answers for blocks whose state it does not have with that of its latest.
+    makes_do: bool,
 }
 
 impl View {
@@ -74,19 +90,21 @@ impl View {
         let winner = self.winner.filter(|(_, block)| *block <= self.height);
         match method {
             "eth_getBlockByNumber" if text == "finalized" => {
-                Ok(self.block(shared, self.final_head))
+                Ok(self.block(shared, self.final_head, false))
             }
             "eth_getBlockByNumber" => match number(&params[0]) {
-                height if height <= self.height => Ok(self.block(shared, height)),
+                height if height <= self.height => {
+                    Ok(self.block(shared, height, params[1] == true))
+                }
                 _ => Ok(Value::Null),
             },
             "eth_getTransactionCount" => {
-                let height = number(&params[1]);
-                if height > self.height {
-                    return refused("header not found");
-                }
-                if height + self.state_kept < self.height {
-                    return refused("missing trie node");
+                let mut height = number(&params[1]);
+                if height > self.height || height + self.state_kept < self.height {
+                    if !self.makes_do {
+                        return refused("missing trie node");
+                    }
+                    height = self.height;
                 }
                 let used = winner.is_some_and(|(_, block)| block <= height);
                 Ok(json!(format!("{:#x}", NONCE + u64::from(used))))
@@ -95,7 +113,7 @@ impl View {
                 Some((contender, block)) if self.keeps_receipts && hash_of(contender) == text => {
                     json!({
                         "transactionHash": text,
-                        "blockHash": self.block(shared, block)["hash"],
+                        "blockHash": self.block(shared, block, false)["hash"],
                         "blockNumber": format!("{block:#x}"),
                         "status": "0x1",
                         "gasUsed": "0x5208",
@@ -113,13 +131,27 @@ impl View {
         }
     }
 
-    fn block(&self, shared: u64, height: u64) -> Value {
+    fn block(&self, shared: u64, height: u64, full: bool) -> Value {
         let branch = if height <= shared { 0 } else { self.branch };
-        let winner = self.winner.filter(|(_, block)| *block == height);
+        let nonce = format!("{NONCE:#x}");
+        let mut transactions = vec![
+            json!({"hash": BYSTANDER, "from": RECIPIENT, "nonce": nonce}),
+            json!({"hash": BYSTANDER, "from": LANE, "nonce": "0x0"}),
+            json!({"hash": BYSTANDER}),
+        ];
+        let winner = self.winner.filter(|(winner, block)| *block == height && *winner != DELEGATE);
+        transactions.extend(winner.map(|(contender, _)| {
+            json!({"hash": hash_of(contender), "from": LANE.to_lowercase(), "nonce": nonce})
+        }));
+        if !full {
+            for it in &mut transactions {
+                *it = it["hash"].take();
+            }
+        }
         json!({
             "number": format!("{height:#x}"),
             "hash": format!("{branch:#034x}{height:032x}"),
-            "transactions": winner.map(|(contender, _)| hash_of(contender)).into_iter().collect::<Vec<_>>(),
+            "transactions": transactions,
         })
     }
 }
@@ -142,21 +174,22 @@ prop_compose! {
         height in 0..final_head + 6,
         lag in 0..=final_head,
         branch in 0..3_u64,
-        above in proptest::option::of((0..3_usize, final_head + 1..final_head + 6)),
+        above in proptest::option::of((0..4_usize, final_head + 1..final_head + 6)),
         state_kept in 0..60_u64,
         keeps_receipts in any::<bool>(),
         knows in any::<[bool; 2]>(),
+        makes_do in any::<bool>(),
     ) -> View {
         let final_head = height.min(final_head).saturating_sub(lag);
         let winner = winner.or(above);
-        View { height, final_head, branch, winner, state_kept, keeps_receipts, knows }
+        View { height, final_head, branch, winner, state_kept, keeps_receipts, knows, makes_do }
     }
 }
 
 fn world() -> impl Strategy<Value = World> {
     (1..30_u64)
         .prop_flat_map(|final_head| {
-            (Just(final_head), proptest::option::of((0..3_usize, 1..=final_head)))
+            (Just(final_head), proptest::option::of((0..4_usize, 1..=final_head)))
         })
         .prop_flat_map(|(final_head, winner)| {
             let views = proptest::collection::vec(view(final_head, winner), 1..4);
@@ -187,7 +220,7 @@ proptest! {
             match seen {
                 Observation::Final { .. } => prop_assert_eq!(winner, Some(position)),
                 Observation::Dead => {
-                    prop_assert!(winner.is_some_and(|it| it != position));
+                    prop_assert!(winner.is_some_and(|it| it != position && it != DELEGATE));
                 }
                 Observation::Reverted { .. } => prop_assert!(false, "none was undone"),
                 Observation::Missing | Observation::Pending | Observation::InBlock => {}
@@ -206,6 +239,7 @@ fn whole(final_head: u64, winner: usize, block: u64) -> View {
         state_kept: u64::MAX / 2,
         keeps_receipts: true,
         knows: [false; 2],
+        makes_do: false,
     }
 }
 
@@ -236,6 +270,37 @@ fn a_node_that_has_lost_its_receipts_does_not_make_the_winner_dead() {
                 assert_eq!(observe(alone(view)), None, "{winner} in {block} of {final_head}");
             }
         }
+    }
+}
+
+/// One of two nodes has come to the end, but has neither receipts nor transactions. The other lags
+/// far behind, and answers whatever it is asked about a count with its own.
+#[test]
+fn a_count_that_is_made_up_leads_nowhere() {
+    let [final_head, block] = [20, 18];
+    for winner in [0, 1, 2, DELEGATE] {
+        let ahead = View { keeps_receipts: false, ..whole(final_head, winner, block) };
+        for height in 0..block {
+            let behind = View { height, final_head: height, makes_do: true, ..ahead.clone() };
+            // The last turns repeat themselves, so every pattern of three comes once.
+            for pattern in 0..8_usize {
+                let mut turns = vec![0, 0, 0];
+                turns.extend((0..3).map(|bit| pattern >> bit & 1));
+                let views = vec![ahead.clone(), behind.clone()];
+                let world = World { final_head, winner: ahead.winner, views, turns };
+                for seen in observe(world).into_iter().flatten() {
+                    assert!(seen == Observation::Missing || winner == 2, "{seen:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_number_that_no_transaction_used_is_left_to_people() {
+    for block in 1..=9 {
+        let seen = observe(alone(whole(9, DELEGATE, block)));
+        assert_eq!(seen, Some(vec![Observation::Missing; 2]));
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fmt::Debug, sync::Arc};
 
 use domain::{
     batch::Observation,
-    ports::{BuildError, Handover, Rail, Unreachable},
+    ports::{BuildError, Handover, HoldReason, Rail, Unreachable},
 };
 use net::JsonRpc;
 use rail_evm::{Evm, Settings};
@@ -81,13 +81,14 @@ async fn building() {
     let payout = scene::payout(&scene::token(TOKEN), RECIPIENT, 5_000_000);
     let methods = [
         "eth_chainId",
+        "eth_getBlockByNumber",
         "eth_feeHistory",
         "eth_getBalance",
         "eth_getTransactionCount",
         "eth_estimateGas",
         "eth_call",
     ];
-    let built = check(&methods, 3, BuildError::Unreachable, async |rail: Evm| {
+    let built = check(&methods, 4, BuildError::Unreachable, async |rail: Evm| {
         scene::sign(&rail, 3, &payout, None).await
     });
     assert_eq!(built.await.sequence, Some(9));
@@ -106,6 +107,77 @@ async fn nothing_is_built_on_another_chain() {
     let built = scene::sign(&rail, 3, &payout, None).await;
     assert_eq!(built.unwrap_err(), BuildError::Unreachable);
     assert_eq!(fake.asked(), 2);
+}
+
+#[tokio::test]
+async fn what_the_node_answers_to_the_estimate_is_told_to_people() {
+    let payout = scene::payout(&scene::token(TOKEN), RECIPIENT, 5_000_000);
+    let busy = |method: &str, params: &Value| match method {
+        "eth_estimateGas" => Err(json!({"code": -32005, "message": "rate limit exceeded"})),
+        _ => plenty(method, params),
+    };
+    let built = scene::sign(&rail(Arc::new(Fake::new(busy))), 9, &payout, None).await;
+    let Err(BuildError::Hold(hold)) = built else { panic!("{built:?}") };
+    assert_eq!(hold.reason, HoldReason::NotEstimated);
+    assert!(hold.detail.contains("rate limit exceeded"), "{}", hold.detail);
+}
+
+#[tokio::test]
+async fn a_wrong_count_does_not_move_the_lane() {
+    let payout = scene::payout(&scene::token(TOKEN), RECIPIENT, 5_000_000);
+    let build = async |latest: &'static str, settled: Option<&'static str>| {
+        let node = move |method: &str, params: &Value| match method {
+            "eth_getTransactionCount" if params[1] == "0x64" => Ok(json!(latest)),
+            "eth_getTransactionCount" => {
+                settled.map(|it| json!(it)).ok_or(json!({"code": -32000, "message": "missing"}))
+            }
+            _ => plenty(method, params),
+        };
+        let built = scene::sign(&rail(Arc::new(Fake::new(node))), 9, &payout, None).await;
+        built.map(|attempt| attempt.sequence.unwrap())
+    };
+    assert_eq!(build("0x9", Some("0x9")).await, Ok(9));
+    assert_eq!(build("0x9", None).await, Ok(9));
+    assert_eq!(build("0xc", Some("0xc")).await, Ok(12));
+    for (latest, settled) in [("0x100000", Some("0x9")), ("0xc", None), ("0xc", Some("0xb"))] {
+        let held = build(latest, settled).await;
+        let Err(BuildError::Hold(hold)) = held else { panic!("{held:?}") };
+        assert_eq!(hold.reason, HoldReason::KeyUsedElsewhere);
+    }
+    let huge = "0xffffffffffffffff";
+    for (latest, settled) in [(huge, Some("0x9")), (huge, Some(huge)), ("0x9", Some("0x100000"))] {
+        assert_eq!(build(latest, settled).await, Err(BuildError::Unreachable));
+    }
+}
+
+#[tokio::test]
+async fn while_no_block_is_final_the_lane_counts_alone() {
+    let payout = scene::payout(&scene::token(TOKEN), RECIPIENT, 5_000_000);
+    let young = |method: &str, params: &Value| match (method, params[0].as_str()) {
+        ("eth_getBlockByNumber", Some("finalized")) => Ok(Value::Null),
+        _ => plenty(method, params),
+    };
+    let young = rail(Arc::new(Fake::new(young)));
+    assert_eq!(scene::sign(&young, 9, &payout, None).await.unwrap().sequence, Some(9));
+    let held = scene::sign(&young, 8, &payout, None).await;
+    assert!(matches!(held, Err(BuildError::Hold(_))), "{held:?}");
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_know_what_it_took_gets_no_replacement() {
+    let (_, first) = signed().await;
+    let payout = scene::payout(&scene::token(TOKEN), RECIPIENT, 5_000_000);
+    let replace = async |base: &'static str| {
+        let node = move |method: &str, params: &Value| match method {
+            "eth_feeHistory" => Ok(json!({"oldestBlock": "0x63",
+                "baseFeePerGas": ["0x64", "0x64", base], "reward": [["0xa"], ["0xa"]]})),
+            _ => plenty(method, params),
+        };
+        scene::sign(&rail(Arc::new(Fake::new(node))), 10, &payout, Some(&first)).await
+    };
+    assert_eq!(replace("0x64").await.unwrap_err(), BuildError::NotNeeded);
+    assert_eq!(replace("0xc8").await.unwrap_err(), BuildError::NotNeeded);
+    assert_eq!(replace("0xc9").await.unwrap().sequence, first.sequence);
 }
 
 #[tokio::test]

@@ -44,6 +44,8 @@ impl Stage {
     async fn with_token(habit: u8) -> Option<(Self, Asset)> {
         let anvil = Anvil::start(&program()?);
         let asset = token(&anvil.deploy_token(habit).await);
+        // What the lane did for it is final.
+        anvil.mine(2).await;
         Some((Self::with(anvil, &asset), asset))
     }
 
@@ -259,6 +261,38 @@ async fn a_number_used_by_somebody_else_is_dead_once_that_is_final() {
 }
 
 #[tokio::test]
+async fn while_it_is_not_final_who_else_used_the_key_the_lane_waits() {
+    let Some(stage) = Stage::with_coin() else { return };
+    let foreign = stage.sign(&payout(&coin(), RECIPIENT, 5)).await;
+    stage.hand_over(&foreign).await;
+    let payout = payout(&coin(), NOBODY, 5);
+    for _ in 0..2 {
+        stage.anvil.mine(1).await;
+        let held = scene::sign(&stage.rail, 0, &payout, None).await;
+        let Err(BuildError::Hold(hold)) = held else { panic!("{held:?}") };
+        assert_eq!(hold.reason, HoldReason::KeyUsedElsewhere);
+    }
+    // Of one that has counted it, nothing else is asked.
+    let counted = scene::sign(&stage.rail, 1, &payout, None).await.unwrap();
+    assert_eq!(counted.sequence, Some(1));
+    stage.anvil.mine(1).await;
+    assert_eq!(stage.sign(&payout).await.sequence, Some(1));
+}
+
+#[tokio::test]
+async fn recipients_whose_code_fails_are_refused_however_it_fails() {
+    let Some(stage) = Stage::with_coin() else { return };
+    // An empty stack, the invalid instruction, one that does not exist, a jump to nowhere, a loop
+    // without end, and an answer from data that is not there.
+    for code in ["0x50", "0xfe", "0x0c", "0x600356", "0x5b600056", "0x600160003e"] {
+        let _: Value = stage.anvil.ask("anvil_setCode", json!([NOBODY, code])).await;
+        stage.anvil.mine(1).await;
+        let refused = scene::sign(&stage.rail, 0, &payout(&coin(), NOBODY, 1), None).await;
+        assert!(matches!(refused, Err(BuildError::Refused(_))), "{code}: {refused:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_node_that_forgot_everything_proves_nothing() {
     let Some(stage) = Stage::with_coin() else { return };
     let attempt = stage.sign(&payout(&coin(), NOBODY, 5)).await;
@@ -307,7 +341,10 @@ async fn several_payments_of_one_lane_are_on_their_way_at_once() {
 
 #[tokio::test]
 async fn holdings_are_those_of_the_final_block() {
-    let Some((stage, asset)) = Stage::with_token(RETURNS_TRUE).await else { return };
+    let Some(program) = program() else { return };
+    let anvil = Anvil::start(&program);
+    let asset = token(&anvil.deploy_token(RETURNS_TRUE).await);
+    let stage = Stage::with(anvil, &asset);
     let absent = Asset { contract: Some(NOBODY.to_owned()), ..asset.clone() };
     let assets = [coin(), asset.clone(), absent];
     let units = async || {

@@ -114,7 +114,8 @@ pub(crate) async fn sign(
     replaces: Option<&Attempt>,
 ) -> Result<Attempt, BuildError> {
     let lane = lane(next_sequence);
-    let draft = Draft { lane: &lane, payouts: std::slice::from_ref(payout), replaces };
+    let (payouts, committed) = (std::slice::from_ref(payout), BTreeMap::new());
+    let draft = Draft { lane: &lane, payouts, replaces, committed: &committed };
     let unsigned = Rail::build(rail, draft).await?;
     let tx = rail.finalize(&unsigned, &signature(&unsigned)).unwrap();
     Ok(attempt(tx, &unsigned))

@@ -106,7 +106,8 @@ async fn build(
     payouts: &[Payout],
     replaces: Option<&Attempt>,
 ) -> UnsignedTx {
-    let draft = Draft { lane: harness.lane(), payouts, replaces };
+    let committed = BTreeMap::new();
+    let draft = Draft { lane: harness.lane(), payouts, replaces, committed: &committed };
     harness.rail().build(draft).await.expect("a transaction can be made")
 }
 
@@ -260,7 +261,9 @@ async fn too_much_is_waited_for(harness: &dyn RailHarness) {
     let units = harness.unit().units().checked_mul(1_000_000_000);
     let amount = units.and_then(Amount::from_units).expect("the harness's unit is small");
     let payouts = [payout(harness, 1, amount)];
-    let draft = Draft { lane: harness.lane(), payouts: &payouts, replaces: None };
+    let committed = BTreeMap::new();
+    let draft =
+        Draft { lane: harness.lane(), payouts: &payouts, replaces: None, committed: &committed };
     let Err(BuildError::Hold(hold)) = harness.rail().build(draft).await else {
         panic!("a transaction was made of coins that are not there");
     };

@@ -50,6 +50,8 @@ pub const CASES: &[(&str, Case)] = &[
     ("lists are in order", queries::lists_are_in_order),
     ("postings are listed by account and asset", queries::postings_by_account),
     ("a batch comes with its payouts in its order", views::a_batch_with_its_payouts),
+    ("a batch is loaded with what others may take", views::a_batch_with_what_others_may_take),
+    ("what a wrong clock put off is due", queries::what_a_wrong_clock_put_off),
     ("a delivery comes with its payout and key", views::a_delivery_with_its_payout),
     ("a payout comes with all that explains it", views::a_payout_with_all_that_explains_it),
     ("what is not there is not made up", views::what_is_not_there_is_not_made_up),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Timestamp,
+    batch::Batch,
     delivery::{Delivery, DeliveryState},
     ids::{AssetId, BatchId, DeliveryId, LaneId, MerchantId, PayoutId},
     ledger::LedgerAccount,
@@ -11,8 +12,8 @@ use domain::{
     money::Amount,
     payout::{Payout, PayoutState},
     ports::{
-        AcceptNeeds, AcceptView, Balance, BatchView, Claim, ClaimScope, DeliveryView, LaneView,
-        PageQuery, PayoutKey, PayoutView,
+        AcceptNeeds, AcceptView, Balance, BatchView, Claim, ClaimScope, Commitment, DeliveryView,
+        LaneView, PageQuery, PayoutKey, PayoutView,
     },
 };
 
@@ -57,7 +58,27 @@ impl Contents {
         let payouts = batch.payouts.iter().map(|it| self.payouts.get(it).cloned());
         let payouts = payouts.collect::<Option<_>>()?;
         let lane = self.lanes.get(&batch.lane)?.clone();
-        Some(BatchView { batch, payouts, lane })
+        let committed = self.commitments(&batch);
+        Some(BatchView { batch, payouts, lane, committed })
+    }
+
+    fn commitments(&self, batch: &Batch) -> Vec<Commitment> {
+        let others = self.batches.values().filter(|it| {
+            it.lane == batch.lane && !it.closed && it.id != batch.id && !it.attempts.is_empty()
+        });
+        let mut others: Vec<&Batch> = others.collect();
+        others.sort_by_key(|it| (it.due_at, it.id));
+        let commitment = |it: &Batch| Commitment {
+            batch: it.id,
+            payments: it
+                .payouts
+                .iter()
+                .filter_map(|it| self.payouts.get(it))
+                .map(|it| (it.asset.clone(), it.quote.amount))
+                .collect(),
+            fee_max: it.attempts.iter().map(|it| it.fee_max).max().unwrap_or_default(),
+        };
+        others.into_iter().map(commitment).collect()
     }
 
     pub(super) fn lane_view(&self, id: &LaneId, queued_max: u32) -> Option<LaneView> {
@@ -65,6 +86,7 @@ impl Contents {
         let open = || self.batches.values().filter(|it| it.lane == *id && !it.closed);
         let waiting: BTreeSet<&AssetId> = open()
             .filter(|it| it.is_waiting())
+            .filter(|it| it.hold.as_ref().is_some_and(|it| it.reason.concerns_the_asset()))
             .flat_map(|it| &it.payouts)
             .filter_map(|it| self.payouts.get(it).map(|it| &it.asset))
             .collect();
@@ -90,15 +112,15 @@ impl Contents {
     /// The batches of a lane that have not ended and are due, the longest due first.
     pub fn due_batches(&self, lane: &LaneId, now: Timestamp, count_max: u32) -> Vec<BatchId> {
         let open = self.batches.values().filter(|it| it.lane == *lane && !it.closed);
-        let mut due: Vec<(Timestamp, BatchId)> =
-            open.filter(|it| it.due_at <= now).map(|it| (it.due_at, it.id)).collect();
+        let open = open.filter(|it| it.due_at.is_due(now));
+        let mut due: Vec<(Timestamp, BatchId)> = open.map(|it| (it.due_at, it.id)).collect();
         due.sort_unstable();
         due.into_iter().map(|it| it.1).take(count(count_max)).collect()
     }
 
     /// The deliveries that are due, the longest due first.
     pub fn due_deliveries(&self, now: Timestamp, count_max: u32) -> Vec<DeliveryId> {
-        let waits = |it: &&Delivery| it.state == DeliveryState::Due && it.due_at <= now;
+        let waits = |it: &&Delivery| it.state == DeliveryState::Due && it.due_at.is_due(now);
         let mut due: Vec<(Timestamp, DeliveryId)> =
             self.deliveries.values().filter(waits).map(|it| (it.due_at, it.id)).collect();
         due.sort_unstable();

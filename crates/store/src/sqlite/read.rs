@@ -9,7 +9,7 @@ use domain::{
     merchant::{ApiKey, Merchant},
     money::Amount,
     payout::Payout,
-    ports::{AcceptNeeds, AcceptView, BatchView, DeliveryView, LaneView},
+    ports::{AcceptNeeds, AcceptView, BatchView, Commitment, DeliveryView, HoldReason, LaneView},
 };
 use rusqlite::{Connection, Params, Row, params};
 
@@ -176,7 +176,31 @@ pub(crate) fn batch_view(connection: &Connection, id: BatchId) -> Result<BatchVi
     }
     let lane = lane(connection, &batch.lane)?;
     let lane = lane.ok_or_else(|| missing("lanes", batch.lane.to_string()))?;
-    Ok(BatchView { batch, payouts, lane })
+    let committed = commitments(connection, &batch)?;
+    Ok(BatchView { batch, payouts, lane, committed })
+}
+
+const COMMITMENTS: &str = "SELECT id FROM batches \
+    WHERE lane = ?1 AND closed = 0 AND id <> ?2 \
+    AND EXISTS (SELECT 1 FROM attempts WHERE attempts.batch = batches.id) ORDER BY due_at, id";
+
+/// What the other batches of a batch's lane that have a signed transaction may take.
+fn commitments(connection: &Connection, batch: &Batch) -> Result<Vec<Commitment>, Fault> {
+    let others = params![batch.lane.as_str(), batch.id.to_string()];
+    let others: Vec<BatchId> =
+        list(connection, COMMITMENTS, others, |row| Cells::new(row, "batches").id("id"))?;
+    let mut commitments = vec![];
+    for id in others {
+        let Some(other) = self::batch(connection, id)? else { continue };
+        let mut payments = vec![];
+        for id in &other.payouts {
+            let found = payout(connection, *id)?;
+            payments.extend(found.map(|it| (it.asset, it.quote.amount)));
+        }
+        let fee_max = other.attempts.iter().map(|it| it.fee_max).max().unwrap_or_default();
+        commitments.push(Commitment { batch: id, payments, fee_max });
+    }
+    Ok(commitments)
 }
 
 /// What a batch is that waits with nothing signed.
@@ -191,7 +215,7 @@ const IN_FLIGHT: &str =
     concat!("SELECT count(*) FROM batches WHERE lane = ?1 AND closed = 0 AND NOT ", waiting!());
 
 const WAITING_ASSETS: &str = concat!(
-    "SELECT DISTINCT payouts.asset FROM batches \
+    "SELECT DISTINCT payouts.asset, batches.hold_reason FROM batches \
      JOIN batch_payouts ON batch_payouts.batch = batches.id \
      JOIN payouts ON payouts.id = batch_payouts.payout \
      WHERE batches.lane = ?1 AND batches.closed = 0 AND ",
@@ -236,8 +260,11 @@ fn waiting_assets(connection: &Connection, lane: &LaneId) -> Result<String, Faul
     let mut rows = statement.query([lane.as_str()])?;
     let mut assets = String::from("|");
     while let Some(row) = rows.next()? {
-        assets.push_str(&row.get::<_, String>(0)?);
-        assets.push('|');
+        let reason = codec::hold(&row.get::<_, String>(1)?);
+        if reason.is_some_and(HoldReason::concerns_the_asset) {
+            assets.push_str(&row.get::<_, String>(0)?);
+            assets.push('|');
+        }
     }
     Ok(assets)
 }
@@ -263,7 +290,15 @@ pub(crate) fn delivery_view(
 }
 
 const DUE_BATCHES: &str = "SELECT id FROM batches \
-    WHERE lane = ?1 AND closed = 0 AND due_at <= ?2 ORDER BY due_at, id LIMIT ?3";
+    WHERE lane = ?1 AND closed = 0 AND due_at BETWEEN ?2 AND ?3 ORDER BY due_at, id LIMIT ?4";
+
+/// What is due at `now`: until now, and beyond what anything can be put off, see
+/// [`Timestamp::is_due`].
+fn due_ranges(now: Timestamp) -> [(i64, i64); 2] {
+    let beyond = Timestamp(now.0.saturating_add(Timestamp::HORIZON_MS).saturating_add(1));
+    let never = codec::ms(Timestamp::NEVER);
+    [(0, codec::ms(now)), (codec::ms(beyond), never.saturating_sub(1))]
+}
 
 pub(crate) fn due_batches(
     connection: &Connection,
@@ -271,22 +306,34 @@ pub(crate) fn due_batches(
     now: Timestamp,
     count_max: u32,
 ) -> Result<Vec<BatchId>, Fault> {
-    let parameters = params![lane.as_str(), codec::ms(now), count_max];
-    list(connection, DUE_BATCHES, parameters, |row| Cells::new(row, "batches").id("id"))
+    let mut due = vec![];
+    for (from, to) in due_ranges(now) {
+        let room = count_max.saturating_sub(u32::try_from(due.len()).unwrap_or(u32::MAX));
+        let asked = params![lane.as_str(), from, to, room];
+        due.append(&mut list(connection, DUE_BATCHES, asked, |row| {
+            Cells::new(row, "batches").id("id")
+        })?);
+    }
+    Ok(due)
 }
 
 const DUE_DELIVERIES: &str = "SELECT payout, number FROM deliveries \
-    WHERE state = 'due' AND due_at <= ?1 ORDER BY due_at, payout, number LIMIT ?2";
+    WHERE state = 'due' AND due_at BETWEEN ?1 AND ?2 ORDER BY due_at, payout, number LIMIT ?3";
 
 pub(crate) fn due_deliveries(
     connection: &Connection,
     now: Timestamp,
     count_max: u32,
 ) -> Result<Vec<DeliveryId>, Fault> {
-    list(connection, DUE_DELIVERIES, params![codec::ms(now), count_max], |row| {
-        let cells = Cells::new(row, "deliveries");
-        Ok(DeliveryId { payout: cells.id("payout")?, number: cells.number("number")? })
-    })
+    let mut due = vec![];
+    for (from, to) in due_ranges(now) {
+        let room = count_max.saturating_sub(u32::try_from(due.len()).unwrap_or(u32::MAX));
+        due.extend(list(connection, DUE_DELIVERIES, params![from, to, room], |row| {
+            let cells = Cells::new(row, "deliveries");
+            Ok(DeliveryId { payout: cells.id("payout")?, number: cells.number("number")? })
+        })?);
+    }
+    Ok(due)
 }
 
 /// The batch that carries or carried a payout.

@@ -1,14 +1,27 @@
 //! `vyplata doctor`: says what is wrong and what to do about it.
 
 use anyhow::anyhow;
-use domain::{catalog::Asset, lane::Lane, payout::Status, ports::PageQuery};
+use domain::{
+    catalog::Asset,
+    lane::Lane,
+    payout::Status,
+    ports::{LaneView, PageQuery},
+    reconcile::Verdict,
+};
+use signer::Keystore;
 
-use super::{reconcile::unbalanced, silent};
+use super::{
+    counted,
+    reconcile::{comparisons, describe, left_out, unbalanced},
+    serve::payable,
+    silent,
+};
 use crate::{
-    app::App,
+    app::{App, LaneWork},
     clock,
-    config::Config,
+    config::{Config, LaneConfig},
     explain,
+    prices::Pricing,
     wiring::{self, Need},
 };
 
@@ -33,10 +46,14 @@ fn good(what: &str) {
     println!("ok     {what}");
 }
 
+fn note(what: &str) {
+    println!("note   {what}");
+}
+
 pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     let mut report = Report { wrong: 0 };
     good("the configuration can be read");
-    let app = match wiring::gateway(config, Need::Rails).await {
+    let mut app = match wiring::gateway(config, Need::Rails).await {
         Ok(app) => app,
         Err(error) => {
             report.wrong(&format!("{error:#}"), "mend this first; nothing else can be looked at");
@@ -44,11 +61,15 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
         }
     };
     good(&format!("the database {} answers", config.database().display()));
-    if config.keystore_file().exists() {
-        good("there is a keystore");
-    } else {
-        report.wrong("there is no keystore", "make one with `vyplata keys init`");
+    let pricing = Pricing::read(config, &app.catalog, payable(&app)).map(drop);
+    for read in [pricing, wiring::policy(config, &app.catalog).map(drop)] {
+        if let Err(error) = read {
+            report.wrong(&format!("{error:#}"), "mend the configuration; serve does not start");
+        }
     }
+    let keystore = keystore(config, &mut report);
+    app.vault = keystore.as_ref().map(Keystore::vault);
+    secrets(&app, &mut report).await?;
     if config.lanes.is_empty() {
         report.wrong("there is no [[lane]]", "add a wallet to pay from; see docs/operating.md");
     }
@@ -58,31 +79,126 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
             "stop the gateway, keep the database file, and find out what wrote to it",
         );
     }
-    for lane in app.store.lanes().await.map_err(silent)? {
-        wallet(&app, &mut report, &lane).await?;
+    for lane in &config.lanes {
+        wallet(config, &app, &mut report, lane, keystore.as_ref()).await?;
     }
+    strangers(&app, &mut report).await?;
     slow(&app, &mut report).await?;
-    anyhow::ensure!(report.wrong != 1, "1 thing is wrong");
-    anyhow::ensure!(report.wrong == 0, "{} things are wrong", report.wrong);
+    let wrong = counted(report.wrong, "thing is wrong", "things are wrong");
+    anyhow::ensure!(report.wrong == 0, "{wrong}");
     println!("nothing is wrong");
     Ok(())
 }
 
-async fn wallet(app: &App, report: &mut Report, lane: &Lane) -> anyhow::Result<()> {
-    let Some(work) = app.lanes.iter().find(|it| it.lane == lane.id) else {
-        println!(
-            "note   {} ({}) is in the database, not in the configuration",
-            lane.id, lane.address
-        );
-        return Ok(());
+/// Opens the keystore, if nobody need be asked for its passphrase.
+fn keystore(config: &Config, report: &mut Report) -> Option<Keystore> {
+    if !config.keystore_file().exists() {
+        report.wrong("there is no keystore", "make one with `vyplata keys init`");
+        return None;
+    }
+    let opened = match wiring::passphrase_at_hand(config) {
+        Ok(Some(passphrase)) => wiring::open_keystore_with(config, &passphrase),
+        Ok(None) => {
+            note(
+                "there is a keystore; neither VYPLATA_PASSPHRASE nor passphrase_file opens it, so \
+                 its keys are not looked at",
+            );
+            return None;
+        }
+        Err(error) => Err(error),
     };
+    match opened {
+        Ok(keystore) => {
+            good("the keystore opens");
+            Some(keystore)
+        }
+        Err(error) => {
+            report.wrong(&format!("{error:#}"), "look at the passphrase, or bring a copy back");
+            None
+        }
+    }
+}
+
+/// Merchants' secrets open with this keystore only.
+async fn secrets(app: &App, report: &mut Report) -> anyhow::Result<()> {
+    if app.vault.is_none() {
+        return Ok(());
+    }
+    let mut count = 0;
+    for merchant in app.store.merchants().await.map_err(silent)? {
+        let keys = app.store.keys_of(merchant.id).await.map_err(silent)?;
+        for key in keys.iter().filter(|it| it.revoked_at.is_none()) {
+            match app.unseal(key) {
+                Ok(_) => count += 1,
+                Err(error) => report.wrong(
+                    &format!("{}: {error:#}", merchant.name),
+                    &format!(
+                        "bring the keystore back, or `vyplata merchant rotate {}`",
+                        merchant.name
+                    ),
+                ),
+            }
+        }
+    }
+    good(&format!("{} opened", counted(count, "API secret can be", "API secrets can be")));
+    Ok(())
+}
+
+/// Looks at a configured wallet: its key, its node, its coins.
+async fn wallet(
+    config: &Config,
+    app: &App,
+    report: &mut Report,
+    lane: &LaneConfig,
+    keystore: Option<&Keystore>,
+) -> anyhow::Result<()> {
+    let id = wiring::lane_id(lane);
+    let view = app.store.load_lane(&id, 0).await.map_err(silent)?;
+    let derived = match keystore.map(|it| wiring::lane_address(config, it, &app.catalog, lane)) {
+        Some(Err(error)) => {
+            report.wrong(&format!("{error:#}"), "mend the configuration; serve does not start");
+            return Ok(());
+        }
+        Some(Ok(address)) => Some(address),
+        None => None,
+    };
+    let stored = view.as_ref().map(|it| it.lane.address.clone());
+    if let (Some(stored), Some(derived)) = (&stored, &derived)
+        && stored != derived
+    {
+        report.wrong(
+            &format!("{id} is {stored} in the database, and its key is that of {derived}"),
+            "bring the key back, or give the new wallet another name; serve does not start",
+        );
+    }
+    let Some(work) = app.lanes.iter().find(|it| it.lane == id) else { return Ok(()) };
+    if stored.is_none() {
+        note(&format!("{id} is not in the database: `vyplata serve` was not started with it yet"));
+    }
+    let Some(address) = stored.or(derived) else { return Ok(()) };
+    let probe = Lane {
+        id,
+        network: work.network.clone(),
+        address,
+        key_path: lane.key.clone(),
+        next_sequence: 0,
+        version: 1,
+    };
+    if coins(app, report, work, &probe).await {
+        booked(app, report, work, view).await;
+    }
+    Ok(())
+}
+
+/// Asks the node what a wallet holds; says whether it answers.
+async fn coins(app: &App, report: &mut Report, work: &LaneWork, lane: &Lane) -> bool {
     let assets: Vec<Asset> = app.catalog.assets_of(&lane.network).cloned().collect();
     let Ok(holdings) = work.rail.holdings(lane, &assets).await else {
         report.wrong(
             &format!("{}: the node does not answer", lane.id),
             "look at rpc of its [[network]], and whether the node is up and synchronised",
         );
-        return Ok(());
+        return false;
     };
     good(&format!("{}: the node answers for {}", lane.id, lane.address));
     let network = app.catalog.network(lane.network.as_str());
@@ -90,13 +206,50 @@ async fn wallet(app: &App, report: &mut Report, lane: &Lane) -> anyhow::Result<(
     let gas = holdings.iter().find(|it| Some(&it.asset) == fee_asset.as_ref());
     if gas.is_none_or(|it| it.amount.is_zero()) {
         report.wrong(
-            &format!("{} holds nothing to pay the network's fees with", lane.id),
-            &format!("send some of the network's own coin to {}", lane.address),
+            &format!(
+                "{} holds, at the final block, nothing to pay the network's fees with",
+                lane.id
+            ),
+            &format!(
+                "send some of the network's own coin to {}; what was just sent is seen when it is \
+                 final",
+                lane.address
+            ),
         );
     }
-    let view = app.store.load_lane(&lane.id, 0).await.map_err(silent)?;
-    let in_flight = view.map_or(0, |it| it.in_flight);
-    good(&format!("{}: {in_flight} batches on their way", lane.id));
+    true
+}
+
+/// Compares a wallet with the ledger, if the ledger knows it.
+async fn booked(app: &App, report: &mut Report, work: &LaneWork, view: Option<LaneView>) {
+    let Some(view) = view else { return };
+    let Ok(compared) = comparisons(app, work).await else {
+        report.wrong(&format!("{}: the node does not answer", work.lane), "try again");
+        return;
+    };
+    let differs = |verdict| matches!(verdict, Verdict::Differ { .. });
+    for line in compared.iter().filter(|it| differs(it.verdict())) {
+        report.wrong(
+            &describe(app, line),
+            "coins that arrived are booked with `vyplata fund`; for what is missing, find out why",
+        );
+    }
+    let count = usize::try_from(view.in_flight).unwrap_or(usize::MAX);
+    good(&format!("{}: {} on the way", work.lane, counted(count, "batch is", "batches are")));
+}
+
+/// Wallets that are not configured.
+async fn strangers(app: &App, report: &mut Report) -> anyhow::Result<()> {
+    let left_out = left_out(app).await?;
+    for lane in app.store.lanes().await.map_err(silent)? {
+        let known =
+            format!("{} ({}) is in the database, not in the configuration", lane.id, lane.address);
+        if left_out.contains(&lane.id) {
+            report.wrong(&format!("{known}, and the ledger has coins in it"), "configure it again");
+        } else if !app.lanes.iter().any(|it| it.lane == lane.id) {
+            note(&known);
+        }
+    }
     Ok(())
 }
 

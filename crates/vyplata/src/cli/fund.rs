@@ -1,7 +1,7 @@
 //! `vyplata fund`: coins that a wallet holds are booked to a merchant, or to the house.
 
 use anyhow::{Context as _, anyhow};
-use clap::Args as ClapArgs;
+use clap::{ArgGroup, Args as ClapArgs};
 use domain::{
     ids::LaneId,
     ledger::{LedgerAccount, fund},
@@ -13,13 +13,14 @@ use super::{find_merchant, not_committed, silent};
 use crate::{clock, config::Config, wiring};
 
 #[derive(ClapArgs)]
+#[command(group(ArgGroup::new("owner").required(true).args(["merchant", "house"])))]
 pub(crate) struct Args {
     /// The asset, as TICKER@network.
     asset: String,
     /// How much, in whole coins and decimals.
     amount: String,
     /// The merchant whose money it is.
-    #[arg(long, conflicts_with = "house", required_unless_present = "house")]
+    #[arg(long)]
     merchant: Option<String>,
     /// It is the house's own: networks' fees are paid from it.
     #[arg(long)]

@@ -3,8 +3,8 @@
 use anyhow::Context as _;
 use clap::Subcommand;
 use signer::Keystore;
-use zeroize::Zeroizing;
 
+use super::ask;
 use crate::{clock, config::Config, wiring};
 
 #[derive(Subcommand)]
@@ -44,8 +44,14 @@ pub(super) fn run(config: &Config, command: Command) -> anyhow::Result<()> {
                 let words = keystore.mnemonic();
                 println!("{} is made. Its words, shown only now:\n", file.display());
                 println!("  {}\n", words.as_str());
-                println!("Whoever has the words has the money. Without them and without the file");
-                println!("(imported keys and API secrets are in the file only), nobody has it.");
+                println!("Whoever has the words has the money. Without them and without the file,");
+                println!(
+                    "nobody has it. The words bring back the wallets only: imported keys are in"
+                );
+                println!(
+                    "the file only, and so is the key that opens the merchants' API secrets in"
+                );
+                println!("the database. Keep a copy of the file.");
             }
             Ok(())
         }
@@ -62,21 +68,10 @@ pub(super) fn run(config: &Config, command: Command) -> anyhow::Result<()> {
             let catalog = wiring::catalog(config)?;
             anyhow::ensure!(!config.lanes.is_empty(), "there is no [[lane]] in the configuration");
             for lane in &config.lanes {
-                let name = format!("{}/{}", lane.network, lane.name);
-                let address = wiring::lane_address(&keystore, &catalog, lane)
-                    .with_context(|| config.place(&["lane", &name, "key"]))?;
+                let address = wiring::lane_address(config, &keystore, &catalog, lane)?;
                 println!("{}/{}  {address}  ({})", lane.network, lane.name, lane.key);
             }
             Ok(())
         }
     }
-}
-
-/// Asks at the terminal, or reads a line if there is none.
-fn ask(question: &str) -> anyhow::Result<Zeroizing<String>> {
-    let asked = rpassword::prompt_password(question).or_else(|_| {
-        let mut line = String::new();
-        std::io::stdin().read_line(&mut line).map(|_| line)
-    })?;
-    Ok(Zeroizing::new(asked.trim().to_owned()))
 }

@@ -3,15 +3,19 @@
 use anyhow::anyhow;
 use axum::http::Uri;
 use clap::Subcommand;
-use dialects::{DIALECTS, Dialect, NewKey};
+use dialects::{Dialect, NewKey};
 use domain::{
-    ids::{DialectId, KeyId, MerchantId},
-    merchant::{ApiKey, Merchant},
+    ids::MerchantId,
+    merchant::Merchant,
     ports::{ChangeSet, Store},
 };
 use signer::Vault;
 
-use super::{find_merchant, not_committed, silent};
+use super::{
+    ask,
+    credentials::{api_key, draw_all, find_dialect, rotate, show, store_keys},
+    find_merchant, not_committed, silent,
+};
 use crate::{clock, config::Config, wiring};
 
 #[derive(Subcommand)]
@@ -20,9 +24,13 @@ pub(crate) enum Command {
     Create {
         /// What to call it.
         name: String,
-        /// Where webhooks go in APIs whose requests name no address (`CryptoCloud`).
+        /// Where webhooks go when a request names no address: in the API of `CryptoCloud`, whose
+        /// requests never do, and in our own, where they may.
         #[arg(long)]
         webhook_url: Option<String>,
+        /// Take `OnchainPay` requests without a nonce, like the sample in its documentation.
+        #[arg(long)]
+        lenient_nonce: bool,
     },
     /// List merchants.
     List,
@@ -31,29 +39,37 @@ pub(crate) enum Command {
         /// The merchant.
         name: String,
     },
-    /// Make fresh credentials for an API and revoke the old ones.
+    /// Make fresh secrets for an API and revoke all old ones, those taken over with `adopt` too.
+    ///
+    /// Public parts stay as they are: the merchant number of `Cryptomus` (both its payout and its
+    /// payment key get new secrets), the public key of `OnchainPay`. In the other APIs the secret
+    /// is all there is.
     Rotate {
         /// The merchant.
         name: String,
-        /// The API.
+        /// The API: native, cryptocloud, cryptomus, onchainpay.
         #[arg(long)]
         dialect: String,
+        /// Whether `OnchainPay` requests without a nonce are taken, like the sample in its
+        /// documentation; left out: as before.
+        #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+        lenient_nonce: Option<bool>,
     },
     /// Take over a credential that the merchant has from its provider, so that its programs need
-    /// no new one.
+    /// no new one. Its secret part is asked for, or read from standard input.
     Adopt {
         /// The merchant.
         name: String,
-        /// The API.
+        /// The API: native, cryptocloud, cryptomus, onchainpay.
         #[arg(long)]
         dialect: String,
-        /// What it is used for, in APIs that have several kinds (`payout`, `payment`).
+        /// What it is used for: in the API of `Cryptomus` `payout` or `payment`.
         #[arg(long, default_value = "payout")]
         role: String,
-        /// Its public part (a merchant number or public key), in APIs that have one.
+        /// Its public part: the merchant number of `Cryptomus`, the public key of `OnchainPay`.
         #[arg(long, default_value = "")]
         public: String,
-        /// Take requests without a nonce, in APIs that have one.
+        /// Take `OnchainPay` requests without a nonce, like the sample in its documentation.
         #[arg(long)]
         lenient_nonce: bool,
     },
@@ -72,29 +88,32 @@ pub(crate) enum Command {
 pub(super) async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
     let store = wiring::open_store(config)?;
     match command {
-        Command::Create { name, webhook_url } => {
+        Command::Create { name, webhook_url, lenient_nonce } => {
             let vault = wiring::open_keystore(config)?.vault();
-            let merchant = create(&*store, &vault, &name, webhook_url).await?;
-            println!("merchant {} is {}", merchant.0.name, merchant.0.id);
-            merchant.1.iter().for_each(show);
-            println!("These secrets are not shown again.");
+            let _lock = wiring::lock_credentials(config)?;
+            let (merchant, keys) =
+                create(&*store, &vault, &name, webhook_url, lenient_nonce).await?;
+            println!("merchant {} is {}", merchant.name, merchant.id);
+            show(keys.iter().map(|(dialect, new)| (*dialect, new)));
             Ok(())
         }
         Command::List => list(&*store).await,
         Command::Keys { name } => keys(&*store, &name).await,
-        Command::Rotate { name, dialect } => {
+        Command::Rotate { name, dialect, lenient_nonce } => {
+            let dialect = find_dialect(&dialect)?;
+            let merchant = find_merchant(&*store, &name).await?;
             let vault = wiring::open_keystore(config)?.vault();
-            rotate(&*store, &vault, &name, &dialect).await
+            let _lock = wiring::lock_credentials(config)?;
+            rotate(&*store, &vault, &merchant, dialect, lenient_nonce).await
         }
         Command::Adopt { name, dialect, role, public, lenient_nonce } => {
-            let vault = wiring::open_keystore(config)?.vault();
-            let secret = rpassword::prompt_password("Secret part: ")?;
+            let dialect = find_dialect(&dialect)?;
             let merchant = find_merchant(&*store, &name).await?;
-            let chosen = find_dialect(&dialect)?;
-            let adopted = chosen.adopt_key(&role, &public, &secret);
-            let new = adopted.ok_or_else(|| anyhow!("{dialect} has no credential of that kind"))?;
-            let key = api_key(&vault, merchant.id, chosen, &new, lenient_nonce);
-            commit(&*store, ChangeSet { keys: vec![key], ..ChangeSet::default() }).await?;
+            let vault = wiring::open_keystore(config)?.vault();
+            let new = adopted(dialect, &role, &public)?;
+            let _lock = wiring::lock_credentials(config)?;
+            let key = api_key(&vault, merchant.id, dialect, &new, lenient_nonce);
+            store_keys(&*store, ChangeSet { keys: vec![key], ..ChangeSet::default() }).await?;
             println!("{name} can use it from now on");
             Ok(())
         }
@@ -103,8 +122,18 @@ pub(super) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
     }
 }
 
-async fn commit(store: &dyn Store, change: ChangeSet) -> anyhow::Result<()> {
-    store.commit(change).await.map_err(not_committed)
+/// Asks for the secret part of a credential.
+fn adopted(dialect: &dyn Dialect, role: &str, public: &str) -> anyhow::Result<NewKey> {
+    let secret = ask("Secret part: ")?;
+    anyhow::ensure!(!secret.is_empty(), "there is no secret part");
+    dialect.adopt_key(role, public, &secret).ok_or_else(|| {
+        anyhow!(
+            "{} has no such credential: look at --role ({role:?}), at --public ({public:?}; the \
+             merchant number of cryptomus, the public key of onchainpay, nothing in other APIs), \
+             and whether the secret part is whole",
+            dialect.name()
+        )
+    })
 }
 
 /// Creates a merchant with fresh credentials for every dialect.
@@ -113,7 +142,8 @@ async fn create(
     vault: &Vault,
     name: &str,
     webhook_url: Option<String>,
-) -> anyhow::Result<(Merchant, Vec<(&'static str, NewKey)>)> {
+    lenient_nonce: bool,
+) -> anyhow::Result<(Merchant, Vec<(&'static dyn Dialect, NewKey)>)> {
     anyhow::ensure!(
         !name.trim().is_empty() && !name.contains(char::is_control),
         "a merchant's name is text, and not empty"
@@ -126,16 +156,15 @@ async fn create(
     let taken = store.merchants().await.map_err(silent)?.iter().any(|it| it.name == name);
     anyhow::ensure!(!taken, "there is a merchant {name:?} already");
     let merchant = new_merchant(name, webhook_url);
-    let mut change = ChangeSet { merchants: vec![merchant.clone()], ..ChangeSet::default() };
-    let mut shown = vec![];
-    for dialect in DIALECTS {
-        for new in draw(*dialect) {
-            change.keys.push(api_key(vault, merchant.id, *dialect, &new, false));
-            shown.push((dialect.name(), new));
-        }
-    }
-    commit(store, change).await?;
-    Ok((merchant, shown))
+    let drawn = draw_all();
+    let keys = drawn.iter().map(|it| api_key(vault, merchant.id, it.0, &it.1, lenient_nonce));
+    let change = ChangeSet {
+        merchants: vec![merchant.clone()],
+        keys: keys.collect(),
+        ..ChangeSet::default()
+    };
+    store_keys(store, change).await?;
+    Ok((merchant, drawn))
 }
 
 /// A merchant that is not stored yet.
@@ -149,49 +178,6 @@ pub(crate) fn new_merchant(name: &str, webhook_url: Option<String>) -> Merchant 
         created_at: now,
         version: 1,
     }
-}
-
-fn draw(dialect: &dyn Dialect) -> Vec<NewKey> {
-    dialect.draw_keys(&mut |count| {
-        let mut bytes = vec![0; count];
-        clock::fill(&mut bytes);
-        bytes
-    })
-}
-
-/// A credential that is not stored yet.
-pub(crate) fn api_key(
-    vault: &Vault,
-    merchant: MerchantId,
-    dialect: &dyn Dialect,
-    new: &NewKey,
-    lenient_nonce: bool,
-) -> ApiKey {
-    let now = clock::now();
-    let id = KeyId(clock::uuid_v7(now));
-    ApiKey {
-        id,
-        merchant,
-        dialect: DialectId::new(dialect.name()),
-        role: new.role.to_owned(),
-        lookup: new.lookup.clone(),
-        secret: vault.seal(&new.secret, &id.to_string(), clock::random()),
-        lenient_nonce,
-        created_at: now,
-        revoked_at: None,
-        version: 1,
-    }
-}
-
-fn show((dialect, new): &(&'static str, NewKey)) {
-    for (label, value) in &new.shown {
-        println!("  {dialect:<12} {label:<24} {}", value.as_str());
-    }
-}
-
-fn find_dialect(name: &str) -> anyhow::Result<&'static dyn Dialect> {
-    let names = || DIALECTS.iter().map(|it| it.name()).collect::<Vec<_>>().join(", ");
-    dialects::dialect(name).ok_or_else(|| anyhow!("no API {name:?}; there are {}", names()))
 }
 
 async fn list(store: &dyn Store) -> anyhow::Result<()> {
@@ -212,35 +198,12 @@ async fn keys(store: &dyn Store, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn rotate(store: &dyn Store, vault: &Vault, name: &str, dialect: &str) -> anyhow::Result<()> {
-    let dialect = find_dialect(dialect)?;
-    let merchant = find_merchant(store, name).await?;
-    let now = clock::now();
-    let mut change = ChangeSet::default();
-    for mut key in store.keys_of(merchant.id).await.map_err(silent)? {
-        if key.dialect.as_str() == dialect.name() && key.revoked_at.is_none() {
-            key.revoked_at = Some(now);
-            key.version += 1;
-            change.keys.push(key);
-        }
-    }
-    let revoked = change.keys.len();
-    let fresh = draw(dialect);
-    change.keys.extend(fresh.iter().map(|it| api_key(vault, merchant.id, dialect, it, false)));
-    commit(store, change).await?;
-    println!("{revoked} old credentials of {name} are good for nothing any more; the new ones:");
-    for new in fresh {
-        show(&(dialect.name(), new));
-    }
-    println!("These secrets are not shown again.");
-    Ok(())
-}
-
 async fn pause(store: &dyn Store, name: &str, paused: bool) -> anyhow::Result<()> {
     let mut merchant = find_merchant(store, name).await?;
     merchant.paused = paused;
     merchant.version += 1;
-    commit(store, ChangeSet { merchants: vec![merchant], ..ChangeSet::default() }).await?;
+    let change = ChangeSet { merchants: vec![merchant], ..ChangeSet::default() };
+    store.commit(change).await.map_err(not_committed)?;
     let word = if paused { "paused; what was accepted is still paid" } else { "resumed" };
     println!("{name} is {word}");
     Ok(())

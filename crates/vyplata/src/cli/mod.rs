@@ -1,5 +1,6 @@
 //! The command line.
 
+mod credentials;
 mod doctor;
 mod fund;
 mod keys;
@@ -9,9 +10,13 @@ mod reconcile;
 mod sandbox;
 mod serve;
 
-pub(crate) use merchant::{api_key, new_merchant};
+pub(crate) use credentials::api_key;
+pub(crate) use merchant::new_merchant;
 
-use std::path::PathBuf;
+use std::{
+    io::{IsTerminal as _, stdin},
+    path::PathBuf,
+};
 
 use anyhow::anyhow;
 use clap::{Parser, Subcommand};
@@ -19,6 +24,7 @@ use domain::{
     merchant::Merchant,
     ports::{CommitError, Store, Unreachable},
 };
+use zeroize::Zeroizing;
 
 use crate::config::Config;
 
@@ -38,7 +44,7 @@ enum Command {
     /// Try everything out: simulated chains, a demo merchant, one payout through each API.
     Sandbox(sandbox::Args),
     /// Serve the APIs and pay.
-    Serve,
+    Serve(serve::Args),
     /// Bring the database up to date and say so.
     Migrate,
     /// Merchants and their credentials.
@@ -67,7 +73,7 @@ impl Cli {
         let config = || Config::read(&self.config);
         match self.command {
             Command::Sandbox(args) => sandbox::run(args).await,
-            Command::Serve => serve::run(&config()?).await,
+            Command::Serve(args) => serve::run(&config()?, args).await,
             Command::Migrate => {
                 let config = config()?;
                 crate::wiring::open_store(&config)?;
@@ -88,6 +94,23 @@ async fn find_merchant(store: &dyn Store, name: &str) -> anyhow::Result<Merchant
     let merchants = store.merchants().await.map_err(silent)?;
     let found = merchants.into_iter().find(|it| it.name == name || it.id.to_string() == name);
     found.ok_or_else(|| anyhow!("there is no merchant {name:?}; see `vyplata merchant list`"))
+}
+
+/// Asks for a secret at the terminal, or reads a line of standard input if that is something else.
+fn ask(question: &str) -> anyhow::Result<Zeroizing<String>> {
+    let answer = Zeroizing::new(if stdin().is_terminal() {
+        rpassword::prompt_password(question)?
+    } else {
+        let mut line = String::new();
+        stdin().read_line(&mut line)?;
+        line
+    });
+    Ok(Zeroizing::new(answer.trim().to_owned()))
+}
+
+/// A number with its noun.
+fn counted(count: usize, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
 }
 
 fn silent(_: Unreachable) -> anyhow::Error {

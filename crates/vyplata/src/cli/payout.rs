@@ -1,12 +1,12 @@
 //! `vyplata payout`: payouts, from the operator's side.
 
 use anyhow::{Context as _, anyhow};
-use clap::Subcommand;
+use clap::{Args as ClapArgs, Subcommand};
 use domain::{
     command::{Command as Asked, CreatePayout, OnOtherContent},
     ids::{DialectId, PayoutId},
     money::Amount,
-    payout::Status,
+    payout::{Payout, Status},
     ports::{PageQuery, PayoutKey, PayoutView, Store},
     quote::FeeBearer,
 };
@@ -23,7 +23,8 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Pay somebody on behalf of a merchant.
+    /// Pay somebody on behalf of a merchant. No webhook tells of it: webhooks are for those who
+    /// asked over an API.
     Create {
         /// The merchant who is charged.
         merchant: String,
@@ -41,10 +42,7 @@ pub(crate) enum Command {
         reference: String,
     },
     /// Show a payout: where it is, why, and what happens next.
-    Show {
-        /// Its identifier, ours or the merchant's API's.
-        id: String,
-    },
+    Show(Which),
     /// List payouts, newest first.
     List {
         /// Only this merchant's.
@@ -53,15 +51,29 @@ pub(crate) enum Command {
         /// Only those in this status: queued, sending, `in_block`, paid, failed, cancelled.
         #[arg(long)]
         status: Option<String>,
+        /// Only the one that has this reference of the merchant.
+        #[arg(long, requires = "merchant")]
+        reference: Option<String>,
         /// At most so many.
         #[arg(long, default_value_t = 50)]
         count: u32,
     },
     /// Withdraw a payout for which no transaction exists yet.
-    Cancel {
-        /// Its identifier.
-        id: String,
-    },
+    Cancel(Which),
+}
+
+/// Names one payout.
+#[derive(ClapArgs)]
+pub(crate) struct Which {
+    /// Its identifier: ours, or the one that the merchant's API told.
+    #[arg(required_unless_present = "reference")]
+    id: Option<String>,
+    /// Instead of an identifier, with --reference: the merchant.
+    #[arg(long, requires = "reference")]
+    merchant: Option<String>,
+    /// Instead of an identifier, with --merchant: the merchant's own reference.
+    #[arg(long, requires = "merchant", conflicts_with = "id")]
+    reference: Option<String>,
 }
 
 pub(super) async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
@@ -69,7 +81,6 @@ pub(super) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
         Command::Create { merchant, asset, amount, address, memo, reference } => {
             let app = wiring::gateway(config, Need::Rails).await?;
             let pricing = Pricing::read(config, &app.catalog, payable(&app))?;
-            app.set_book(pricing.initial());
             pricing.renew(&app, clock::now()).await;
             let merchant = find_merchant(&*app.store, &merchant).await?;
             let found = app.catalog.asset(&asset);
@@ -97,19 +108,19 @@ pub(super) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
             };
             decide(&app, Asked::Create(Box::new(create))).await
         }
-        Command::Show { id } => {
+        Command::Show(which) => {
             let app = wiring::gateway(config, Need::Ledger).await?;
-            let view = find(&*app.store, &id).await?;
+            let view = find(&*app.store, which).await?;
             print!("{}", explain::view(&app.catalog, &view));
             Ok(())
         }
-        Command::List { merchant, status, count } => {
+        Command::List { merchant, status, reference, count } => {
             let app = wiring::gateway(config, Need::Ledger).await?;
-            list(&app, merchant, status, count).await
+            list(&app, merchant, status, reference, count).await
         }
-        Command::Cancel { id } => {
+        Command::Cancel(which) => {
             let app = wiring::gateway(config, Need::Ledger).await?;
-            let payout = find(&*app.store, &id).await?.payout;
+            let payout = find(&*app.store, which).await?.payout;
             let cancel = Asked::Cancel { merchant: payout.merchant, payout: payout.id };
             decide(&app, cancel).await
         }
@@ -128,16 +139,28 @@ async fn decide(app: &App, command: Asked) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn find(store: &dyn Store, id: &str) -> anyhow::Result<PayoutView> {
-    let key = id.parse().map_or_else(|_| PayoutKey::PublicId(id.to_owned()), PayoutKey::Id);
+async fn find(store: &dyn Store, which: Which) -> anyhow::Result<PayoutView> {
+    let (key, named) = match which {
+        Which { merchant: Some(merchant), reference: Some(reference), .. } => {
+            let named = format!("with the reference {reference:?} of {merchant}");
+            let merchant = find_merchant(store, &merchant).await?.id;
+            (PayoutKey::MerchantRef(merchant, reference), named)
+        }
+        Which { id, .. } => {
+            let id = id.context("name the payout, or --merchant and --reference")?;
+            let named = format!("{id:?}");
+            (id.parse().map_or(PayoutKey::PublicId(id), PayoutKey::Id), named)
+        }
+    };
     let found = store.find_payout(&key).await.map_err(silent)?;
-    found.ok_or_else(|| anyhow!("there is no payout {id:?}; see `vyplata payout list`"))
+    found.ok_or_else(|| anyhow!("there is no payout {named}; see `vyplata payout list`"))
 }
 
 async fn list(
     app: &App,
     merchant: Option<String>,
     status: Option<String>,
+    reference: Option<String>,
     count: u32,
 ) -> anyhow::Result<()> {
     let merchant = match merchant {
@@ -148,17 +171,27 @@ async fn list(
         Status::from_word(&word).ok_or_else(|| anyhow!("there is no status {word:?}"))
     };
     let status = status.map(known).transpose()?;
-    let query = PageQuery { merchant, status, before: None, count_max: count };
-    for payout in app.store.page(&query).await.map_err(silent)? {
+    let payouts = if let (Some(merchant), Some(reference)) = (merchant, reference) {
+        let key = PayoutKey::MerchantRef(merchant, reference);
+        let found = app.store.find_payout(&key).await.map_err(silent)?.map(|it| it.payout);
+        let fits = |it: &Payout| status.is_none_or(|status| it.state.status() == status);
+        found.into_iter().filter(fits).collect()
+    } else {
+        let query = PageQuery { merchant, status, before: None, count_max: count };
+        app.store.page(&query).await.map_err(silent)?
+    };
+    for payout in payouts {
         let amount =
             app.catalog.asset(payout.asset.as_str()).map(|it| it.text(payout.quote.amount));
+        let reference = payout.merchant_ref.as_deref().map(explain::plain);
         println!(
-            "{}  {:<9}  {} {}  {}",
+            "{}  {:<9}  {} {}  {}  {}",
             payout.id,
             payout.state.status().word(),
             amount.unwrap_or_default(),
             payout.asset,
             payout.destination.address,
+            reference.unwrap_or_else(|| "-".to_owned()),
         );
     }
     Ok(())

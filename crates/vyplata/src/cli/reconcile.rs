@@ -8,14 +8,15 @@ use domain::{
     ids::LaneId,
     lane::Lane,
     ledger::LedgerAccount,
-    ports::{Intent, SignError, Signature, Signer, UnsignedTx},
-    reconcile::Verdict,
+    money::Amount,
+    ports::{Intent, SignError, Signature, Signer, Unreachable, UnsignedTx},
+    reconcile::{Comparison, Verdict},
 };
 use engine::World;
 
-use super::silent;
+use super::{counted, silent};
 use crate::{
-    app::App,
+    app::{App, LaneWork},
     config::Config,
     wiring::{self, Need},
 };
@@ -34,9 +35,21 @@ impl Signer for NoKeys {
     }
 }
 
+/// What was found, by how much it matters.
+#[derive(Default)]
+struct Found {
+    differences: usize,
+    in_flight: usize,
+    unknown: usize,
+    silent: usize,
+}
+
 pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     let app = wiring::gateway(config, Need::Rails).await?;
-    let (differences, in_flight) = compare(&app).await?;
+    let mut found = Found::default();
+    for work in &app.lanes {
+        compare(&app, work, &mut found).await?;
+    }
     let left_out = left_out(&app).await?;
     for lane in &left_out {
         println!("LEFT OUT  {lane}: the ledger has coins in it, and no [[lane]] is configured");
@@ -45,57 +58,83 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     for asset in &sums {
         println!("UNBALANCED  {asset}: the ledger's accounts do not add up to zero");
     }
+    let wrong: Vec<String> = [
+        (found.differences, "difference", "differences"),
+        (found.unknown, "wallet not known yet", "wallets not known yet"),
+        (found.silent, "wallet could not be looked at", "wallets could not be looked at"),
+        (left_out.len(), "wallet left out", "wallets left out"),
+        (sums.len(), "unbalanced asset", "unbalanced assets"),
+    ]
+    .into_iter()
+    .filter(|it| it.0 > 0)
+    .map(|(count, one, many)| counted(count, one, many))
+    .collect();
     anyhow::ensure!(
-        differences == 0 && left_out.is_empty() && sums.is_empty(),
-        "{differences} differences, {} wallets left out, {} unbalanced assets: find out why before \
-         paying on",
-        left_out.len(),
-        sums.len()
+        wrong.is_empty(),
+        "{}: see above, and find out why before paying on",
+        wrong.join(", ")
     );
-    let also = if in_flight > 0 {
-        format!("; {in_flight} lines differ by what is on its way: look again when it is final")
-    } else {
-        String::new()
+    let also = match found.in_flight {
+        0 => String::new(),
+        1 => "; 1 line differs by what is on its way: look again when it is final".to_owned(),
+        many => format!("; {many} lines differ by what is on its way: look again when it is final"),
     };
     println!("chain and ledger agree{also}");
     Ok(())
 }
 
-/// Prints every comparison; returns how many differ and how many differ by what is on its way.
-async fn compare(app: &App) -> anyhow::Result<(usize, usize)> {
-    let (mut differences, mut in_flight) = (0, 0);
-    for work in &app.lanes {
-        let world =
-            World { catalog: &app.catalog, store: &*app.store, rail: &*work.rail, signer: &NoKeys };
-        let compared = engine::reconcile(&world, &work.lane).await;
-        let compared = compared
-            .map_err(|_| anyhow!("lane {}: node or store did not answer; try again", work.lane))?;
-        for line in compared {
-            let verdict = match line.verdict() {
-                Verdict::Agree => "agree".to_owned(),
-                Verdict::InFlight { units } => {
-                    in_flight += 1;
-                    format!("on its way: {units}")
-                }
-                Verdict::Differ { units } => {
-                    differences += 1;
-                    format!("DIFFER by {units}")
-                }
-            };
-            println!(
-                "{}  {}  ledger {}  chain {}  {verdict}",
-                line.lane,
-                line.asset,
-                line.ledger_units,
-                line.chain.units()
-            );
-        }
+/// Prints the comparison of one lane.
+async fn compare(app: &App, work: &LaneWork, found: &mut Found) -> anyhow::Result<()> {
+    if app.store.load_lane(&work.lane, 0).await.map_err(silent)?.is_none() {
+        found.unknown += 1;
+        println!("NOT KNOWN  {}: start `vyplata serve` once, which stores it", work.lane);
+        return Ok(());
     }
-    Ok((differences, in_flight))
+    let Ok(compared) = comparisons(app, work).await else {
+        found.silent += 1;
+        println!("NO ANSWER  {}: its node did not answer; try again", work.lane);
+        return Ok(());
+    };
+    for line in compared {
+        match line.verdict() {
+            Verdict::Agree => {}
+            Verdict::InFlight { .. } => found.in_flight += 1,
+            Verdict::Differ { .. } => found.differences += 1,
+        }
+        println!("{}", describe(app, &line));
+    }
+    Ok(())
+}
+
+/// Compares one lane.
+pub(super) async fn comparisons(
+    app: &App,
+    work: &LaneWork,
+) -> Result<Vec<Comparison>, Unreachable> {
+    let world =
+        World { catalog: &app.catalog, store: &*app.store, rail: &*work.rail, signer: &NoKeys };
+    engine::reconcile(&world, &work.lane).await
+}
+
+/// Puts a comparison into words.
+pub(super) fn describe(app: &App, line: &Comparison) -> String {
+    let asset = app.catalog.asset(line.asset.as_str());
+    let coins = |units: i128| {
+        let amount = Amount::from_units(units.unsigned_abs()).unwrap_or(Amount::MAX);
+        let sign = if units < 0 { "-" } else { "" };
+        format!("{sign}{}", amount.to_text(asset.map_or(0, |it| it.decimals)))
+    };
+    let verdict = match line.verdict() {
+        Verdict::Agree => "agree".to_owned(),
+        Verdict::InFlight { units } => format!("on its way: {}", coins(units)),
+        Verdict::Differ { units } => format!("DIFFER by {}", coins(units)),
+    };
+    let (ledger, chain) = (coins(line.ledger_units), coins(line.chain.signed()));
+    format!("{}  {}  ledger {ledger}  chain {chain}  {verdict}", line.lane, line.asset)
 }
 
 /// The wallets that hold something by the ledger, but are not configured, so nobody can look.
-async fn left_out(app: &App) -> anyhow::Result<BTreeSet<LaneId>> {
+pub(super) async fn left_out(app: &App) -> anyhow::Result<BTreeSet<LaneId>> {
     let mut lanes = BTreeSet::new();
     for line in app.store.balances().await.map_err(silent)? {
         let LedgerAccount::HotWallet(lane) = line.account else { continue };

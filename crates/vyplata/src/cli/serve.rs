@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use axum::Router;
+use clap::Args as ClapArgs;
 use domain::catalog::Asset;
 use tokio::net::TcpListener;
 
@@ -15,7 +16,15 @@ use crate::{
     wiring::{self, Need},
 };
 
-pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
+#[derive(ClapArgs)]
+pub(crate) struct Args {
+    /// Pay from wallets although the chain holds less than the ledger says. Use it only when you
+    /// know why: after an old copy of the database was put back, payouts could be paid again.
+    #[arg(long)]
+    pay_although_coins_are_missing: bool,
+}
+
+pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     anyhow::ensure!(
         !config.lanes.is_empty(),
         "{}: there is no [[lane]] to pay from; docs/operating.md shows one, `vyplata sandbox` needs \
@@ -23,7 +32,8 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
         config.place(&["lane"])
     );
     let _lock = wiring::lock(&config.data)?;
-    let app = wiring::gateway(config, Need::Everything).await?;
+    let mut app = wiring::gateway(config, Need::Everything).await?;
+    app.pay_although_coins_are_missing = args.pay_although_coins_are_missing;
     let pricing = Pricing::read(config, &app.catalog, payable(&app))?;
     let listener = TcpListener::bind(config.listen)
         .await

@@ -78,6 +78,7 @@ pub(crate) async fn start(data: &Path, listener: TcpListener) -> anyhow::Result<
         lanes: vec![],
         signer: None,
         own_addresses: BTreeSet::new(),
+        pay_although_coins_are_missing: false,
         book: RwLock::new(Arc::new(PriceBook::default())),
         metrics: Metrics::default(),
         payouts_rang: Notify::new(),

@@ -310,7 +310,7 @@ fn the_native_api_refuses_bad_input() {
             case("another method", delete, code(405, "method_not_allowed")),
             case("an amount as a number", sign(&good().raw("amount", "1")), field("amount")),
             case("1e30", sign(&good().text("amount", "1e30")), field("amount")),
-            case("an unknown field", sign(&good().text("amonut", "1")), field("body")),
+            case("an unknown field", sign(&good().text("amonut", "1")), field("amonut")),
             case("an unknown asset", sign(&good().text("asset", "DOGGO")), field("asset")),
             case("an unknown network", sign(&good().text("network", "moon")), field("network")),
             case("no network", sign(&good().without("network")), field("network")),

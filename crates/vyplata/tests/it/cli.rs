@@ -1,15 +1,16 @@
 //! The commands of an operator: what they do, and how they refuse.
 
-use std::process::Command;
+use std::{fs, process::Command};
 
 use rusqlite::Connection;
+use serde_json::{Value, json};
 
 use crate::{
     api::{Api, EVM_ADDRESS, Order, address_on},
-    gateway::Gateway,
+    gateway::{Gateway, wait_for},
     ledger::Ledger,
-    receiver::{Receiver, idle_node},
-    vyplata::{Installation, said},
+    receiver::{Answer, Received, Receiver, idle_node},
+    vyplata::{Installation, heard, said},
 };
 
 #[test]
@@ -132,11 +133,65 @@ fn merchants_are_created_paused_and_given_fresh_credentials() {
     it.ok(&["merchant", "resume", "shop"]);
     assert_eq!(ask(&first.native_token, "second"), 201);
     let shown = it.ok(&["merchant", "rotate", "shop", "--dialect", "native"]);
-    assert!(shown.starts_with("1 old credentials"), "{shown}");
+    assert!(shown.starts_with("1 old credential of shop revoked"), "{shown}");
     let fresh = shown.lines().find(|line| line.contains("API token")).unwrap();
     let fresh = fresh.split_whitespace().last().unwrap();
     assert_eq!((ask(&first.native_token, "third"), ask(fresh, "third")), (401, 201));
     Ledger::open(&it.data()).assert_balanced();
+}
+
+/// One credential stands for one merchant, whoever is first.
+#[test]
+fn credentials_are_taken_over_once_and_keep_their_public_part() {
+    let node = Receiver::start(0, idle_node);
+    let it = Installation::new(&Installation::ethereum(node.address, ""));
+    it.ok(&["keys", "init"]);
+    let shop = it.merchant(&["shop", "--lenient-nonce"]);
+    it.merchant(&["evil"]);
+    let adopt = |merchant, dialect, public| {
+        ["merchant", "adopt", merchant, "--dialect", dialect, "--public", public]
+    };
+    let refused = |arguments: &[&str], secret, word: &str| {
+        let said = it.run_with(arguments, secret);
+        assert!(!said.success && said.stderr.contains(word), "{arguments:?}: {said:?}");
+    };
+    refused(&adopt("shop", "cryptomus", "number-1"), "\n", "no secret part");
+    refused(&adopt("shop", "cryptomus", ""), "a-payout-key\n", "--public");
+    // Two at the same moment: one of them is too late.
+    let merchants = ["shop", "evil"]
+        .map(|name| it.start_with(&adopt(name, "cryptomus", "number-1"), "a-payout-key\n"));
+    let said = merchants.map(|it| heard(it.wait_with_output().unwrap()));
+    let late = said.iter().filter(|it| it.stderr.contains("is good already")).count();
+    assert!(late == 1 && said.iter().any(|it| it.success), "{said:?}");
+    for name in ["shop", "evil"] {
+        refused(&adopt(name, "cryptomus", "number-1"), "another-key\n", "is good already");
+        refused(&adopt(name, "cryptomus", &shop.cryptomus_merchant), "another-key", "shop");
+        refused(&adopt(name, "native", ""), &shop.native_token, "merchant shop");
+        refused(&adopt(name, "onchainpay", &shop.onchainpay_public), "private", "merchant shop");
+    }
+    // Not even the other key of somebody else's merchant number.
+    let payment =
+        [&adopt("evil", "cryptomus", &shop.cryptomus_merchant)[..], &["--role", "payment"]];
+    refused(&payment.concat(), "another-key", "merchant shop");
+
+    let shown = it.ok(&["merchant", "rotate", "shop", "--dialect", "cryptomus"]);
+    assert_eq!(shown.matches(&shop.cryptomus_merchant).count(), 1, "{shown}");
+    for old in [&shop.cryptomus_payout_key, &shop.cryptomus_payment_key] {
+        assert!(!shown.contains(old), "{shown}");
+    }
+    let ledger = Ledger::open(&it.data());
+    let lenient = "SELECT count(*) FROM api_keys WHERE lenient_nonce = 1 AND revoked_at IS NULL
+                   AND dialect = 'onchainpay'";
+    let rotate = ["merchant", "rotate", "shop", "--dialect", "onchainpay"];
+    for (argument, count) in [(None, 1), (Some("--lenient-nonce=false"), 0), (None, 0)] {
+        let shown = it.ok(&rotate.into_iter().chain(argument).collect::<Vec<_>>());
+        assert!(shown.contains(&shop.onchainpay_public), "{shown}");
+        assert!(!shown.contains(&shop.onchainpay_private), "{shown}");
+        assert_eq!(ledger.count(lenient), count, "{argument:?}");
+    }
+    // What was revoked may be taken over again.
+    it.ok(&["merchant", "rotate", "shop", "--dialect", "native"]);
+    assert!(it.run_with(&adopt("evil", "native", ""), &shop.native_token).success);
 }
 
 #[test]
@@ -157,7 +212,7 @@ fn coins_are_booked_only_where_they_can_be() {
     it.refuses(&fund("ETH@ethereum", "9999999999999999999999999"), &["too large"]);
     it.refuses(&fund("USDT@tron", "1"), &["no wallet of tron"]);
     it.refuses(&["fund", "ETH@ethereum", "1", "--merchant", "nobody"], &["no merchant \"nobody\""]);
-    it.refuses(&["fund", "ETH@ethereum", "1"], &["--merchant"]);
+    it.refuses(&["fund", "ETH@ethereum", "1"], &["--merchant", "--house"]);
     it.refuses(&["fund", "ETH@ethereum", "1", "--house", "--merchant", "shop"], &["--house"]);
     let cold = ["fund", "ETH@ethereum", "1", "--house", "--lane", "ethereum/cold"];
     it.refuses(&cold, &["no wallet ethereum/cold"]);
@@ -190,6 +245,16 @@ fn payouts_are_shown_listed_and_cancelled() {
     }
     let list = it.ok(&["payout", "list", "--merchant", "demo", "--status", "paid"]);
     assert!(list.lines().count() == 1 && list.contains("4.5 USDT@tron"), "{list}");
+    assert!(list.ends_with("  shown\n"), "no reference in {list}");
+    let by_reference = |reference| ["--merchant", "demo", "--reference", reference];
+    let command = |verb, reference| [&["payout", verb][..], &by_reference(reference)].concat();
+    assert_eq!(it.ok(&command("show", "shown")), shown);
+    assert_eq!(it.ok(&command("list", "shown")), list);
+    assert!(it.ok(&command("list", "show")).is_empty());
+    it.refuses(&command("show", "show"), &["no payout", "\"show\"", "demo"]);
+    it.refuses(&command("cancel", "shown"), &["on its way or has ended"]);
+    it.refuses(&["payout", "show", "--reference", "shown"], &["--merchant"]);
+    it.refuses(&["payout", "show"], &["Usage"]);
     assert!(it.ok(&["payout", "list", "--status", "failed"]).is_empty());
     it.refuses(&["payout", "list", "--status", "lost"], &["no status \"lost\""]);
     it.refuses(&["payout", "list", "--merchant", "nobody"], &["no merchant \"nobody\""]);
@@ -215,13 +280,99 @@ fn a_node_that_does_not_answer_is_named() {
     it.ok(&["fund", "ETH@ethereum", "1", "--merchant", "shop"]);
     for port in [9, node.address.port()] {
         it.configure(&Installation::ethereum(([127, 0, 0, 1], port).into(), ""));
-        it.refuses(&["reconcile"], &["ethereum/hot", "did not answer"]);
+        it.refuses(&["reconcile"], &["ethereum/hot", "did not answer", "1 wallet could not be"]);
         it.refuses(&["doctor"], &["WRONG", "ethereum/hot", "the node does not answer", "rpc"]);
     }
     // A wallet that is not looked at must not pass for one that agrees.
     it.configure("data = \"data\"\n");
     it.refuses(&["reconcile"], &["LEFT OUT", "ethereum/hot"]);
     it.refuses(&["doctor"], &["WRONG", "there is no [[lane]]", "ethereum/hot"]);
+}
+
+/// An idle node whose final block is known: every wallet holds 1.5 coins of the network, and no
+/// token.
+fn node_with_coins(received: &Received) -> Answer {
+    let asked: Value = serde_json::from_slice(&received.body).unwrap_or_default();
+    let answer = |call: &Value| {
+        let result = match call["method"].as_str()? {
+            "eth_getBlockByNumber" => {
+                let hash = format!("0x{:064x}", 16);
+                json!({ "number": "0x10", "hash": hash, "transactions": [] })
+            }
+            "eth_getBalance" => json!("0x14d1120d7b160000"),
+            "eth_call" => json!(format!("0x{:064x}", 0)),
+            _ => return None,
+        };
+        Some(json!({ "jsonrpc": "2.0", "id": call["id"], "result": result }))
+    };
+    let answers = match &asked {
+        Value::Array(calls) => calls.iter().map(answer).collect::<Option<Value>>(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            answer(&asked)
+        }
+    };
+    let headers = "content-type: application/json\r\n".to_owned();
+    answers.map_or_else(|| idle_node(received), |it| ("200 OK".into(), headers, it.to_string()))
+}
+
+#[test]
+fn a_wallet_from_which_coins_are_missing_is_not_paid_from() {
+    let node = Receiver::start(0, node_with_coins);
+    let it = Installation::new(&Installation::ethereum(node.address, ""));
+    it.ok(&["keys", "init"]);
+    it.merchant(&["shop"]);
+    drop(it.serve());
+    // As after an old copy of the database was put back: the chain has paid what it does not know.
+    it.ok(&["fund", "ETH@ethereum", "2", "--merchant", "shop"]);
+    let address = address_on("ethereum");
+    it.ok(&["payout", "create", "shop", "ETH@ethereum", "1", address, "--reference", "r"]);
+    let ask = ["payout", "show", "--merchant", "shop", "--reference", "r"];
+    let gateway = it.serve();
+    wait_for("the gateway says why it does not pay", || {
+        let log = fs::read_to_string(&gateway.log).unwrap();
+        log.contains("not paying: the chain holds less").then_some(())
+    });
+    assert!(!it.ok(&ask).contains("batched"), "it is paid from a wallet that misses coins");
+    drop(gateway);
+    let _gateway = it.serve_all_the_same();
+    wait_for("the payout is in a batch", || it.ok(&ask).contains("batched").then_some(()));
+}
+
+#[test]
+fn wallets_are_compared_with_the_ledger_to_the_last_unit() {
+    let node = Receiver::start(0, node_with_coins);
+    let it = Installation::new(&Installation::ethereum(node.address, ""));
+    it.ok(&["keys", "init"]);
+    it.merchant(&["shop"]);
+    // Not compared is not agreed.
+    it.refuses(&["reconcile"], &["NOT KNOWN  ethereum/hot", "vyplata serve", "1 wallet not known"]);
+    let first = it.ok(&["doctor"]);
+    assert!(first.contains("note   ethereum/hot is not in the database"), "{first}");
+    assert!(first.contains("the node answers for 0x"), "{first}");
+    drop(it.serve());
+    let line = "ethereum/hot  ETH@ethereum  ledger 0  chain 1.5  DIFFER by -1.5";
+    it.refuses(&["reconcile"], &[line, "error: 1 difference:"]);
+    it.refuses(&["doctor"], &[&format!("WRONG  {line}"), "vyplata fund", "1 thing is wrong"]);
+    it.ok(&["fund", "ETH@ethereum", "1.499999999999999999", "--house"]);
+    it.refuses(&["reconcile"], &["DIFFER by -0.000000000000000001"]);
+    it.ok(&["fund", "ETH@ethereum", "0.000000000000000001", "--merchant", "shop"]);
+    let said = it.ok(&["reconcile"]);
+    assert!(said.ends_with("chain 1.5  agree\nchain and ledger agree\n"), "{said}");
+    let said = it.ok(&["doctor"]);
+    assert!(said.contains("5 API secrets can be opened") && said.ends_with("nothing is wrong\n"));
+    // Nobody is asked for the passphrase; what it hides is not looked at.
+    let mut it = it;
+    let passphrase = it.passphrase.take();
+    let said = it.ok(&["doctor"]);
+    assert!(said.contains("note   there is a keystore") && said.contains("VYPLATA_PASSPHRASE"));
+    it.passphrase = Some("another long passphrase".to_owned());
+    it.refuses(&["doctor"], &["WRONG", "passphrase is wrong"]);
+    it.passphrase = passphrase;
+    // Another key would pay from another wallet.
+    let config = Installation::ethereum(node.address, "").replace("0/0\"", "0/1\"");
+    it.configure(&config);
+    it.refuses(&["serve"], &["ethereum/hot", "another name"]);
+    it.refuses(&["doctor"], &["WRONG", "ethereum/hot is 0x", "another name"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Mistakes in the configuration: file, line and key are named, and nothing is started.
 
 use crate::{
+    ledger::Ledger,
     receiver::{Receiver, idle_node},
     vyplata::Installation,
 };
@@ -49,11 +50,13 @@ fn values_that_make_no_sense_are_named_with_file_line_and_key() {
         &[":3: network.moon.id", "there are", "base"],
     );
     refuses(&it, &format!("catalog = [\"none.toml\"]\n{WALLET}"), &["none.toml"]);
+    let typed = WALLET.replace("[[lane]]", "parameters = { finalty = \"12\" }\n[[lane]]");
+    refuses(&it, &typed, &[":5: network.ethereum.parameters.finalty", "chain_id, finality"]);
     refuses(&it, "", &["[[lane]]", "docs/operating.md"]);
     assert!(!it.data().join("keystore.json").exists());
 }
 
-/// These are found out after the keystore is open.
+/// These are found out after the keystore is open; nothing of them is kept.
 #[test]
 fn prices_and_keys_that_make_no_sense_are_named_with_file_line_and_key() {
     let node = Receiver::start(0, idle_node);
@@ -67,6 +70,14 @@ fn prices_and_keys_that_make_no_sense_are_named_with_file_line_and_key() {
     let limits = "[limits]\n\n\"ETH@ethereum\" = { max = \"x\" }";
     refuses(&it, &before(limits), &[":4: limits.ETH@ethereum.max", "\"x\""]);
     refuses(&it, &before("[rates]\nUSDT = \"1\"\nETH = \"-3\""), &[":4: rates.ETH", "\"-3\""]);
+    refuses(&it, &before("[rates]\nUSTD = \"1\""), &[":3: rates.USTD", "no asset"]);
+    // Also of an asset that is not paid.
+    let limits = "[limits]\n\"TRX@tron\" = { min = \"2\", max = \"1.9\" }";
+    refuses(&it, &before(limits), &[":3: limits.TRX@tron", "min is more than max"]);
+    let limits = "[limits]\n\"TRX@tron\" = { min = \"0.0000001\" }";
+    refuses(&it, &before(limits), &[":3: limits.TRX@tron.min", "more digits"]);
+    // The doctor finds all that serve does.
+    it.refuses(&["doctor"], &["WRONG", ":3: limits.TRX@tron.min", "more digits"]);
     let path = wallet.replace("m/44'", "44x");
     refuses(&it, &path, &[":8: lane.ethereum/hot.key", "44x"]);
     let imported = wallet.replace("m/44'/60'/0'/0/0", "imported:nobody");
@@ -77,6 +88,31 @@ fn prices_and_keys_that_make_no_sense_are_named_with_file_line_and_key() {
     refuses(&it, &no_http, &["network.ethereum", "http or https"]);
     let dear = wallet.replace("rpc =", "fee_max = \"much\"\nrpc =");
     refuses(&it, &dear, &[":4: network.ethereum.fee_max", "\"much\""]);
+    it.refuses(&["doctor"], &["WRONG", ":4: network.ethereum.fee_max"]);
     let later = wallet.replace("ethereum", "bitcoin");
     refuses(&it, &later, &["lane.bitcoin/hot", "sandbox only"]);
+    refuses(&it, &other_chain, &["chain 56"]);
+    assert_eq!(
+        Ledger::open(&it.data()).count("SELECT count(*) FROM lanes WHERE id LIKE 'bsc%'"),
+        0
+    );
+}
+
+/// The example of docs/operating.md.
+#[test]
+fn networks_and_assets_of_the_operator_are_read() {
+    let guide = include_str!("../../../../docs/operating.md");
+    let example = guide.split("```toml\n").find(|it| it.starts_with("# tokens.toml")).unwrap();
+    let example = example.split("```").next().unwrap();
+    let node = Receiver::start(0, idle_node);
+    let wallet = WALLET.replace("127.0.0.1:9", &node.address.to_string());
+    let more =
+        "[limits]\n\"LINK@ethereum\" = { min = \"0.5\" }\n\"XDAI@gnosis\" = { min = \"1\" }\n";
+    let it = Installation::new(&format!(
+        "data = \"data\"\nlisten = \"127.0.0.1:0\"\ncatalog = [\"tokens.toml\"]\n{more}{wallet}"
+    ));
+    std::fs::write(it.config().with_file_name("tokens.toml"), example).unwrap();
+    it.ok(&["keys", "init"]);
+    drop(it.serve());
+    it.ok(&["fund", "LINK@ethereum", "0.5", "--house"]);
 }

@@ -50,7 +50,7 @@ pub(crate) struct Gateway {
     _stdout: BufReader<ChildStdout>,
     pub(crate) address: SocketAddr,
     pub(crate) data: PathBuf,
-    log: PathBuf,
+    pub(crate) log: PathBuf,
     directory: Option<TempDir>,
 }
 

@@ -145,7 +145,7 @@ fn slow_clients_hold_up_nobody() {
     let mut first = &slow[0];
     first.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     first.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 4") && answer.contains("took too long"), "{answer}");
     drop(slow);
     gateway.assert_healthy();
     assert_eq!(Ledger::open(&gateway.data).payouts().len(), 1);

@@ -2,9 +2,10 @@
 
 use std::{
     fs,
+    io::Write as _,
     net::SocketAddr,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use tempfile::TempDir;
@@ -74,6 +75,22 @@ impl Installation {
         said(&mut self.command(arguments))
     }
 
+    /// Starts a command that reads `input` from its standard input.
+    pub(crate) fn start_with(&self, arguments: &[&str], input: &str) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // Whoever refuses before it reads closes its end.
+        let _ = stdin.write_all(input.as_bytes());
+        child
+    }
+
+    /// Runs a command that reads `input` from its standard input.
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Said {
+        heard(self.start_with(arguments, input).wait_with_output().unwrap())
+    }
+
     /// Runs a command that must succeed; returns what it prints.
     pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let said = self.run(arguments);
@@ -95,6 +112,12 @@ impl Installation {
     /// Starts the gateway itself.
     pub(crate) fn serve(&self) -> Gateway {
         Gateway::start(self.command(&["serve"]), &self.data())
+    }
+
+    /// Starts the gateway itself, told to pay although the node does not know of its coins.
+    pub(crate) fn serve_all_the_same(&self) -> Gateway {
+        let all_the_same = ["serve", "--pay-although-coins-are-missing"];
+        Gateway::start(self.command(&all_the_same), &self.data())
     }
 
     /// Creates a merchant and reads its credentials off the screen.
@@ -120,11 +143,15 @@ impl Installation {
 
 /// Runs a command to its end.
 pub(crate) fn said(command: &mut Command) -> Said {
-    let output = command.output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    heard(command.output().unwrap())
+}
+
+/// What a command said that has ended.
+pub(crate) fn heard(output: Output) -> Said {
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Said {
         success: output.status.success(),
-        stdout: text(&output.stdout),
-        stderr: text(&output.stderr),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
     }
 }

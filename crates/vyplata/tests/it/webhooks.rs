@@ -213,7 +213,7 @@ fn a_receiver_that_was_down_is_told_later_and_redirects_are_not_followed() {
     installation.ok(&["keys", "init"]);
     let credentials =
         installation.merchant(&["shop", "--webhook-url", &format!("{base}/merchant")]);
-    let gateway = installation.serve();
+    let gateway = installation.serve_all_the_same();
     installation.ok(&["fund", "ETH@ethereum", "100", "--merchant", "shop"]);
     let ids = make_and_cancel(&installation, &gateway, &credentials, &base);
     let show = |path: &str| installation.ok(&["payout", "show", &ids[path]]);

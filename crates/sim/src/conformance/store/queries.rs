@@ -181,6 +181,28 @@ pub(super) fn what_waits_holds_up_nothing_else(store: &dyn Store) {
     assert_eq!(look(), (1, vec![2, 3]), "what is signed is on its way, held or not");
 }
 
+pub(super) fn what_a_wrong_clock_put_off(store: &dyn Store) {
+    furnish(store);
+    let now = Timestamp(1_000);
+    let moments = [900, now.0 + Timestamp::HORIZON_MS, now.0 + Timestamp::HORIZON_MS + 1];
+    for (number, due_at) in (1..).zip(moments) {
+        let mut it = batch(number, &[number]);
+        it.due_at = Timestamp(due_at);
+        let mut told = delivery(number, 0);
+        told.due_at = Timestamp(due_at);
+        write(store, |change| {
+            change.payouts.push(payout(number));
+            change.batches.push(it);
+            change.deliveries.push(told);
+        });
+    }
+    let batches = ready(store.due_batches(&lane_id(), now, 9)).expect("reachable");
+    assert_eq!(batches.iter().map(|it| it.0).collect::<Vec<_>>(), [1, 3]);
+    let deliveries = ready(store.due_deliveries(now, 9)).expect("reachable");
+    assert_eq!(deliveries.iter().map(|it| it.payout.0).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(ready(store.due_deliveries(now, 1)).map(|it| it.len()), Ok(1));
+}
+
 pub(super) fn payouts_are_found_by_every_key(store: &dyn Store) {
     furnish(store);
     let other = MerchantId(8);

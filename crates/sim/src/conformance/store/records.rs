@@ -163,6 +163,8 @@ pub(super) fn batches(store: &dyn Store) {
         HoldReason::FeeAboveCap,
         HoldReason::SignerRefused,
         HoldReason::NotRelayed,
+        HoldReason::NotEstimated,
+        HoldReason::KeyUsedElsewhere,
     ];
     for reason in reasons {
         it.hold = Some(Hold { reason, detail: format!("{reason:?}") });

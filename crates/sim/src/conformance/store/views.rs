@@ -6,12 +6,12 @@ use domain::{
     ids::{BatchId, DeliveryId, LaneId, PayoutId, TxId},
     ledger::LedgerAccount,
     payout::{PayoutState, Stage},
-    ports::{BatchView, DeliveryView, PayoutKey, PayoutView, Store, Unreachable},
+    ports::{BatchView, Commitment, DeliveryView, PayoutKey, PayoutView, Store, Unreachable},
 };
 
 use super::fixtures::{
-    KEY, MERCHANT, amount, attempt, batch, delivery, event, find, funding, furnish, key, lane,
-    payout, sending, write,
+    KEY, MERCHANT, amount, asset, attempt, batch, delivery, event, find, funding, furnish, key,
+    lane, payout, sending, write,
 };
 use crate::conformance::ready;
 
@@ -27,8 +27,27 @@ pub(super) fn a_batch_with_its_payouts(store: &dyn Store) {
         batch: batch(1, &order),
         payouts: order.map(|number| sending(number, 1, Stage::Preparing)).to_vec(),
         lane: lane("net/hot"),
+        committed: vec![],
     };
     assert_eq!(ready(store.load_batch(BatchId(1))), Ok(expected));
+}
+
+pub(super) fn a_batch_with_what_others_may_take(store: &dyn Store) {
+    furnish(store);
+    let mut signed = batch(2, &[2]);
+    signed.attempts = vec![attempt(1), attempt(2)];
+    let mut ended = batch(3, &[3]);
+    ended.attempts = vec![attempt(3)];
+    ended.closed = true;
+    write(store, |it| {
+        it.payouts = [1, 2, 3, 4].map(|it| sending(it, it, Stage::Signed)).to_vec();
+        it.batches = vec![batch(1, &[1]), signed.clone(), ended, batch(4, &[4])];
+    });
+    let committed = |id| ready(store.load_batch(BatchId(id))).map(|it| it.committed);
+    let fee_max = signed.attempts.iter().map(|it| it.fee_max).max().expect("two");
+    let payments = vec![(asset(), payout(2).quote.amount)];
+    assert_eq!(committed(1), Ok(vec![Commitment { batch: BatchId(2), payments, fee_max }]));
+    assert_eq!(committed(2), Ok(vec![]), "its own are its own");
 }
 
 pub(super) fn a_delivery_with_its_payout(store: &dyn Store) {
