@@ -34,6 +34,7 @@ pub(crate) struct Gateway {
     folder: PathBuf,
     address: SocketAddr,
     process: Process,
+    is_control: bool,
 }
 
 impl Gateway {
@@ -46,8 +47,8 @@ impl Gateway {
         program: &Path,
         folder: &Path,
         process: Process,
-        node: SocketAddr,
-        receiver: SocketAddr,
+        (node, receiver): (SocketAddr, SocketAddr),
+        is_control: bool,
     ) -> Result<Self> {
         if folder.exists() {
             fs::remove_dir_all(folder)?;
@@ -57,7 +58,7 @@ impl Gateway {
         fs::copy(program, &copy).with_context(|| program.display().to_string())?;
         let address = http::free_address()?;
         fs::write(folder.join("vyplata.toml"), configuration(address, node, receiver))?;
-        Ok(Self { program: copy, folder: folder.into(), address, process })
+        Ok(Self { program: copy, folder: folder.into(), address, process, is_control })
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -107,6 +108,11 @@ impl Gateway {
     pub(crate) fn start(&self) -> Result<Duration> {
         let log = self.log()?;
         let mut command = self.command(&["serve"]);
+        if self.is_control {
+            // The bug makes payments that the ledger does not know, and a gateway from which coins
+            // are missing does not pay: this second guard would hide what the first one is for.
+            command.arg("--pay-although-coins-are-missing");
+        }
         command.stdout(log.try_clone()?).stderr(log);
         let start = Instant::now();
         *lock(&self.process) = Some(Guarded::start(&mut command)?);

@@ -91,7 +91,8 @@ impl Stage {
         let proxy = Proxy::start(node.address, strike)?;
         let receiver = Receiver::start()?;
         let shared = Arc::clone(&process);
-        let gateway = Gateway::new(program, folder, shared, proxy.address, receiver.address)?;
+        let around = (proxy.address, receiver.address);
+        let gateway = Gateway::new(program, folder, shared, around, options.is_control)?;
         let plan = Arc::new(workload::plan(options.payouts, options.seed));
         Ok(Self { node, proxy, receiver, gateway, process, strikes, plan })
     }
