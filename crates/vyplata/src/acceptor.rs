@@ -2,7 +2,10 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, thread};
 
-use domain::command::{Accepted, Command, Refusal};
+use domain::{
+    command::{Accepted, Command, Refusal},
+    payout::Payout,
+};
 use futures_util::FutureExt as _;
 use tokio::{
     runtime::Handle,
@@ -73,11 +76,24 @@ fn drain(app: &App, mut waiting: mpsc::Receiver<Waiting>, runtime: &Handle) {
         };
         app.metrics.slices.inc();
         app.metrics.commands.inc_by(u64::try_from(commands.len()).unwrap_or(0));
+        ring(app, &outcomes);
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
             // Whoever asked may be gone; what was decided stands.
             let _ = answer.send(outcome);
         }
-        app.payouts_rang.notify_waiters();
-        app.deliveries_rang.notify_waiters();
+    }
+}
+
+/// Wakes the lanes that have something new to pay, and the deliveries if there are new ones.
+fn ring(app: &App, outcomes: &[Outcome]) {
+    let fresh = outcomes.iter().flatten().filter(|it| it.fresh);
+    let changed: Vec<&Payout> = fresh.filter_map(|it| it.payout.as_ref()).collect();
+    for work in &app.lanes {
+        if changed.iter().any(|it| it.network == work.network) {
+            work.rang.notify_one();
+        }
+    }
+    if changed.iter().any(|it| it.delivery_count > 0) {
+        app.deliveries_rang.notify_one();
     }
 }

@@ -40,8 +40,6 @@ pub(crate) struct App {
     pub(crate) book: RwLock<Arc<PriceBook>>,
     /// Figures for the operator.
     pub(crate) metrics: Metrics,
-    /// Rings when there may be something to pay.
-    pub(crate) payouts_rang: Notify,
     /// Rings when there may be something to deliver.
     pub(crate) deliveries_rang: Notify,
 }
@@ -55,6 +53,8 @@ pub(crate) struct LaneWork {
     pub(crate) network: NetworkId,
     /// The network's rail.
     pub(crate) rail: Arc<dyn Rail>,
+    /// Rings when there may be something to pay.
+    pub(crate) rang: Arc<Notify>,
 }
 
 impl App {

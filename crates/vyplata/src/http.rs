@@ -13,7 +13,9 @@ use axum::{
 use dialects::{Action, Call, Context, DIALECTS, Dialect, Message, Outcome};
 use domain::{
     command::{Command, Refusal},
+    event::{Event, EventKind},
     ids::{MerchantId, PayoutId},
+    payout::{Payout, PayoutState},
     ports::{PageQuery, PayoutKey, PayoutView, Unreachable},
 };
 use http_body_util::LengthLimitError;
@@ -162,8 +164,13 @@ impl Api {
         let accepted = self.acceptor.submit(command).await?;
         let payout = accepted.payout.ok_or(Refusal::NotFound)?;
         let key = PayoutKey::Id(payout.id);
-        let view = self.app.store.find_payout(&key).await.map_err(unreachable)?;
-        let events = view.map(|it| it.events).unwrap_or_default();
+        let is_new = accepted.fresh && payout.state == PayoutState::Queued;
+        let events = if is_new {
+            vec![accepted_event(&payout)]
+        } else {
+            let view = self.app.store.find_payout(&key).await.map_err(unreachable)?;
+            view.map(|it| it.events).unwrap_or_default()
+        };
         Ok(Outcome::Payout {
             payout: Box::new(payout),
             events,
@@ -188,6 +195,16 @@ impl Api {
         let more = page.len() > count;
         page.truncate(count);
         Ok(Outcome::Payouts { page, more })
+    }
+}
+
+/// All that has happened to a payout that was just accepted.
+fn accepted_event(payout: &Payout) -> Event {
+    Event {
+        payout: payout.id,
+        at: payout.created_at,
+        kind: EventKind::Accepted,
+        detail: String::new(),
     }
 }
 

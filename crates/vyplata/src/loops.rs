@@ -75,7 +75,7 @@ pub(crate) fn start_lane(app: Arc<App>, work: LaneWork, mut stop: Stop) -> threa
                         FAILURE_MS
                     }
                 };
-                let rang = app.payouts_rang.notified();
+                let rang = work.rang.notified();
                 let wait = timeout(Duration::from_millis(idle_ms), rang);
                 tokio::select! {
                     _ = wait => {}
@@ -149,6 +149,7 @@ async fn lane_turn(
     let due = app.store.due_batches(&work.lane, now, DUE_MAX).await;
     let due = due.map_err(|_| CommitError::Unreachable)?;
     let more = due.len() >= usize::try_from(DUE_MAX).unwrap_or(usize::MAX);
+    let is_idle = due.is_empty();
     let mut failures = 0;
     for id in due {
         if broken.contains(&id) {
@@ -172,7 +173,9 @@ async fn lane_turn(
             }
         }
     }
-    app.deliveries_rang.notify_waiters();
+    if !is_idle {
+        app.deliveries_rang.notify_one();
+    }
     Ok(more)
 }
 

@@ -164,7 +164,6 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
         pay_although_coins_are_missing: false,
         book: RwLock::new(Arc::new(PriceBook::default())),
         metrics: Metrics::default(),
-        payouts_rang: Notify::new(),
         deliveries_rang: Notify::new(),
     };
     let mut wallets = vec![];
@@ -186,6 +185,7 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
                 lane: lane_id(it),
                 network: NetworkId::new(&it.network),
                 rail: rail.clone(),
+                rang: Arc::default(),
             }));
         }
     }

@@ -1,5 +1,7 @@
 //! Reading for the engine: what decisions and steps need.
 
+use std::collections::BTreeMap;
+
 use domain::{
     Timestamp,
     batch::{Attempt, Batch},
@@ -180,25 +182,42 @@ pub(crate) fn batch_view(connection: &Connection, id: BatchId) -> Result<BatchVi
     Ok(BatchView { batch, payouts, lane, committed })
 }
 
-const COMMITMENTS: &str = "SELECT id FROM batches \
-    WHERE lane = ?1 AND closed = 0 AND id <> ?2 \
-    AND EXISTS (SELECT 1 FROM attempts WHERE attempts.batch = batches.id) ORDER BY due_at, id";
+const COMMITTED_PAYMENTS: &str = "SELECT batches.id, payouts.asset, payouts.amount FROM batches \
+    JOIN batch_payouts ON batch_payouts.batch = batches.id \
+    JOIN payouts ON payouts.id = batch_payouts.payout \
+    WHERE batches.lane = ?1 AND batches.closed = 0 ORDER BY batches.due_at, batches.id";
+
+const COMMITTED_FEES: &str = "SELECT attempts.batch, attempts.fee_max FROM batches \
+    JOIN attempts ON attempts.batch = batches.id \
+    WHERE batches.lane = ?1 AND batches.closed = 0";
 
 /// What the other batches of a batch's lane that have a signed transaction may take.
 fn commitments(connection: &Connection, batch: &Batch) -> Result<Vec<Commitment>, Fault> {
-    let others = params![batch.lane.as_str(), batch.id.to_string()];
-    let others: Vec<BatchId> =
-        list(connection, COMMITMENTS, others, |row| Cells::new(row, "batches").id("id"))?;
-    let mut commitments = vec![];
-    for id in others {
-        let Some(other) = self::batch(connection, id)? else { continue };
-        let mut payments = vec![];
-        for id in &other.payouts {
-            let found = payout(connection, *id)?;
-            payments.extend(found.map(|it| (it.asset, it.quote.amount)));
+    let lane = [batch.lane.as_str()];
+    let fees: Vec<(BatchId, Amount)> = list(connection, COMMITTED_FEES, lane, |row| {
+        let cells = Cells::new(row, "attempts");
+        Ok((cells.id("batch")?, cells.amount("fee_max")?))
+    })?;
+    let mut fee_max: BTreeMap<BatchId, Amount> = BTreeMap::new();
+    for (id, fee) in fees.into_iter().filter(|it| it.0 != batch.id) {
+        let most = fee_max.entry(id).or_default();
+        *most = fee.max(*most);
+    }
+    let payments: Vec<(BatchId, AssetId, Amount)> =
+        list(connection, COMMITTED_PAYMENTS, lane, |row| {
+            let cells = Cells::new(row, "payouts");
+            Ok((cells.id("id")?, cells.asset("asset")?, cells.amount("amount")?))
+        })?;
+    let mut commitments: Vec<Commitment> = vec![];
+    for (id, asset, amount) in payments {
+        let Some(fee_max) = fee_max.get(&id).copied() else { continue };
+        match commitments.last_mut() {
+            Some(last) if last.batch == id => last.payments.push((asset, amount)),
+            _ => {
+                let payments = vec![(asset, amount)];
+                commitments.push(Commitment { batch: id, payments, fee_max });
+            }
         }
-        let fee_max = other.attempts.iter().map(|it| it.fee_max).max().unwrap_or_default();
-        commitments.push(Commitment { batch: id, payments, fee_max });
     }
     Ok(commitments)
 }

@@ -81,7 +81,6 @@ pub(crate) async fn start(data: &Path, listener: TcpListener) -> anyhow::Result<
         pay_although_coins_are_missing: false,
         book: RwLock::new(Arc::new(PriceBook::default())),
         metrics: Metrics::default(),
-        payouts_rang: Notify::new(),
         deliveries_rang: Notify::new(),
     };
     for network in catalog.networks() {
@@ -93,6 +92,7 @@ pub(crate) async fn start(data: &Path, listener: TcpListener) -> anyhow::Result<
             lane,
             network: network.id.clone(),
             rail: Arc::new(rail(chain, network)),
+            rang: Arc::default(),
         });
     }
     let policy = Policy { simulated: true, ..Policy::default() };
