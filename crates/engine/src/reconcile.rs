@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 
 use domain::{
     Timestamp,
-    catalog::Asset,
+    catalog::{Asset, Catalog},
     ids::{AssetId, LaneId},
     ledger::LedgerAccount,
     money::Amount,
-    ports::Unreachable,
+    ports::{Rail, Store, Unreachable},
     reconcile::{Comparison, in_flight_max},
 };
-
-use crate::World;
 
 /// More open batches than any lane may have.
 const OPEN_MAX: u32 = 100_000;
@@ -21,14 +19,19 @@ const OPEN_MAX: u32 = 100_000;
 ///
 /// # Errors
 /// If store or network did not answer.
-pub async fn reconcile(world: &World<'_>, lane: &LaneId) -> Result<Vec<Comparison>, Unreachable> {
-    let view = world.store.load_lane(lane, 0).await?.ok_or(Unreachable)?;
-    let network = world.catalog.network(view.lane.network.as_str()).ok_or(Unreachable)?;
-    let assets: Vec<Asset> = world.catalog.assets_of(&network.id).cloned().collect();
-    let open = world.store.due_batches(lane, Timestamp::NEVER, OPEN_MAX).await?;
+pub async fn reconcile(
+    catalog: &Catalog,
+    store: &dyn Store,
+    rail: &dyn Rail,
+    lane: &LaneId,
+) -> Result<Vec<Comparison>, Unreachable> {
+    let view = store.load_lane(lane, 0).await?.ok_or(Unreachable)?;
+    let network = catalog.network(view.lane.network.as_str()).ok_or(Unreachable)?;
+    let assets: Vec<Asset> = catalog.assets_of(&network.id).cloned().collect();
+    let open = store.due_batches(lane, Timestamp::NEVER, OPEN_MAX).await?;
     let mut in_flight: BTreeMap<AssetId, Amount> = BTreeMap::new();
     for id in open {
-        let view = world.store.load_batch(id).await?;
+        let view = store.load_batch(id).await?;
         for asset in &assets {
             let most = in_flight_max(&view.batch, &view.payouts, &asset.id, &network.fee_asset);
             let sum = in_flight.entry(asset.id.clone()).or_default();
@@ -36,7 +39,7 @@ pub async fn reconcile(world: &World<'_>, lane: &LaneId) -> Result<Vec<Compariso
         }
     }
     let wallet = LedgerAccount::HotWallet(lane.clone());
-    let balances = world.store.balances().await?;
+    let balances = store.balances().await?;
     let booked: BTreeMap<AssetId, i128> = balances
         .into_iter()
         .filter(|it| it.account == wallet)
@@ -45,7 +48,7 @@ pub async fn reconcile(world: &World<'_>, lane: &LaneId) -> Result<Vec<Compariso
         .collect();
     // The chain is asked last: what has left the lane there is then in the ledger already, or
     // among the open batches, and never unexplained.
-    let holdings = world.rail.holdings(&view.lane, &assets).await?;
+    let holdings = rail.holdings(&view.lane, &assets).await?;
     let mut comparisons = vec![];
     for holding in holdings {
         let comparison = Comparison {

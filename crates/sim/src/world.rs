@@ -18,7 +18,7 @@ use domain::{
     ids::{BatchId, DeliveryId, LaneId, NetworkId},
     ledger::{self, Cause, LedgerAccount, Posting},
     payout::PayoutState,
-    ports::{ChangeSet, CommitError, Rail, Store},
+    ports::{ChangeSet, CommitError, Store},
     quote::PriceBook,
 };
 use engine::{Progress, World as Engine};

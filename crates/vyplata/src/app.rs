@@ -14,6 +14,7 @@ use domain::{
     merchant::ApiKey,
     ports::{Rail, Signer, Store, Unreachable},
     quote::PriceBook,
+    reconcile::Comparison,
 };
 use signer::Vault;
 use tokio::sync::Notify;
@@ -89,6 +90,14 @@ impl App {
         vault.open(&key.secret, &id).map_err(|error| anyhow!("{error}")).with_context(|| {
             format!("the secret of {id} does not open; was the keystore exchanged?")
         })
+    }
+
+    /// Compares what the chain says a lane holds with the ledger.
+    ///
+    /// # Errors
+    /// If store or network did not answer.
+    pub(crate) async fn compare(&self, work: &LaneWork) -> Result<Vec<Comparison>, Unreachable> {
+        engine::reconcile(&self.catalog, &*self.store, &*work.rail, &work.lane).await
     }
 
     /// Finds the credentials that a request may have been made with.

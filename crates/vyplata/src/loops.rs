@@ -18,12 +18,7 @@ use domain::{
 };
 use engine::{Progress, World};
 use futures_util::FutureExt as _;
-use tokio::{
-    runtime::Handle,
-    sync::watch,
-    task::{JoinError, JoinSet},
-    time::timeout,
-};
+use tokio::{runtime::Handle, sync::watch, task::JoinSet, time::timeout};
 
 use crate::{
     app::{App, LaneWork},
@@ -124,11 +119,7 @@ async fn wait_until_books_agree(app: &App, work: &LaneWork, stop: &mut Stop) {
 /// The assets of a lane of which the chain holds less than the ledger says, beyond what is on its
 /// way.
 async fn missing(app: &App, work: &LaneWork) -> Result<Vec<String>, CommitError> {
-    let Some(signer) = &app.signer else { return Ok(vec![]) };
-    let world =
-        World { catalog: &app.catalog, store: &*app.store, rail: &*work.rail, signer: &**signer };
-    let compared = engine::reconcile(&world, &work.lane).await;
-    let compared = compared.map_err(|_| CommitError::Unreachable)?;
+    let compared = app.compare(work).await.map_err(|_| CommitError::Unreachable)?;
     let is_missing = |it: &Comparison| matches!(it.verdict(), Verdict::Differ { units: 1.. });
     Ok(compared.iter().filter(|it| is_missing(it)).map(|it| it.asset.to_string()).collect())
 }
@@ -197,8 +188,8 @@ pub(crate) async fn deliver(app: Arc<App>, courier: Arc<HttpCourier>, mut stop: 
     let mut under_way: JoinSet<(String, DeliveryId)> = JoinSet::new();
     let mut busy = Busy::default();
     while !*stop.borrow() {
-        while let Some(done) = under_way.try_join_next() {
-            busy.end(done);
+        while let Some(Ok(done)) = under_way.try_join_next() {
+            busy.end(&done);
         }
         match app.store.due_deliveries(clock::now(), DELIVERIES_DUE_MAX).await {
             Ok(due) => {
@@ -206,7 +197,11 @@ pub(crate) async fn deliver(app: Arc<App>, courier: Arc<HttpCourier>, mut stop: 
                     let Some(host) = busy.begin(&app, id).await else { continue };
                     let (app, courier) = (app.clone(), courier.clone());
                     under_way.spawn(async move {
-                        deliver_one(&app, &courier, id).await;
+                        let tried = AssertUnwindSafe(deliver_one(&app, &courier, id));
+                        if tried.catch_unwind().await.is_err() {
+                            tracing::error!(delivery = %id, "this is a bug: report it");
+                            tokio::time::sleep(Duration::from_millis(FAILURE_MS)).await;
+                        }
                         (host, id)
                     });
                 }
@@ -214,11 +209,13 @@ pub(crate) async fn deliver(app: Arc<App>, courier: Arc<HttpCourier>, mut stop: 
             Err(_) => failed(&app, "webhooks", CommitError::Unreachable),
         }
         tokio::select! {
-            Some(done) = under_way.join_next() => busy.end(done),
+            Some(Ok(done)) = under_way.join_next() => busy.end(&done),
             _ = timeout(Duration::from_millis(IDLE_MS), app.deliveries_rang.notified()) => {}
             _ = stop.changed() => {}
         }
     }
+    // What was sent is written down, so that it is not sent again after the start.
+    while under_way.join_next().await.is_some() {}
 }
 
 /// The webhooks that are under way.
@@ -245,17 +242,12 @@ impl Busy {
         Some(host)
     }
 
-    fn end(&mut self, done: Result<(String, DeliveryId), JoinError>) {
-        let Ok((host, id)) = done else {
-            // A try that panicked does not say which it was: nothing is under way for certain.
-            tracing::error!("this is a bug: a webhook was not tried to its end");
-            return;
-        };
-        self.ids.remove(&id);
-        if let Some(places) = self.hosts.get_mut(&host) {
+    fn end(&mut self, (host, id): &(String, DeliveryId)) {
+        self.ids.remove(id);
+        if let Some(places) = self.hosts.get_mut(host) {
             *places -= 1;
             if *places == 0 {
-                self.hosts.remove(&host);
+                self.hosts.remove(host);
             }
         }
     }

@@ -8,8 +8,8 @@ use domain::{
 };
 
 use super::{
-    Cause, ChangeSet, Engine, Fault, LedgerAccount, Posting, Rail, Store, Violation, World,
-    block_on, ledger, must, scene,
+    Cause, ChangeSet, Fault, LedgerAccount, Posting, Store, Violation, World, block_on, ledger,
+    must, scene,
 };
 
 /// What every lane is funded with for the rich merchant, the poor one and the house.
@@ -139,13 +139,8 @@ impl World {
         let mut comparisons = vec![];
         for lane in scene::lanes() {
             let rail = self.ports.rails[&lane.network].node();
-            let engine = Engine {
-                catalog: &self.ports.catalog,
-                store: self.store.as_ref(),
-                rail: rail as &dyn Rail,
-                signer: &self.ports.signer,
-            };
-            let found = block_on(engine::reconcile(&engine, &lane.id));
+            let (catalog, store) = (&self.ports.catalog, self.store.as_ref());
+            let found = block_on(engine::reconcile(catalog, store, rail, &lane.id));
             comparisons.extend(found.map_err(|_| "chain and ledger could not be compared")?);
         }
         Ok(comparisons)

@@ -12,7 +12,7 @@ use signer::Keystore;
 
 use super::{
     counted,
-    reconcile::{comparisons, describe, left_out, unbalanced},
+    reconcile::{describe, left_out, unbalanced},
     serve::payable,
     silent,
 };
@@ -223,7 +223,7 @@ async fn coins(app: &App, report: &mut Report, work: &LaneWork, lane: &Lane) -> 
 /// Compares a wallet with the ledger, if the ledger knows it.
 async fn booked(app: &App, report: &mut Report, work: &LaneWork, view: Option<LaneView>) {
     let Some(view) = view else { return };
-    let Ok(compared) = comparisons(app, work).await else {
+    let Ok(compared) = app.compare(work).await else {
         report.wrong(&format!("{}: the node does not answer", work.lane), "try again");
         return;
     };

@@ -4,15 +4,11 @@ use std::collections::BTreeSet;
 
 use anyhow::anyhow;
 use domain::{
-    BoxFuture,
     ids::LaneId,
-    lane::Lane,
     ledger::LedgerAccount,
     money::Amount,
-    ports::{Intent, SignError, Signature, Signer, Unreachable, UnsignedTx},
     reconcile::{Comparison, Verdict},
 };
-use engine::World;
 
 use super::{counted, silent};
 use crate::{
@@ -20,20 +16,6 @@ use crate::{
     config::Config,
     wiring::{self, Need},
 };
-
-/// Signs nothing: comparing needs no keys.
-struct NoKeys;
-
-impl Signer for NoKeys {
-    fn sign<'a>(
-        &'a self,
-        _lane: &'a Lane,
-        _unsigned: &'a UnsignedTx,
-        _intent: &'a Intent,
-    ) -> BoxFuture<'a, Result<Signature, SignError>> {
-        Box::pin(async { Err(SignError::Unreachable) })
-    }
-}
 
 /// What was found, by how much it matters.
 #[derive(Default)]
@@ -90,7 +72,7 @@ async fn compare(app: &App, work: &LaneWork, found: &mut Found) -> anyhow::Resul
         println!("NOT KNOWN  {}: start `vyplata serve` once, which stores it", work.lane);
         return Ok(());
     }
-    let Ok(compared) = comparisons(app, work).await else {
+    let Ok(compared) = app.compare(work).await else {
         found.silent += 1;
         println!("NO ANSWER  {}: its node did not answer; try again", work.lane);
         return Ok(());
@@ -104,16 +86,6 @@ async fn compare(app: &App, work: &LaneWork, found: &mut Found) -> anyhow::Resul
         println!("{}", describe(app, &line));
     }
     Ok(())
-}
-
-/// Compares one lane.
-pub(super) async fn comparisons(
-    app: &App,
-    work: &LaneWork,
-) -> Result<Vec<Comparison>, Unreachable> {
-    let world =
-        World { catalog: &app.catalog, store: &*app.store, rail: &*work.rail, signer: &NoKeys };
-    engine::reconcile(&world, &work.lane).await
 }
 
 /// Puts a comparison into words.
