@@ -8,15 +8,18 @@ use std::collections::BTreeSet;
 use crate::{
     Timestamp,
     catalog::{Catalog, Destination, DestinationError},
-    command::{Accepted, Command, CreatePayout, Nonce, OnOtherContent, Refusal},
+    command::{
+        Accepted, Asked, Command, CreatePayout, Direction, Nonce, OnOtherContent, Refusal, Source,
+    },
     event::EventKind,
     follow,
-    ids::{MerchantId, NetworkId, PayoutId},
-    ledger,
-    money::Amount,
-    payout::{Payout, PayoutState},
+    ids::{AssetId, MerchantId, NetworkId, PayoutId},
+    ledger::{self, LedgerAccount, Posting},
+    money::{Amount, Decimal},
+    payout::{Approval, Payout, PayoutState, Verdict},
     ports::{AcceptNeeds, AcceptView, AddressRules, ChangeSet, Claim, ClaimScope},
-    quote::PriceBook,
+    pricing::{self, Funds, Plenty, Question},
+    quote::{FeeBearer, PriceBook},
 };
 
 /// The rules and cached facts that decisions rest on.
@@ -32,19 +35,30 @@ pub struct Desk<'a> {
 }
 
 /// Says what must be loaded to decide about `commands`.
-pub fn needs(commands: &[Command]) -> AcceptNeeds {
+pub fn needs(desk: &Desk<'_>, commands: &[Command]) -> AcceptNeeds {
     let mut needs = AcceptNeeds::default();
     for command in commands {
         match command {
             Command::Create(create) => {
-                needs.merchants.insert(create.merchant);
                 needs.claims.extend(names(create));
                 needs.claims.extend(create.nonce.as_ref().map(nonce_claim));
                 needs.public_ids.extend(create.public_ids.iter().cloned());
-                needs.available.insert((create.merchant, create.asset.clone()));
+                need_funds(desk, create, &mut needs);
             }
-            Command::Cancel { payout, .. } => {
+            Command::Quote(create) => {
+                needs.merchants.insert(create.merchant);
+            }
+            Command::Cancel { payout, .. }
+            | Command::Judge { payout, .. }
+            | Command::Expire(payout) => {
                 needs.payouts.insert(*payout);
+            }
+            Command::Transfer { merchant, ticker, .. } => {
+                for asset in desk.catalog.assets().filter(|it| it.ticker == *ticker) {
+                    let personal = LedgerAccount::Personal(*merchant);
+                    needs.balances.insert((personal, asset.id.clone()));
+                    needs.balances.insert((LedgerAccount::Available(*merchant), asset.id.clone()));
+                }
             }
             Command::UseNonce(nonce) => {
                 needs.claims.insert(nonce_claim(nonce));
@@ -52,6 +66,24 @@ pub fn needs(commands: &[Command]) -> AcceptNeeds {
         }
     }
     needs
+}
+
+/// Everything that a payout may be paid from. Whose terms apply is known when its merchant is
+/// loaded, so what is agreed with anybody is loaded.
+fn need_funds(desk: &Desk<'_>, create: &CreatePayout, needs: &mut AcceptNeeds) {
+    needs.merchants.insert(create.merchant);
+    let agreed = std::iter::once(&desk.book.everybody).chain(desk.book.merchants.values());
+    let lists = agreed.map(|it| it.sources.as_slice());
+    let lists: Vec<&[AssetId]> = match create.source {
+        Source::Configured => lists.collect(),
+        Source::Own | Source::Ticker(_) => vec![&[]],
+    };
+    for list in lists {
+        for asset in pricing::candidates(desk.catalog, desk.book, list, create) {
+            needs.balances.insert((LedgerAccount::Available(create.merchant), asset));
+        }
+    }
+    needs.balances.insert((LedgerAccount::Inventory, create.asset.clone()));
 }
 
 fn names(create: &CreatePayout) -> Vec<Claim> {
@@ -99,10 +131,18 @@ impl Sitting {
     ) -> Result<Accepted, Refusal> {
         match command {
             Command::Create(create) => self.create(desk, create, now),
+            Command::Quote(create) => self.quote(desk, create, now),
             Command::Cancel { merchant, payout } => self.cancel(*merchant, *payout, now),
+            Command::Judge { merchant, payout, verdict } => {
+                self.judge(*merchant, *payout, verdict, now)
+            }
+            Command::Expire(payout) => self.expire(*payout, now),
+            Command::Transfer { merchant, ticker, amount, direction } => {
+                self.transfer(desk, (*merchant, ticker), *amount, *direction, now)
+            }
             Command::UseNonce(nonce) => {
                 self.use_nonce(nonce)?;
-                Ok(Accepted { payout: None, fresh: true, available: Amount::ZERO })
+                Ok(Accepted::NonceUsed)
             }
         }
     }
@@ -126,13 +166,20 @@ impl Sitting {
         let destination = destination(desk, create)?;
         let asset = desk.catalog.asset(create.asset.as_str()).ok_or(Refusal::UnknownAsset)?;
         check_not_ours_or_a_token(desk, &asset.network, &destination)?;
-        let quote = desk.book.quote(&create.asset, create.asked, create.bearer, now)?;
-        let line = (create.merchant, create.asset.clone());
-        let before = self.view.available.get(&line).copied().unwrap_or_default();
-        let available = before.checked_sub(quote.price()).ok_or(Refusal::InsufficientFunds)?;
+        let (catalog, book) = (desk.catalog, desk.book);
+        let question = Question { catalog, book, merchant, create, now };
+        let overdraft = overdraft(desk.book, &create.asset);
+        let funds = Loaded { view: &self.view, merchant: create.merchant, overdraft };
+        let quote = question.quote(&funds)?;
+        let priority = question.priority(asset);
         let untaken = create.public_ids.iter().find(|it| !self.view.public_ids.contains(*it));
         let public_id = untaken.ok_or(Refusal::Unavailable("no free identifier was drawn"))?;
-        let payout = Payout {
+        let until = now.plus_ms(desk.book.approval_ms);
+        let ask = |it: &crate::command::ApprovalRequest| {
+            let agreed = desk.book.merchant(&merchant.name).approval_url.clone();
+            Approval { url: it.url.clone().or(agreed), until, verdict: None }
+        };
+        let mut payout = Payout {
             id: create.id,
             public_id: public_id.clone(),
             merchant: create.merchant,
@@ -141,8 +188,11 @@ impl Sitting {
             merchant_ref: create.merchant_ref.clone(),
             network: asset.network.clone(),
             asset: create.asset.clone(),
+            content: content(create, &destination),
             destination,
             quote,
+            priority,
+            approval: create.approval.as_ref().map(ask),
             webhook: create.webhook.clone(),
             note: create.note.clone(),
             state: PayoutState::Queued,
@@ -151,17 +201,37 @@ impl Sitting {
             updated_at: now,
             version: 1,
         };
-        self.view.available.insert(line, available);
         self.view.public_ids.insert(payout.public_id.clone());
         for name in names(create) {
             self.view.claims.insert(name.clone(), Some(payout.id));
             self.change.claims.push((name, Some(payout.id)));
         }
-        self.change.postings.extend(ledger::reserve(&payout, now));
+        self.post(ledger::reserve(&payout, now));
+        if !payout.quote.conversions.is_empty() && !overdraft.is_zero() {
+            self.change.overdrafts.insert(payout.asset.clone(), overdraft);
+        }
         follow::tell(&payout, EventKind::Accepted, String::new(), now, &mut self.change);
+        if payout.approval.is_some() {
+            follow::ask_for_approval(&mut payout, now, &mut self.change);
+        }
         self.change.payouts.push(payout.clone());
         self.view.payouts.insert(payout.id, payout.clone());
-        Ok(Accepted { payout: Some(payout), fresh: true, available })
+        Ok(self.answer(payout, true))
+    }
+
+    fn quote(
+        &self,
+        desk: &Desk<'_>,
+        create: &CreatePayout,
+        now: Timestamp,
+    ) -> Result<Accepted, Refusal> {
+        let merchant = self.view.merchants.get(&create.merchant).ok_or(Refusal::NotFound)?;
+        let asset = desk.catalog.asset(create.asset.as_str()).ok_or(Refusal::UnknownAsset)?;
+        let (catalog, book) = (desk.catalog, desk.book);
+        let question = Question { catalog, book, merchant, create, now };
+        let quote = question.quote(&Plenty)?;
+        let locked = pricing::lock(book, asset, create.priority, &quote, now);
+        Ok(Accepted::Quoted(Box::new(quote), Box::new(locked)))
     }
 
     /// Finds the payout that the command's names stand for. Names that stand for different
@@ -185,11 +255,9 @@ impl Sitting {
         existing: PayoutId,
     ) -> Result<Accepted, Refusal> {
         let payout = self.view.payouts.get(&existing).ok_or(Refusal::NotFound)?.clone();
-        let same = payout.asset == create.asset
-            && payout.quote.asked == create.asked
-            && payout.quote.bearer == create.bearer
-            && payout.merchant_ref == create.merchant_ref
-            && destination(desk, create).as_ref() == Ok(&payout.destination);
+        let asked_again = destination(desk, create).map(|it| content(create, &it));
+        let same = payout.merchant_ref == create.merchant_ref
+            && asked_again.as_ref() == Ok(&payout.content);
         // Another API's payout with other content is not what its documents promise to answer.
         let may_differ = match create.on_other_content {
             OnOtherContent::Refuse => false,
@@ -198,8 +266,7 @@ impl Sitting {
         if !same && !may_differ {
             return Err(Refusal::RefReused);
         }
-        let available = self.available(&payout);
-        Ok(Accepted { payout: Some(payout), fresh: false, available })
+        Ok(self.answer(payout, false))
     }
 
     fn cancel(
@@ -208,20 +275,78 @@ impl Sitting {
         payout: PayoutId,
         now: Timestamp,
     ) -> Result<Accepted, Refusal> {
-        let found = self.view.payouts.get(&payout).filter(|it| it.merchant == merchant);
-        let mut payout = found.ok_or(Refusal::NotFound)?.clone();
+        let payout = self.find(merchant, payout)?;
         if payout.state == PayoutState::Cancelled {
-            let available = self.available(&payout);
-            return Ok(Accepted { payout: Some(payout), fresh: false, available });
+            return Ok(self.answer(payout, false));
         }
         let state = payout.state.cancel().map_err(|_| Refusal::NotCancellable)?;
-        let left = self.available(&payout).checked_add(payout.quote.price());
-        let available = left.expect("what was reserved was part of a balance that fitted");
-        self.view.available.insert((merchant, payout.asset.clone()), available);
-        self.change.postings.extend(ledger::release(&payout, now));
-        follow::tell(&payout, EventKind::Cancelled, String::new(), now, &mut self.change);
+        Ok(self.withdraw(payout, state, EventKind::Cancelled, String::new(), now))
+    }
+
+    fn judge(
+        &mut self,
+        merchant: MerchantId,
+        payout: PayoutId,
+        verdict: &Verdict,
+        now: Timestamp,
+    ) -> Result<Accepted, Refusal> {
+        let mut payout = self.find(merchant, payout)?;
+        let approval = payout.approval.as_mut().ok_or(Refusal::NotAwaitingApproval)?;
+        if let Some(before) = &approval.verdict {
+            let same = before.approve == verdict.approve;
+            return if same { Ok(self.answer(payout, false)) } else { Err(Refusal::NotAwaitingApproval) };
+        }
+        let state = match (verdict.approve, payout.state.approve()) {
+            (_, Err(_)) => return Err(Refusal::NotAwaitingApproval),
+            (_, Ok(_)) if approval.until < now => return Err(Refusal::NotAwaitingApproval),
+            (true, Ok(queued)) => queued,
+            (false, Ok(_)) => PayoutState::Cancelled,
+        };
+        approval.verdict = Some(verdict.clone());
+        let by = format!("{} from {}", verdict.key_public, verdict.ip);
+        if !verdict.approve {
+            return Ok(self.withdraw(payout, state, EventKind::Declined, by, now));
+        }
+        follow::tell(&payout, EventKind::Approved, by, now, &mut self.change);
         follow::enter(&mut payout, state, now, &mut self.change);
-        // A payout that this sitting created is still the first version of itself.
+        self.write(&mut payout);
+        Ok(self.answer(payout, true))
+    }
+
+    fn expire(&mut self, payout: PayoutId, now: Timestamp) -> Result<Accepted, Refusal> {
+        let payout = self.view.payouts.get(&payout).ok_or(Refusal::NotFound)?.clone();
+        let is_over = payout.approval.as_ref().is_some_and(|it| it.until < now);
+        if payout.state != PayoutState::AwaitingApproval || !is_over {
+            return Err(Refusal::NotAwaitingApproval);
+        }
+        let (state, why) = (PayoutState::Cancelled, EventKind::ApprovalExpired);
+        Ok(self.withdraw(payout, state, why, String::new(), now))
+    }
+
+    fn find(&self, merchant: MerchantId, payout: PayoutId) -> Result<Payout, Refusal> {
+        let found = self.view.payouts.get(&payout).filter(|it| it.merchant == merchant);
+        found.cloned().ok_or(Refusal::NotFound)
+    }
+
+    /// A payout for which no transaction exists ends, and its price returns.
+    fn withdraw(
+        &mut self,
+        mut payout: Payout,
+        state: PayoutState,
+        why: EventKind,
+        detail: String,
+        now: Timestamp,
+    ) -> Accepted {
+        self.post(ledger::release(&payout, now));
+        follow::tell(&payout, why, detail, now, &mut self.change);
+        follow::enter(&mut payout, state, now, &mut self.change);
+        self.write(&mut payout);
+        self.answer(payout, true)
+    }
+
+    /// Writes a payout that has changed.
+    fn write(&mut self, payout: &mut Payout) {
+        // A payout that this sitting has written already is still the same version of itself.
         match self.change.payouts.iter_mut().find(|it| it.id == payout.id) {
             Some(written) => *written = payout.clone(),
             None => {
@@ -230,7 +355,78 @@ impl Sitting {
             }
         }
         self.view.payouts.insert(payout.id, payout.clone());
-        Ok(Accepted { payout: Some(payout), fresh: true, available })
+    }
+
+    /// Moves money of a coin, from the networks in the catalog's order until it is enough.
+    fn transfer(
+        &mut self,
+        desk: &Desk<'_>,
+        (merchant, ticker): (MerchantId, &str),
+        amount: Decimal,
+        direction: Direction,
+        now: Timestamp,
+    ) -> Result<Accepted, Refusal> {
+        let from = match direction {
+            Direction::ToPersonal => LedgerAccount::Available(merchant),
+            Direction::ToBusiness => LedgerAccount::Personal(merchant),
+        };
+        if amount.is_zero() {
+            return Err(Refusal::AmountTooSmall { minimum: None });
+        }
+        let assets: Vec<_> = desk.catalog.assets().filter(|it| it.ticker == ticker).collect();
+        let most = assets.iter().map(|it| it.decimals).max().ok_or(Refusal::UnknownAsset)?;
+        let mut left = amount.amount(most).map_err(Refusal::Amount)?;
+        let mut postings = vec![];
+        for asset in &assets {
+            let has = self.balance(&from, &asset.id);
+            // What is smaller than the asset's smallest unit is taken from another network.
+            let wanted = left.rescale(most, asset.decimals).min(has);
+            if wanted.is_zero() {
+                continue;
+            }
+            postings.push(ledger::transfer(merchant, &asset.id, wanted, direction, now));
+            let taken = wanted.rescale(asset.decimals, most);
+            left = left.checked_sub(taken).expect("no more is taken than is left");
+        }
+        if !left.is_zero() {
+            return Err(Refusal::InsufficientFunds);
+        }
+        self.post(postings);
+        let sum = |account: LedgerAccount| {
+            let units = assets.iter().try_fold(Amount::ZERO, |sum, asset| {
+                sum.checked_add(self.balance(&account, &asset.id).rescale(asset.decimals, most))
+            });
+            Decimal::new(units.unwrap_or(Amount::MAX), most)
+        };
+        Ok(Accepted::Moved {
+            available: sum(LedgerAccount::Available(merchant)),
+            personal: sum(LedgerAccount::Personal(merchant)),
+        })
+    }
+
+    /// Takes postings into the change, and into the balances that later decisions see.
+    fn post(&mut self, postings: Vec<Posting>) {
+        for it in &postings {
+            let units = it.amount.signed();
+            for (account, change) in [(&it.debit, -units), (&it.credit, units)] {
+                let line = self.view.balances.entry((account.clone(), it.asset.clone()));
+                let line = line.or_default();
+                *line = line.saturating_add(change);
+            }
+        }
+        self.change.postings.extend(postings);
+    }
+
+    fn balance(&self, account: &LedgerAccount, asset: &AssetId) -> Amount {
+        let units = self.view.balances.get(&(account.clone(), asset.clone())).copied();
+        let units = u128::try_from(units.unwrap_or_default()).unwrap_or_default();
+        Amount::from_units(units).unwrap_or_default()
+    }
+
+    fn answer(&self, payout: Payout, fresh: bool) -> Accepted {
+        let available =
+            self.balance(&LedgerAccount::Available(payout.merchant), payout.charged_asset());
+        Accepted::Payout { payout: Box::new(payout), fresh, available }
     }
 
     fn use_nonce(&mut self, nonce: &Nonce) -> Result<(), Refusal> {
@@ -242,11 +438,54 @@ impl Sitting {
         self.change.claims.push((claim, None));
         Ok(())
     }
+}
 
-    fn available(&self, payout: &Payout) -> Amount {
-        let line = (payout.merchant, payout.asset.clone());
-        self.view.available.get(&line).copied().unwrap_or_default()
+/// Funds as they were loaded and as decisions so far have left them.
+struct Loaded<'a> {
+    view: &'a AcceptView,
+    merchant: MerchantId,
+    overdraft: Amount,
+}
+
+impl Funds for Loaded<'_> {
+    fn available(&self, asset: &AssetId) -> Option<Amount> {
+        let line = (LedgerAccount::Available(self.merchant), asset.clone());
+        let units = u128::try_from(*self.view.balances.get(&line)?).unwrap_or_default();
+        Amount::from_units(units)
     }
+
+    fn inventory(&self, asset: &AssetId) -> Amount {
+        let line = (LedgerAccount::Inventory, asset.clone());
+        let units = self.view.balances.get(&line).copied().unwrap_or_default();
+        let most = units.saturating_add(self.overdraft.signed());
+        Amount::from_units(u128::try_from(most).unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+fn overdraft(book: &PriceBook, asset: &AssetId) -> Amount {
+    book.conversion.overdrafts.get(asset).copied().unwrap_or_default()
+}
+
+/// What is asked for, in canonical words: the same words are the same content. The address in them
+/// is the network's spelling of it.
+pub fn content(create: &CreatePayout, destination: &Destination) -> String {
+    let asked = match &create.asked {
+        Asked::Exact(amount) => format!("exact {}", amount.units()),
+        Asked::Worth { currency, amount } => format!("worth {amount} {currency}"),
+        Asked::Spend(amount) => format!("spend {amount}"),
+    };
+    let fees = match create.bearer {
+        FeeBearer::Merchant => "merchant",
+        FeeBearer::Recipient => "recipient",
+    };
+    let source = match &create.source {
+        Source::Own => "own",
+        Source::Ticker(ticker) => ticker,
+        Source::Configured => "configured",
+    };
+    let memo = destination.memo.as_ref().map(|it| format!(" memo {it}")).unwrap_or_default();
+    let (asset, address) = (&create.asset, &destination.address);
+    format!("{asked} {asset} fees {fees} from {source} to {address}{memo}")
 }
 
 /// Money that goes to a token's own contract, or back to ourselves, reaches nobody.

@@ -20,6 +20,8 @@ pub struct Network {
     pub fee_asset: AssetId,
     /// Where a person can look at a transaction; `{txid}` stands for its identifier.
     pub explorer_url: String,
+    /// Whether paying more for a transaction makes it faster.
+    pub has_priorities: bool,
     /// What only the rail understands: chain ids, address prefixes, finality rules.
     pub parameters: BTreeMap<String, String>,
 }

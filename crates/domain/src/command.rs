@@ -3,9 +3,10 @@
 use crate::{
     catalog::DestinationError,
     ids::{AssetId, DialectId, KeyId, MerchantId, PayoutId},
-    money::{Amount, AmountError},
-    payout::{Payout, Webhook},
-    quote::FeeBearer,
+    money::{Amount, AmountError, Decimal},
+    payout::{Payout, Priority, Verdict, Webhook},
+    pricing::Locked,
+    quote::{FeeBearer, Quote},
 };
 
 /// A change that somebody asks for. Questions that change nothing are not commands.
@@ -20,8 +21,84 @@ pub enum Command {
         /// The payout.
         payout: PayoutId,
     },
+    /// Answer whether a payout may be paid that waits for it.
+    Judge {
+        /// Whose payout it must be.
+        merchant: MerchantId,
+        /// The payout.
+        payout: PayoutId,
+        /// The answer.
+        verdict: Verdict,
+    },
+    /// Withdraw a payout that nobody approved in time.
+    Expire(PayoutId),
+    /// Set money apart from payouts, or take it back.
+    Transfer {
+        /// Whose money.
+        merchant: MerchantId,
+        /// The coin, on whichever networks the merchant holds it.
+        ticker: String,
+        /// How much.
+        amount: Decimal,
+        /// Where to.
+        direction: Direction,
+    },
+    /// Price a payout without asking for it. Changes nothing.
+    Quote(Box<CreatePayout>),
     /// Use up a nonce without changing anything else.
     UseNonce(Nonce),
+}
+
+/// Where a transfer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Away from what payouts are paid from.
+    ToPersonal,
+    /// Back to it.
+    ToBusiness,
+}
+
+/// How much is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// So much of the payout's asset.
+    Exact(Amount),
+    /// As much of it as so much of another currency is worth.
+    Worth {
+        /// The currency's code, in capitals.
+        currency: String,
+        /// How much of it.
+        amount: Decimal,
+    },
+    /// As much of it as is bought by selling so much of what is sold.
+    Spend(Decimal),
+}
+
+/// What a payout is paid from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The payout's own asset, and the same coin of other networks where that is exchanged at par.
+    Own,
+    /// What the merchant holds of this coin, on any network.
+    Ticker(String),
+    /// What is agreed with the merchant ([`crate::quote::MerchantTerms::sources`]).
+    Configured,
+}
+
+/// The least that an API pays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Least {
+    /// Only what is worth more US dollars than this.
+    pub more_than_usd: Decimal,
+    /// At least so many times the network's fee.
+    pub network_fees: u32,
+}
+
+/// What an approval is asked for with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovalRequest {
+    /// Where to post the question; `None` if nobody is told.
+    pub url: Option<String>,
 }
 
 /// A request to pay somebody, as a dialect understood it.
@@ -48,9 +125,23 @@ pub struct CreatePayout {
     /// What to pay.
     pub asset: AssetId,
     /// How much, before fees.
-    pub asked: Amount,
+    pub asked: Asked,
     /// Who bears the fees.
     pub bearer: FeeBearer,
+    /// What it is paid from.
+    pub source: Source,
+    /// Where prices are taken from for a sum in another currency; the merchant's default if `None`.
+    pub course: Option<String>,
+    /// Whether something is set aside against a change of prices until the payout ends.
+    pub insured: bool,
+    /// How much to spend for speed.
+    pub priority: Priority,
+    /// The least that the API pays.
+    pub least: Least,
+    /// Figures that were promised before.
+    pub locked: Option<Locked>,
+    /// What must approve it first.
+    pub approval: Option<ApprovalRequest>,
     /// Where to, as the merchant wrote it.
     pub address: String,
     /// What some networks need beside an address.
@@ -81,13 +172,45 @@ pub struct Nonce {
 
 /// What came of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    /// The payout that was created, found or withdrawn; `None` if the command was about none.
-    pub payout: Option<Payout>,
-    /// Whether the command changed anything: `false` when it was a repetition.
-    pub fresh: bool,
-    /// What the merchant has left of the payout's asset.
-    pub available: Amount,
+pub enum Accepted {
+    /// A payout was created, found, withdrawn or judged.
+    Payout {
+        /// The payout.
+        payout: Box<Payout>,
+        /// Whether the command changed anything: `false` when it was a repetition.
+        fresh: bool,
+        /// What the merchant has left of what it is [charged in](Payout::charged_asset).
+        available: Amount,
+    },
+    /// What a payout would cost, and the figures that are promised for it.
+    Quoted(Box<Quote>, Box<Locked>),
+    /// What the merchant has of a coin now, on all networks.
+    Moved {
+        /// What can be spent.
+        available: Decimal,
+        /// What is set apart.
+        personal: Decimal,
+    },
+    /// The nonce was used up.
+    NonceUsed,
+}
+
+impl Accepted {
+    /// The payout that it is about, if it is about one.
+    pub fn payout(&self) -> Option<&Payout> {
+        match self {
+            Self::Payout { payout, .. } => Some(payout),
+            Self::Quoted(..) | Self::Moved { .. } | Self::NonceUsed => None,
+        }
+    }
+
+    /// The payout, if the command changed it.
+    pub fn changed(&self) -> Option<&Payout> {
+        match self {
+            Self::Payout { payout, fresh: true, .. } => Some(payout),
+            Self::Payout { .. } | Self::Quoted(..) | Self::Moved { .. } | Self::NonceUsed => None,
+        }
+    }
 }
 
 /// Why we will not do what was asked. Dialects put it into words; nothing was changed.
@@ -153,12 +276,36 @@ pub enum Refusal {
     },
     /// The merchant does not have what it costs.
     InsufficientFunds,
+    /// The merchant does not have what must be sold for it.
+    InsufficientForConversion {
+        /// The coin that would be sold.
+        from: String,
+        /// The coin that would be bought.
+        to: String,
+    },
+    /// The merchant never had any of what it would be paid from.
+    NoWallet,
+    /// The house does not exchange that, or has not enough of it now. Says what is the matter.
+    NotConvertible(&'static str),
+    /// There is no price for this currency that can be relied on.
+    RateUnknown {
+        /// The currency's code.
+        currency: String,
+    },
+    /// A figure that the decision needs is not known at the moment. Nothing was changed.
+    TermsUnknown(&'static str),
+    /// The quote is too old, or for something else.
+    QuoteExpired,
     /// The operator has stopped this merchant's payouts.
     MerchantPaused,
     /// There is no such payout, or it is somebody else's.
     NotFound,
     /// The payout is on its way or has ended.
     NotCancellable,
+    /// The payout does not wait for an approval, or was judged otherwise.
+    NotAwaitingApproval,
+    /// The API has this call, and this gateway does not. Says why.
+    NotSupported(&'static str),
     /// We cannot decide at the moment. Whether anything was changed is not known; the same request
     /// again finds out.
     Unavailable(&'static str),

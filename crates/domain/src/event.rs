@@ -45,6 +45,14 @@ macro_rules! event_kinds {
 event_kinds! {
     /// The payout was accepted and its price reserved.
     Accepted => "accepted",
+    /// It waits for an approval that was asked for.
+    ApprovalAsked => "approval_asked",
+    /// Somebody approved it.
+    Approved => "approved",
+    /// Somebody declined it; the reservation was released.
+    Declined => "declined",
+    /// Nobody approved it in time; the reservation was released.
+    ApprovalExpired => "approval_expired",
     /// It joined a batch.
     Batched => "batched",
     /// A transaction was signed and stored.

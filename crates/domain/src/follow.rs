@@ -20,10 +20,26 @@ pub fn enter(payout: &mut Payout, state: PayoutState, now: Timestamp, change: &m
     payout.updated_at = now;
     let wanted = payout.webhook.as_ref().filter(|it| it.on.contains(&after) && before < after);
     let Some(webhook) = wanted else { return };
+    let url = webhook.url.clone();
+    announce(payout, url, now, change);
+}
+
+/// A payout that was just accepted waits for an approval; whoever gives it is told, if an address is
+/// known.
+pub fn ask_for_approval(payout: &mut Payout, now: Timestamp, change: &mut ChangeSet) {
+    payout.state = PayoutState::AwaitingApproval;
+    tell(payout, EventKind::ApprovalAsked, String::new(), now, change);
+    if let Some(url) = payout.approval.as_ref().and_then(|it| it.url.clone()) {
+        announce(payout, url, now, change);
+    }
+}
+
+/// Makes a delivery of a payout's present status due.
+fn announce(payout: &mut Payout, url: String, now: Timestamp, change: &mut ChangeSet) {
     change.deliveries.push(Delivery {
         id: DeliveryId { payout: payout.id, number: payout.delivery_count },
-        url: webhook.url.clone(),
-        status: after,
+        url,
+        status: payout.state.status(),
         txid: payout.state.txid().cloned(),
         occurred_at: now,
         state: DeliveryState::Due,

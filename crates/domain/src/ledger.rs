@@ -8,6 +8,7 @@ use std::{fmt, str::FromStr};
 
 use crate::{
     Timestamp,
+    command::Direction,
     ids::{AssetId, BatchId, InvalidId, LaneId, MerchantId, PayoutId},
     money::Amount,
     payout::Payout,
@@ -20,8 +21,14 @@ pub enum LedgerAccount {
     Available(MerchantId),
     /// What a merchant has committed to payouts that have not ended. Never below zero.
     Reserved(MerchantId),
-    /// What is the house's own. Never below zero.
+    /// A merchant's money that is set apart from payouts until the merchant moves it back. Never
+    /// below zero.
+    Personal(MerchantId),
+    /// What is the house's own. Not below zero, or not further than the operator allows.
     Inventory,
+    /// What of the house's own is promised to conversions of payouts that have not ended. Never
+    /// below zero.
+    InventoryReserved,
     /// The coins that a network says a lane holds.
     HotWallet(LaneId),
     /// What we charged merchants for our service.
@@ -35,10 +42,15 @@ pub enum LedgerAccount {
 }
 
 impl LedgerAccount {
-    /// Whether the balance must never be below zero.
+    /// Whether the balance must not go below zero. The one exception is the house's inventory, as
+    /// far as a commit says so ([`crate::ports::ChangeSet::overdrafts`]).
     pub fn must_not_be_negative(&self) -> bool {
         match self {
-            Self::Available(_) | Self::Reserved(_) | Self::Inventory => true,
+            Self::Available(_)
+            | Self::Reserved(_)
+            | Self::Personal(_)
+            | Self::Inventory
+            | Self::InventoryReserved => true,
             Self::HotWallet(_)
             | Self::ServiceFee
             | Self::NetworkFeeCharged
@@ -53,7 +65,9 @@ impl fmt::Display for LedgerAccount {
         match self {
             Self::Available(merchant) => write!(f, "available:{merchant}"),
             Self::Reserved(merchant) => write!(f, "reserved:{merchant}"),
+            Self::Personal(merchant) => write!(f, "personal:{merchant}"),
             Self::Inventory => f.write_str("inventory"),
+            Self::InventoryReserved => f.write_str("inventory_reserved"),
             Self::HotWallet(lane) => write!(f, "hot_wallet:{lane}"),
             Self::ServiceFee => f.write_str("service_fee"),
             Self::NetworkFeeCharged => f.write_str("network_fee_charged"),
@@ -71,8 +85,10 @@ impl FromStr for LedgerAccount {
         match (kind, whose.is_empty()) {
             ("available", false) => whose.parse().map(Self::Available),
             ("reserved", false) => whose.parse().map(Self::Reserved),
+            ("personal", false) => whose.parse().map(Self::Personal),
             ("hot_wallet", false) => Ok(Self::HotWallet(LaneId::new(whose))),
             ("inventory", true) => Ok(Self::Inventory),
+            ("inventory_reserved", true) => Ok(Self::InventoryReserved),
             ("service_fee", true) => Ok(Self::ServiceFee),
             ("network_fee_charged", true) => Ok(Self::NetworkFeeCharged),
             ("network_fee", true) => Ok(Self::NetworkFee),
@@ -89,6 +105,8 @@ pub enum Cause {
     Payout(PayoutId),
     /// A transaction was charged for by its network.
     Batch(BatchId),
+    /// A merchant moved money of its own.
+    Merchant(MerchantId),
     /// A person said so; the text says who and why.
     Manual(String),
 }
@@ -124,28 +142,68 @@ pub fn fund(
     nonzero(vec![Posting { at, cause, asset: asset.clone(), debit, credit: owner, amount }])
 }
 
-/// A payout was accepted: its price leaves the merchant's spendable money.
+/// A payout was accepted: its price leaves the merchant's spendable money. What the merchant buys
+/// for it is promised by the house, and what the merchant sells for that is set aside.
 pub fn reserve(payout: &Payout, at: Timestamp) -> Vec<Posting> {
     let (available, reserved) = accounts(payout);
-    nonzero(vec![post(payout, at, available, reserved, payout.quote.price())])
+    let own = payout.quote.own_part();
+    let mut postings = vec![post(payout, at, available.clone(), reserved.clone(), own)];
+    for it in &payout.quote.conversions {
+        let set_aside = post(payout, at, available.clone(), reserved.clone(), it.set_aside());
+        postings.push(Posting { asset: it.from.clone(), ..set_aside });
+        let (from, to) = (LedgerAccount::Inventory, LedgerAccount::InventoryReserved);
+        postings.push(post(payout, at, from, to, it.bought));
+    }
+    nonzero(postings)
 }
 
-/// A payout can never be paid any more: its price returns.
+/// A payout can never be paid any more: everything returns to where it came from.
 pub fn release(payout: &Payout, at: Timestamp) -> Vec<Posting> {
-    let (available, reserved) = accounts(payout);
-    nonzero(vec![post(payout, at, reserved, available, payout.quote.price())])
+    reserve(payout, at)
+        .into_iter()
+        .map(|it| Posting { debit: it.credit, credit: it.debit, ..it })
+        .collect()
 }
 
-/// A payout's transaction is final: the coins are gone and the fees are earned.
+/// A payout's transaction is final: conversions are done at the agreed price, what was set aside
+/// beyond it returns, the coins are gone and the fees are earned.
 pub fn settle(payout: &Payout, lane: &LaneId, at: Timestamp) -> Vec<Posting> {
-    let (_, reserved) = accounts(payout);
+    let (available, reserved) = accounts(payout);
     let quote = &payout.quote;
+    let mut postings = vec![];
+    for it in &quote.conversions {
+        let sold = post(payout, at, reserved.clone(), LedgerAccount::Inventory, it.cost);
+        postings.push(Posting { asset: it.from.clone(), ..sold });
+        let returned = post(payout, at, reserved.clone(), available.clone(), it.insurance);
+        postings.push(Posting { asset: it.from.clone(), ..returned });
+        let promised = LedgerAccount::InventoryReserved;
+        postings.push(post(payout, at, promised, reserved.clone(), it.bought));
+    }
     let to = |credit, amount| post(payout, at, reserved.clone(), credit, amount);
-    nonzero(vec![
+    postings.extend([
         to(LedgerAccount::HotWallet(lane.clone()), quote.amount),
         to(LedgerAccount::ServiceFee, quote.service_fee),
         to(LedgerAccount::NetworkFeeCharged, quote.network_fee),
-    ])
+    ]);
+    nonzero(postings)
+}
+
+/// A merchant sets money apart from payouts, or takes it back.
+pub fn transfer(
+    merchant: MerchantId,
+    asset: &AssetId,
+    amount: Amount,
+    direction: Direction,
+    at: Timestamp,
+) -> Posting {
+    let (available, personal) =
+        (LedgerAccount::Available(merchant), LedgerAccount::Personal(merchant));
+    let (debit, credit) = match direction {
+        Direction::ToPersonal => (available, personal),
+        Direction::ToBusiness => (personal, available),
+    };
+    let cause = Cause::Merchant(merchant);
+    Posting { at, cause, asset: asset.clone(), debit, credit, amount }
 }
 
 /// A network charged a lane for a transaction, whether or not it paid anybody.
@@ -195,7 +253,9 @@ mod tests {
         for account in [
             LedgerAccount::Available(MerchantId(7)),
             LedgerAccount::Reserved(MerchantId(8)),
+            LedgerAccount::Personal(MerchantId(9)),
             LedgerAccount::Inventory,
+            LedgerAccount::InventoryReserved,
             LedgerAccount::HotWallet(LaneId::new("net/hot:1")),
             LedgerAccount::ServiceFee,
             LedgerAccount::NetworkFeeCharged,

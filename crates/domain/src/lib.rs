@@ -25,7 +25,9 @@ pub mod merchant;
 pub mod money;
 pub mod payout;
 pub mod ports;
+pub mod pricing;
 pub mod quote;
+pub mod rates;
 pub mod reconcile;
 pub mod time;
 

@@ -85,6 +85,14 @@ impl Amount {
         ratio(U256::from(self.0) * U256::from(numerator), U256::from(denominator), rounding)
     }
 
+    /// Returns the same sum of an asset with other decimals, rounded down; the largest amount where
+    /// it does not fit.
+    #[must_use]
+    pub fn rescale(self, from_decimals: u8, to_decimals: u8) -> Self {
+        let one = Rate::ONE;
+        one.convert(self, from_decimals, one, to_decimals, Rounding::Down).unwrap_or(Self::MAX)
+    }
+
     /// Parses what a person or an API wrote, such as `"0.015"`, for an asset of `decimals` places.
     ///
     /// Refuses signs, exponents, separators, and digits beyond the asset's precision: money that
@@ -143,6 +151,63 @@ fn ratio(numerator: U256, denominator: U256, rounding: Rounding) -> Option<Amoun
     u128::try_from(whole).ok().and_then(Amount::from_units)
 }
 
+/// An exact decimal that is not below zero and belongs to no asset: what somebody wrote as an amount
+/// of money that we do not keep, such as euros.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Decimal {
+    units: Amount,
+    scale: u8,
+}
+
+impl Decimal {
+    /// More digits after the point than any currency or asset has.
+    const SCALE_MAX: usize = 30;
+
+    /// So many units of the given number of places.
+    pub fn new(units: Amount, scale: u8) -> Self {
+        Self { units, scale }
+    }
+
+    /// Parses a plain decimal, such as `"20.50"`.
+    ///
+    /// # Errors
+    /// Says what is wrong with the text.
+    pub fn parse(text: &str) -> Result<Self, AmountError> {
+        let fraction = text.split_once('.').map_or("", |it| it.1).trim_end_matches('0');
+        let digits = fraction.len();
+        if digits > Self::SCALE_MAX && fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(AmountError::TooPrecise);
+        }
+        let scale = u8::try_from(digits).map_err(|_| AmountError::Malformed)?;
+        Ok(Self { units: Amount::parse(text, scale)?, scale })
+    }
+
+    /// Whether it is nothing.
+    pub const fn is_zero(self) -> bool {
+        self.units.is_zero()
+    }
+
+    /// The number as an amount of an asset of `decimals` places.
+    ///
+    /// # Errors
+    /// If it has more digits than that, or does not fit.
+    pub fn amount(self, decimals: u8) -> Result<Amount, AmountError> {
+        Amount::parse(&self.to_string(), decimals)
+    }
+
+    /// What something of `decimals` places and a price of `price` is worth as much as this much of
+    /// something priced at `own`; `None` where it does not fit.
+    pub fn worth(self, own: Rate, price: Rate, decimals: u8, rounding: Rounding) -> Option<Amount> {
+        own.convert(self.units, self.scale, price, decimals, rounding)
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.units.to_text(self.scale))
+    }
+}
+
 /// A positive exact decimal, such as a price: `units / 10^scale`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
@@ -192,14 +257,45 @@ impl Rate {
         to_decimals: u8,
         rounding: Rounding,
     ) -> Option<Amount> {
-        let numerator = U256::from(amount.0)
-            .checked_mul(U256::from(self.units))?
-            .checked_mul(ten_to(other.scale)?)?
-            .checked_mul(ten_to(to_decimals)?)?;
-        let denominator = ten_to(from_decimals)?
-            .checked_mul(ten_to(self.scale)?)?
-            .checked_mul(U256::from(other.units))?;
-        ratio(numerator, denominator, rounding)
+        let sides = Sides::new(self, from_decimals, other, to_decimals)?;
+        let numerator = U256::from(amount.0).checked_mul(sides.up)?;
+        ratio(numerator, sides.down, rounding)
+    }
+
+    /// Like [`Self::convert`], with the result scaled by `numerator / denominator` before it is
+    /// rounded, once.
+    pub fn convert_scaled(
+        self,
+        amount: Amount,
+        from_decimals: u8,
+        (other, to_decimals): (Self, u8),
+        (numerator, denominator): (u32, u32),
+        rounding: Rounding,
+    ) -> Option<Amount> {
+        let sides = Sides::new(self, from_decimals, other, to_decimals)?;
+        let up = sides.up.checked_mul(U256::from(numerator))?;
+        let down = sides.down.checked_mul(U256::from(denominator))?;
+        ratio(U256::from(amount.0).checked_mul(up)?, down, rounding)
+    }
+}
+
+/// The two sides of a conversion's fraction. Powers of ten that both have are left out, so that
+/// amounts of any asset at any price fit.
+struct Sides {
+    up: U256,
+    down: U256,
+}
+
+impl Sides {
+    fn new(from: Rate, from_decimals: u8, to: Rate, to_decimals: u8) -> Option<Self> {
+        let up = u16::from(to.scale) + u16::from(to_decimals);
+        let down = u16::from(from.scale) + u16::from(from_decimals);
+        let both = up.min(down);
+        let power = |exponent: u16| U256::from(10u8).checked_pow(u32::from(exponent - both));
+        Some(Self {
+            up: U256::from(from.units).checked_mul(power(up)?)?,
+            down: U256::from(to.units).checked_mul(power(down)?)?,
+        })
     }
 }
 
@@ -270,6 +366,33 @@ mod tests {
         let in_tether = ether.convert(fee, 18, tether, 6, Rounding::Up).unwrap();
         assert_eq!(in_tether.to_text(6), "6.301261");
         assert_eq!(ether.price(fee, 18, 2, Rounding::Down).unwrap().to_text(2), "6.3");
+    }
+
+    #[test]
+    fn decimals_keep_what_was_written() {
+        for (text, shown) in [("20", "20"), ("20.50", "20.5"), ("0.000", "0"), ("007.1", "7.1")] {
+            assert_eq!(Decimal::parse(text).map(|it| it.to_string()), Ok(shown.to_owned()));
+        }
+        assert_eq!(Decimal::parse("1.5").unwrap().amount(0), Err(AmountError::TooPrecise));
+        assert_eq!(Decimal::parse("1.5").unwrap().amount(2).map(Amount::units), Ok(150));
+        assert_eq!(Decimal::parse(&format!("0.{}", "1".repeat(31))), Err(AmountError::TooPrecise));
+        for text in ["", "-1", "1e3", "1.", ".5", &format!("1.{}x", "1".repeat(300))] {
+            assert_eq!(Decimal::parse(text), Err(AmountError::Malformed), "{text}");
+        }
+        let euro = Rate::parse("1.08").unwrap();
+        let coin = Rate::parse("60000").unwrap();
+        let worth = Decimal::parse("5500").unwrap().worth(euro, coin, 8, Rounding::Down).unwrap();
+        assert_eq!(worth.to_text(8), "0.099");
+    }
+
+    #[test]
+    fn large_amounts_of_any_asset_convert_at_any_price() {
+        let dust = Rate::parse("0.000000000000000123").unwrap();
+        let gold = Rate::parse("99999999.9999999999").unwrap();
+        let billion = Amount::parse("1000000000", 18).unwrap();
+        assert!(dust.convert(billion, 18, gold, 18, Rounding::Up).is_some());
+        let back = dust.convert_scaled(billion, 18, (gold, 18), (1_010_000, 1_000_000), Rounding::Up);
+        assert!(back.is_some());
     }
 
     #[test]

@@ -30,6 +30,12 @@ pub struct Payout {
     pub destination: Destination,
     /// What arrives and what it costs.
     pub quote: Quote,
+    /// How much the merchant wants to spend for speed, on networks where that makes a difference.
+    pub priority: Priority,
+    /// What was asked for, in canonical words: a repetition says the same.
+    pub content: String,
+    /// Who must approve it, and whether that was done; `None` if nobody need.
+    pub approval: Option<Approval>,
     /// Where to tell of its states.
     pub webhook: Option<Webhook>,
     /// What the dialect wants back word for word when it writes an answer; opaque to all others.
@@ -55,9 +61,83 @@ pub struct Webhook {
     pub on: Vec<Status>,
 }
 
+/// How much is spent for speed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// Cheaper, and slower when the network is busy.
+    Economy,
+    /// What the network asks for.
+    #[default]
+    Recommended,
+    /// More than that.
+    High,
+    /// Much more.
+    Highest,
+}
+
+impl Priority {
+    /// Every priority.
+    pub const ALL: [Self; 4] = [Self::Economy, Self::Recommended, Self::High, Self::Highest];
+
+    /// Its word, in APIs and in stored records.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Economy => "economy",
+            Self::Recommended => "recommended",
+            Self::High => "high",
+            Self::Highest => "highest",
+        }
+    }
+
+    /// Finds a priority by its word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.word() == word)
+    }
+
+    /// What is offered to the network, in hundredths of what it asks for.
+    pub fn percent(self) -> u32 {
+        match self {
+            Self::Economy => 85,
+            Self::Recommended => 100,
+            Self::High => 150,
+            Self::Highest => 200,
+        }
+    }
+}
+
+/// An approval that a payout needs before it is paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// Where the question is posted to; `None` if whoever approves looks for it.
+    pub url: Option<String>,
+    /// Until when the question is open; afterwards the payout is withdrawn.
+    pub until: Timestamp,
+    /// What was answered, once it was.
+    pub verdict: Option<Verdict>,
+}
+
+/// An answer to the question whether a payout may be paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether it may.
+    pub approve: bool,
+    /// The credential that answered; `None` if the operator did.
+    pub key: Option<KeyId>,
+    /// What that credential is known by: its public part, if it has one.
+    pub key_public: String,
+    /// The address that the answer came from.
+    pub ip: String,
+    /// The program that sent it, as it calls itself.
+    pub user_agent: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// How far a payout has come. The three last states are final.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PayoutState {
+    /// Money is reserved; somebody must approve it first. See [`Payout::approval`].
+    AwaitingApproval,
     /// Money is reserved; no transaction exists yet.
     Queued,
     /// A transaction is being made or is on its way.
@@ -121,6 +201,8 @@ pub enum FailureCode {
 /// What a payout's state looks like from outside; what webhooks tell of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
+    /// Accepted, and somebody must approve it first.
+    AwaitingApproval,
     /// Accepted, not yet on its way.
     Queued,
     /// A transaction exists.
@@ -135,15 +217,33 @@ pub enum Status {
     Cancelled,
 }
 
+impl Payout {
+    /// The asset that the merchant is charged in: the payout's own, or the first that is sold for it
+    /// where nothing of its own is used.
+    pub fn charged_asset(&self) -> &AssetId {
+        match self.quote.conversions.first() {
+            Some(first) if self.quote.own_part().is_zero() => &first.from,
+            Some(_) | None => &self.asset,
+        }
+    }
+}
+
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 6] =
-        [Self::Queued, Self::Sending, Self::InBlock, Self::Paid, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 7] = [
+        Self::AwaitingApproval,
+        Self::Queued,
+        Self::Sending,
+        Self::InBlock,
+        Self::Paid,
+        Self::Failed,
+        Self::Cancelled,
+    ];
 
     /// Whether it can change any more.
     pub fn is_final(self) -> bool {
         match self {
-            Self::Queued | Self::Sending | Self::InBlock => false,
+            Self::AwaitingApproval | Self::Queued | Self::Sending | Self::InBlock => false,
             Self::Paid | Self::Failed | Self::Cancelled => true,
         }
     }
@@ -151,6 +251,7 @@ impl Status {
     /// Its word, in our own API and in stored records.
     pub fn word(self) -> &'static str {
         match self {
+            Self::AwaitingApproval => "awaiting_approval",
             Self::Queued => "queued",
             Self::Sending => "sending",
             Self::InBlock => "in_block",
@@ -174,6 +275,7 @@ impl PayoutState {
     /// What the state looks like from outside.
     pub fn status(&self) -> Status {
         match self {
+            Self::AwaitingApproval => Status::AwaitingApproval,
             Self::Queued | Self::Sending { stage: Stage::Preparing, .. } => Status::Queued,
             Self::Sending { stage: Stage::Signed | Stage::Broadcast, .. } => Status::Sending,
             Self::Sending { stage: Stage::InBlock, .. } => Status::InBlock,
@@ -188,7 +290,7 @@ impl PayoutState {
         match self {
             Self::Sending { txid, .. } | Self::Failed { txid, .. } => txid.as_ref(),
             Self::Paid { txid, .. } => Some(txid),
-            Self::Queued | Self::Cancelled => None,
+            Self::AwaitingApproval | Self::Queued | Self::Cancelled => None,
         }
     }
 
@@ -196,9 +298,23 @@ impl PayoutState {
     pub fn send(&self, batch: BatchId) -> Result<Self, InvalidTransition> {
         match self {
             Self::Queued => Ok(Self::Sending { batch, stage: Stage::Preparing, txid: None }),
-            Self::Sending { .. } | Self::Paid { .. } | Self::Failed { .. } | Self::Cancelled => {
-                Err(InvalidTransition)
-            }
+            Self::AwaitingApproval
+            | Self::Sending { .. }
+            | Self::Paid { .. }
+            | Self::Failed { .. }
+            | Self::Cancelled => Err(InvalidTransition),
+        }
+    }
+
+    /// May be paid.
+    pub fn approve(&self) -> Result<Self, InvalidTransition> {
+        match self {
+            Self::AwaitingApproval => Ok(Self::Queued),
+            Self::Queued
+            | Self::Sending { .. }
+            | Self::Paid { .. }
+            | Self::Failed { .. }
+            | Self::Cancelled => Err(InvalidTransition),
         }
     }
 
@@ -206,9 +322,11 @@ impl PayoutState {
     pub fn follow(&self, stage: Stage, txid: Option<TxId>) -> Result<Self, InvalidTransition> {
         match self {
             Self::Sending { batch, .. } => Ok(Self::Sending { batch: *batch, stage, txid }),
-            Self::Queued | Self::Paid { .. } | Self::Failed { .. } | Self::Cancelled => {
-                Err(InvalidTransition)
-            }
+            Self::AwaitingApproval
+            | Self::Queued
+            | Self::Paid { .. }
+            | Self::Failed { .. }
+            | Self::Cancelled => Err(InvalidTransition),
         }
     }
 
@@ -216,9 +334,11 @@ impl PayoutState {
     pub fn pay(&self, txid: TxId, at: Timestamp) -> Result<Self, InvalidTransition> {
         match self {
             Self::Sending { .. } => Ok(Self::Paid { txid, at }),
-            Self::Queued | Self::Paid { .. } | Self::Failed { .. } | Self::Cancelled => {
-                Err(InvalidTransition)
-            }
+            Self::AwaitingApproval
+            | Self::Queued
+            | Self::Paid { .. }
+            | Self::Failed { .. }
+            | Self::Cancelled => Err(InvalidTransition),
         }
     }
 
@@ -226,16 +346,18 @@ impl PayoutState {
     pub fn fail(&self, failure: Failure, txid: Option<TxId>) -> Result<Self, InvalidTransition> {
         match self {
             Self::Sending { .. } => Ok(Self::Failed { failure, txid }),
-            Self::Queued | Self::Paid { .. } | Self::Failed { .. } | Self::Cancelled => {
-                Err(InvalidTransition)
-            }
+            Self::AwaitingApproval
+            | Self::Queued
+            | Self::Paid { .. }
+            | Self::Failed { .. }
+            | Self::Cancelled => Err(InvalidTransition),
         }
     }
 
     /// Is withdrawn by the merchant or the operator.
     pub fn cancel(&self) -> Result<Self, InvalidTransition> {
         match self {
-            Self::Queued => Ok(Self::Cancelled),
+            Self::AwaitingApproval | Self::Queued => Ok(Self::Cancelled),
             Self::Sending { .. } | Self::Paid { .. } | Self::Failed { .. } | Self::Cancelled => {
                 Err(InvalidTransition)
             }
@@ -252,6 +374,7 @@ mod tests {
         let txid = TxId::new("t");
         let failure = Failure { code: FailureCode::RefusedByNetwork, detail: String::new() };
         vec![
+            PayoutState::AwaitingApproval,
             PayoutState::Queued,
             PayoutState::Sending { batch, stage: Stage::Preparing, txid: None },
             PayoutState::Sending { batch, stage: Stage::InBlock, txid: Some(txid.clone()) },
@@ -267,13 +390,24 @@ mod tests {
             states().iter().map(step).collect()
         };
         let failure = || Failure { code: FailureCode::RefusedBySigner, detail: String::new() };
-        let sending = [false, true, true, false, false, false];
-        let queued = [true, false, false, false, false, false];
+        let sending = [false, false, true, true, false, false, false];
+        let waiting = [true, false, false, false, false, false, false];
+        let queued = [false, true, false, false, false, false, false];
+        let waiting_or_queued = [true, true, false, false, false, false, false];
+        assert_eq!(allowed(&|it| it.approve().is_ok()), waiting);
         assert_eq!(allowed(&|it| it.send(BatchId(2)).is_ok()), queued);
-        assert_eq!(allowed(&|it| it.cancel().is_ok()), queued);
+        assert_eq!(allowed(&|it| it.cancel().is_ok()), waiting_or_queued);
         assert_eq!(allowed(&|it| it.follow(Stage::Signed, None).is_ok()), sending);
         assert_eq!(allowed(&|it| it.pay(TxId::new("x"), Timestamp(2)).is_ok()), sending);
         assert_eq!(allowed(&|it| it.fail(failure(), None).is_ok()), sending);
+    }
+
+    #[test]
+    fn priorities_have_words() {
+        for priority in Priority::ALL {
+            assert_eq!(Priority::from_word(priority.word()), Some(priority));
+        }
+        assert_eq!(Priority::from_word("fastest"), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
     catalog::{Asset, Destination, DestinationError, Network},
     delivery::{Delivery, Receipt},
     event::Event,
-    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, NetworkId, PayoutId},
+    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, NetworkId, PayoutId, TxId},
     lane::Lane,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
@@ -162,7 +162,8 @@ pub struct Holding {
 pub trait Rail: Send + Sync {
     /// What the state machine needs to know.
     fn profile(&self) -> &RailProfile;
-    /// Estimates what one payout of `asset` costs on the network now, in its fee asset.
+    /// Estimates what one payout of `asset` costs on the network now, at the recommended priority,
+    /// in its fee asset.
     fn quote_fee<'a>(&'a self, asset: &'a Asset) -> BoxFuture<'a, Result<Amount, Unreachable>>;
     /// Makes a transaction that pays all of the draft's payouts. Changes nothing anywhere.
     fn build<'a>(&'a self, draft: Draft<'a>) -> BoxFuture<'a, Result<UnsignedTx, BuildError>>;
@@ -286,8 +287,9 @@ pub struct AcceptNeeds {
     pub public_ids: BTreeSet<String>,
     /// Payouts, beside those that the claims lead to.
     pub payouts: BTreeSet<PayoutId>,
-    /// Merchants' assets whose spendable balance matters, beside those of loaded payouts.
-    pub available: BTreeSet<(MerchantId, AssetId)>,
+    /// Lines of the ledger whose balance matters, beside those that loaded payouts are
+    /// [charged in](Payout::charged_asset).
+    pub balances: BTreeSet<(LedgerAccount, AssetId)>,
 }
 
 /// What was loaded, as of one moment at which nobody else can write.
@@ -301,8 +303,8 @@ pub struct AcceptView {
     pub public_ids: BTreeSet<String>,
     /// The payouts asked for and those that the claims lead to.
     pub payouts: BTreeMap<PayoutId, Payout>,
-    /// Spendable balances; those not listed are zero.
-    pub available: BTreeMap<(MerchantId, AssetId), Amount>,
+    /// Balances, in smallest units; a line that is not listed never had a posting.
+    pub balances: BTreeMap<(LedgerAccount, AssetId), i128>,
 }
 
 /// Everything one decision writes, all of it or nothing.
@@ -327,6 +329,9 @@ pub struct ChangeSet {
     pub claims: Vec<(Claim, Option<PayoutId>)>,
     /// Entries for the ledger.
     pub postings: Vec<Posting>,
+    /// How far below zero this change may bring the house's inventory of an asset; not at all if it
+    /// is not listed.
+    pub overdrafts: BTreeMap<AssetId, Amount>,
     /// What happened, for people.
     pub events: Vec<Event>,
 }
@@ -403,7 +408,7 @@ pub struct PayoutView {
     pub events: Vec<Event>,
     /// Its deliveries, oldest first.
     pub deliveries: Vec<Delivery>,
-    /// What its merchant has left of its asset.
+    /// What its merchant has left of what it is [charged in](Payout::charged_asset).
     pub available: Amount,
 }
 
@@ -416,6 +421,8 @@ pub enum PayoutKey {
     PublicId(String),
     /// By the reference of its merchant.
     MerchantRef(MerchantId, String),
+    /// By the transaction that pays it; the oldest of them if there are several.
+    TxId(MerchantId, TxId),
 }
 
 /// Which payouts to list, newest first.
@@ -425,8 +432,20 @@ pub struct PageQuery {
     pub merchant: Option<MerchantId>,
     /// Only those in this status.
     pub status: Option<Status>,
+    /// Only those on this network.
+    pub network: Option<NetworkId>,
+    /// Only those of this asset.
+    pub asset: Option<AssetId>,
+    /// Only those accepted at this moment or later.
+    pub from: Option<Timestamp>,
+    /// Only those accepted at this moment or earlier.
+    pub until: Option<Timestamp>,
     /// Only those older than this one.
     pub before: Option<PayoutId>,
+    /// Only those newer than this one, and of them the oldest (still newest first).
+    pub after: Option<PayoutId>,
+    /// How many to leave out at the beginning.
+    pub offset: u32,
     /// At most so many.
     pub count_max: u32,
 }
@@ -479,6 +498,12 @@ pub trait Store: Send + Sync {
         now: Timestamp,
         count_max: u32,
     ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Unreachable>>;
+    /// Lists payouts that wait for an approval whose time is over.
+    fn expired_approvals(
+        &self,
+        now: Timestamp,
+        count_max: u32,
+    ) -> BoxFuture<'_, Result<Vec<PayoutId>, Unreachable>>;
     /// Finds a payout and all that explains it.
     fn find_payout<'a>(
         &'a self,

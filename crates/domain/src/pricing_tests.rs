@@ -1,0 +1,1 @@
+//! Quotes: limits, conversions, and sums that add up.
