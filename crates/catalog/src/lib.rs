@@ -9,6 +9,7 @@
 //! family = "evm"                      # which rail carries it
 //! fee_asset = "ETH@ethereum"          # what it charges in, one of the assets
 //! explorer_url = "https://etherscan.io/tx/{txid}"
+//! has_priorities = true               # paying more makes it faster; left out: false
 //!
 //! [network.parameters]                # what only the rail understands, all of it text
 //! chain_id = "1"

@@ -18,6 +18,8 @@ pub(crate) struct NetworkRow {
     fee_asset: String,
     explorer_url: String,
     #[serde(default)]
+    has_priorities: bool,
+    #[serde(default)]
     parameters: BTreeMap<String, String>,
 }
 
@@ -59,6 +61,7 @@ impl NetworkRow {
             family: self.family,
             fee_asset: AssetId::new(&self.fee_asset),
             explorer_url: self.explorer_url,
+            has_priorities: self.has_priorities,
             parameters: self.parameters,
         })
     }

@@ -58,6 +58,7 @@ impl Room {
             family: String::new(),
             fee_asset: coin(),
             explorer_url: String::new(),
+            has_priorities: false,
             parameters: std::collections::BTreeMap::new(),
         };
         let asset = |ticker: &str, contract: Option<&str>| Asset {
@@ -71,15 +72,18 @@ impl Room {
         };
         let assets = vec![asset("COIN", None), asset("TOKEN", Some(CONTRACT))];
         let terms = AssetTerms {
-            fee_plan: FeePlan { parts_per_million: 0, fixed: amount(2) },
+            fee_plan: FeePlan { fixed: amount(2), ..FeePlan::default() },
             network_fee: Some((amount(5), NOW)),
             amount_min: Some(amount(10)),
             amount_max: Some(amount(10_000)),
-            usd_rate: None,
         };
         Self {
             catalog: Catalog::new(vec![network], assets).unwrap(),
-            book: PriceBook { terms: [(coin(), terms)].into(), age_ms_max: 1_000 },
+            book: PriceBook {
+                terms: [(coin(), terms)].into(),
+                age_ms_max: 1_000,
+                ..PriceBook::default()
+            },
             own_addresses: [(NetworkId::new("net"), OURS.to_owned())].into(),
         }
     }
@@ -95,27 +99,21 @@ impl Room {
 }
 
 fn create(id: u128, merchant_ref: &str) -> CreatePayout {
+    let (dialect, address) = (DialectId::new("plain"), "to-bob".to_owned());
     CreatePayout {
-        id: PayoutId(id),
         public_ids: vec![format!("P{id}"), format!("Q{id}")],
-        merchant: MERCHANT,
-        dialect: DialectId::new("plain"),
         key: Some(KeyId(9)),
         merchant_ref: Some(merchant_ref.to_owned()),
-        idempotency_key: None,
-        on_other_content: OnOtherContent::Refuse,
-        nonce: None,
-        asset: coin(),
-        asked: amount(100),
-        bearer: FeeBearer::Merchant,
-        address: "to-bob".to_owned(),
-        memo: None,
         webhook: Some(Webhook {
             url: "https://merchant.example/".to_owned(),
             on: Status::ALL.to_vec(),
         }),
-        note: String::new(),
+        ..CreatePayout::new(PayoutId(id), MERCHANT, dialect, coin(), exact(100), address)
     }
+}
+
+fn exact(units: u128) -> Asked {
+    Asked::Exact(amount(units))
 }
 
 fn nonce(text: &str) -> Nonce {
@@ -145,7 +143,8 @@ impl Stored {
         let mut stored = Self::default();
         for id in [MERCHANT, STRANGER, PAUSED] {
             stored.facts.merchants.insert(id, merchant(id));
-            stored.facts.available.insert((id, coin()), amount(units));
+            let line = (LedgerAccount::Available(id), coin());
+            stored.facts.balances.insert(line, amount(units).signed());
         }
         stored
     }
@@ -158,9 +157,11 @@ impl Stored {
         view.public_ids.retain(|it| needs.public_ids.contains(it));
         let led_to: BTreeSet<PayoutId> = view.claims.values().flatten().copied().collect();
         view.payouts.retain(|id, _| needs.payouts.contains(id) || led_to.contains(id));
-        let lines: BTreeSet<_> =
-            view.payouts.values().map(|it| (it.merchant, it.asset.clone())).collect();
-        view.available.retain(|it, _| needs.available.contains(it) || lines.contains(it));
+        let charged = |it: &Payout| {
+            (LedgerAccount::Available(it.merchant), it.charged_asset().clone())
+        };
+        let lines: BTreeSet<_> = view.payouts.values().map(charged).collect();
+        view.balances.retain(|it, _| needs.balances.contains(it) || lines.contains(it));
         view
     }
 
@@ -170,25 +171,20 @@ impl Stored {
             assert!(self.facts.claims.insert(claim, payout).is_none(), "a name is claimed once");
         }
         for posting in change.postings {
-            let units = posting.amount.units();
-            let (merchant, debits) = match (posting.debit, posting.credit) {
-                (LedgerAccount::Available(one), LedgerAccount::Reserved(other)) if one == other => {
-                    (one, true)
+            let units = posting.amount.signed();
+            assert!(units > 0, "empty postings are left out");
+            for (account, units) in [(posting.debit, -units), (posting.credit, units)] {
+                if matches!(account, LedgerAccount::Reserved(_)) {
+                    self.reserved += units;
                 }
-                (LedgerAccount::Reserved(one), LedgerAccount::Available(other)) if one == other => {
-                    (one, false)
-                }
-                other => panic!("accepting moves money like this: {other:?}"),
-            };
-            let line = self.facts.available.entry((merchant, posting.asset)).or_default();
-            let left = if debits {
-                self.reserved += posting.amount.signed();
-                line.units().checked_sub(units).expect("nobody is overdrawn")
-            } else {
-                self.reserved -= posting.amount.signed();
-                line.units() + units
-            };
-            *line = amount(left);
+                let guarded = account.must_not_be_negative();
+                let line = (account, posting.asset.clone());
+                let left = self.facts.balances.entry(line.clone()).or_default();
+                *left += units;
+                let allowed = change.overdrafts.get(&posting.asset).map_or(0, |it| it.signed());
+                let floor = if line.0 == LedgerAccount::Inventory { -allowed } else { 0 };
+                assert!(units > 0 || !guarded || *left >= floor, "{line:?} is overdrawn");
+            }
         }
         for payout in change.payouts {
             let before = self.facts.payouts.get(&payout.id).map_or(0, |it| it.version);
@@ -201,7 +197,7 @@ impl Stored {
     /// Decides about a slice and writes what came of it.
     fn accept(&mut self, commands: &[Command]) -> Vec<Result<Accepted, Refusal>> {
         let room = Room::new();
-        let mut sitting = Sitting::new(self.view(&needs(commands)));
+        let mut sitting = Sitting::new(self.view(&needs(&room.desk(), commands)));
         let outcomes = commands.iter().map(|it| sitting.decide(&room.desk(), it, NOW)).collect();
         self.write(sitting.end());
         outcomes
@@ -216,7 +212,8 @@ impl Stored {
     }
 
     fn available(&self) -> u128 {
-        self.facts.available[&(MERCHANT, coin())].units()
+        let line = (LedgerAccount::Available(MERCHANT), coin());
+        u128::try_from(self.facts.balances[&line]).unwrap()
     }
 
     fn state(&self, id: u128) -> &PayoutState {
@@ -226,8 +223,17 @@ impl Stored {
 
 fn is(outcome: &Result<Accepted, Refusal>, id: u128, fresh: bool) -> bool {
     outcome.as_ref().is_ok_and(|it| {
-        it.fresh == fresh && it.payout.as_ref().map(|it| it.id) == Some(PayoutId(id))
+        let found = it.payout().is_some_and(|it| it.id == PayoutId(id));
+        found && it.changed().is_some() == fresh
     })
+}
+
+/// The payout of an answer, whether it is fresh, and what is left.
+fn parts(accepted: Accepted) -> (Payout, bool, Amount) {
+    match accepted {
+        Accepted::Payout { payout, fresh, available } => (*payout, fresh, available),
+        other => panic!("this is about no payout: {other:?}"),
+    }
 }
 
 #[test]
@@ -238,10 +244,10 @@ fn a_payout_is_reserved_claimed_and_told_of() {
     request.nonce = Some(nonce("1"));
     let command = Command::Create(Box::new(request));
     let stored = Stored::with(1_000);
-    let mut sitting = Sitting::new(stored.view(&needs(std::slice::from_ref(&command))));
+    let mut sitting = Sitting::new(stored.view(&needs(&room.desk(), std::slice::from_ref(&command))));
     let accepted = sitting.decide(&room.desk(), &command, NOW).unwrap();
-    assert_eq!((accepted.fresh, accepted.available), (true, amount(893)));
-    let payout = accepted.payout.unwrap();
+    let (payout, fresh, available) = parts(accepted);
+    assert_eq!((fresh, available), (true, amount(893)));
     assert_eq!((payout.quote.price(), payout.public_id.as_str()), (amount(107), "P1"));
     let change = sitting.end();
     assert_eq!(change.payouts, [payout]);
@@ -272,14 +278,15 @@ fn a_repetition_is_answered_with_whatever_became_of_it() {
     stored.create(create(1, "order")).unwrap();
     stored.cancel(MERCHANT, 1).unwrap();
     let again = stored.create(create(2, "order")).unwrap();
-    assert_eq!(again.payout.unwrap().state, PayoutState::Cancelled);
-    assert_eq!((again.fresh, stored.available()), (false, 1_000));
+    let (payout, fresh, _) = parts(again);
+    assert_eq!(payout.state, PayoutState::Cancelled);
+    assert_eq!((fresh, stored.available()), (false, 1_000));
 }
 
 #[test]
 fn the_same_name_for_something_else_is_refused_or_answered_with_what_exists() {
     let others: [fn(&mut CreatePayout); 6] = [
-        |it| it.asked = amount(101),
+        |it| it.asked = exact(101),
         |it| it.bearer = FeeBearer::Recipient,
         |it| it.asset = AssetId::new("TOKEN@net"),
         |it| it.address = "to-alice".to_owned(),
@@ -340,7 +347,7 @@ fn a_nonce_is_used_up_even_by_a_refusal_and_not_by_a_repetition() {
     let with = |id, merchant_ref: &str, text: &str, units| {
         let mut create = create(id, merchant_ref);
         create.nonce = Some(nonce(text));
-        create.asked = amount(units);
+        create.asked = exact(units);
         create
     };
     assert_eq!(stored.create(with(1, "a", "1", 5_000)), Err(Refusal::InsufficientFunds));
@@ -379,9 +386,9 @@ fn refusals_change_nothing() {
     assert!(is_bad(&refused(|it| it.address = OURS.to_owned())));
     assert!(is_bad(&refused(|it| it.address = OURS.to_ascii_uppercase())));
     assert!(is_bad(&refused(|it| it.address = CONTRACT.to_owned())));
-    assert_eq!(refused(|it| it.asked = amount(994)), Refusal::InsufficientFunds);
-    assert!(matches!(refused(|it| it.asked = amount(9)), Refusal::AmountTooSmall { .. }));
-    assert!(matches!(refused(|it| it.asked = amount(10_001)), Refusal::AmountTooLarge { .. }));
+    assert_eq!(refused(|it| it.asked = exact(994)), Refusal::InsufficientFunds);
+    assert!(matches!(refused(|it| it.asked = exact(9)), Refusal::AmountTooSmall { .. }));
+    assert!(matches!(refused(|it| it.asked = exact(10_001)), Refusal::AmountTooLarge { .. }));
     assert!(matches!(refused(|it| it.public_ids.clear()), Refusal::Unavailable(_)));
 }
 
@@ -389,8 +396,8 @@ fn refusals_change_nothing() {
 fn the_last_unit_can_be_spent() {
     let mut stored = Stored::with(1_000);
     let mut all = create(1, "order");
-    all.asked = amount(993);
-    assert_eq!(stored.create(all).unwrap().available, Amount::ZERO);
+    all.asked = exact(993);
+    assert_eq!(parts(stored.create(all).unwrap()).2, Amount::ZERO);
     assert_eq!((stored.available(), stored.reserved), (0, 1_000));
 }
 
@@ -429,7 +436,7 @@ fn identifiers_are_drawn_until_one_is_free() {
     };
     assert!(is(&stored.create(with(1, &["A"])), 1, true));
     let second = stored.create(with(2, &["A", "B"])).unwrap();
-    assert_eq!(second.payout.unwrap().public_id, "B");
+    assert_eq!(parts(second).0.public_id, "B");
     let none_left = stored.create(with(3, &["A", "B"]));
     assert!(matches!(none_left, Err(Refusal::Unavailable(_))));
     // Within a slice, too.
@@ -445,8 +452,8 @@ fn only_what_waits_can_be_cancelled_and_only_by_its_merchant() {
     stored.create(create(1, "a")).unwrap();
     assert_eq!(stored.cancel(STRANGER, 1), Err(Refusal::NotFound));
     assert_eq!(stored.cancel(MERCHANT, 2), Err(Refusal::NotFound));
-    let cancelled = stored.cancel(MERCHANT, 1).unwrap();
-    assert_eq!((cancelled.fresh, cancelled.available), (true, amount(1_000)));
+    let (_, fresh, available) = parts(stored.cancel(MERCHANT, 1).unwrap());
+    assert_eq!((fresh, available), (true, amount(1_000)));
     assert_eq!(stored.facts.payouts[&PayoutId(1)].version, 2);
     assert!(is(&stored.cancel(MERCHANT, 1), 1, false), "once more is a repetition");
     assert_eq!((stored.available(), stored.reserved), (1_000, 0));
@@ -463,7 +470,7 @@ fn a_cancellation_is_told_of() {
     let mut stored = Stored::with(1_000);
     stored.create(create(1, "a")).unwrap();
     let command = Command::Cancel { merchant: MERCHANT, payout: PayoutId(1) };
-    let mut sitting = Sitting::new(stored.view(&needs(std::slice::from_ref(&command))));
+    let mut sitting = Sitting::new(stored.view(&needs(&room.desk(), std::slice::from_ref(&command))));
     sitting.decide(&room.desk(), &command, NOW).unwrap();
     let change = sitting.end();
     assert_eq!(change.deliveries.len(), 1);
@@ -493,7 +500,7 @@ mod any_slice {
                 let commands: Vec<Command> = slice.iter().map(|(kind, name, units, flag)| {
                     drawn += 1;
                     let mut request = create(drawn, &format!("order {name}"));
-                    request.asked = amount(u128::from(*units));
+                    request.asked = exact(u128::from(*units));
                     match kind {
                         0..=1 => Command::Cancel {
                             merchant: MERCHANT,
@@ -516,9 +523,9 @@ mod any_slice {
                 let open = stored.facts.payouts.values().filter(|it| !it.state.status().is_final());
                 let owed: i128 = open.map(|it| it.quote.price().signed()).sum();
                 prop_assert_eq!(owed, stored.reserved, "what is reserved is what is owed");
-                let last = outcomes.iter().rev().flatten().find(|it| it.payout.is_some());
+                let last = outcomes.into_iter().rev().flatten().find(|it| it.payout().is_some());
                 if let Some(last) = last {
-                    prop_assert_eq!(last.available.units(), stored.available());
+                    prop_assert_eq!(parts(last).2.units(), stored.available());
                 }
             }
             let mut names = BTreeSet::new();

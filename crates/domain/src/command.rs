@@ -152,6 +152,45 @@ pub struct CreatePayout {
     pub note: String,
 }
 
+impl CreatePayout {
+    /// A request for so much of an asset and nothing unusual: no names, no webhook, paid from the
+    /// asset itself, fees on top.
+    pub fn new(
+        id: PayoutId,
+        merchant: MerchantId,
+        dialect: DialectId,
+        asset: AssetId,
+        asked: Asked,
+        address: String,
+    ) -> Self {
+        Self {
+            id,
+            public_ids: vec![],
+            merchant,
+            dialect,
+            key: None,
+            merchant_ref: None,
+            idempotency_key: None,
+            on_other_content: OnOtherContent::Refuse,
+            nonce: None,
+            asset,
+            asked,
+            bearer: FeeBearer::Merchant,
+            source: Source::Own,
+            course: None,
+            insured: false,
+            priority: Priority::default(),
+            least: Least::default(),
+            locked: None,
+            approval: None,
+            address,
+            memo: None,
+            webhook: None,
+            note: String::new(),
+        }
+    }
+}
+
 /// What to do when an identifier comes back with other content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnOtherContent {

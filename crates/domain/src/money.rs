@@ -280,26 +280,6 @@ impl Rate {
         let down = sides.down.checked_mul(U256::from(denominator))?;
         ratio(U256::from(amount.0).checked_mul(up)?, down, rounding)
     }
-}
-
-/// The two sides of a conversion's fraction. Powers of ten that both have are left out, so that
-/// amounts of any asset at any price fit.
-struct Sides {
-    up: U256,
-    down: U256,
-}
-
-impl Sides {
-    fn new(from: Rate, from_decimals: u8, to: Rate, to_decimals: u8) -> Option<Self> {
-        let up = u16::from(to.scale) + u16::from(to_decimals);
-        let down = u16::from(from.scale) + u16::from(from_decimals);
-        let both = up.min(down);
-        let power = |exponent: u16| U256::from(10u8).checked_pow(u32::from(exponent - both));
-        Some(Self {
-            up: U256::from(from.units).checked_mul(power(up)?)?,
-            down: U256::from(to.units).checked_mul(power(down)?)?,
-        })
-    }
 
     /// Returns the product, rounded to [`Self::DIGITS`] significant digits, or `None` where that
     /// is zero or does not fit.
@@ -343,6 +323,26 @@ impl Sides {
             (units, scale) = (units / 10, scale - 1);
         }
         (units > 0).then_some(Self { units, scale })
+    }
+}
+
+/// The two sides of a conversion's fraction. Powers of ten that both have are left out, so that
+/// amounts of any asset at any price fit.
+struct Sides {
+    up: U256,
+    down: U256,
+}
+
+impl Sides {
+    fn new(from: Rate, from_decimals: u8, to: Rate, to_decimals: u8) -> Option<Self> {
+        let up = u16::from(to.scale) + u16::from(to_decimals);
+        let down = u16::from(from.scale) + u16::from(from_decimals);
+        let both = up.min(down);
+        let power = |exponent: u16| U256::from(10u8).checked_pow(u32::from(exponent - both));
+        Some(Self {
+            up: U256::from(from.units).checked_mul(power(up)?)?,
+            down: U256::from(to.units).checked_mul(power(down)?)?,
+        })
     }
 }
 

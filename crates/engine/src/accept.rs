@@ -20,7 +20,7 @@ pub async fn accept(
     commands: &[Command],
     now: Timestamp,
 ) -> Vec<Result<Accepted, Refusal>> {
-    let needs = needs(commands);
+    let needs = needs(desk, commands);
     for _ in 0..CONFLICTS_MAX {
         let mut outcomes = Vec::with_capacity(commands.len());
         let committed = store

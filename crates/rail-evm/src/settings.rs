@@ -128,6 +128,7 @@ mod tests {
             family: "evm".to_owned(),
             fee_asset: AssetId::new("ETH@testnet"),
             explorer_url: String::new(),
+            has_priorities: false,
             parameters: parameters.iter().map(owned).collect::<BTreeMap<_, _>>(),
         }
     }

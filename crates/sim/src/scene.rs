@@ -45,6 +45,7 @@ pub(crate) fn catalog() -> Catalog {
         family: "sim".to_owned(),
         fee_asset: AssetId::new(fee_asset),
         explorer_url: String::new(),
+        has_priorities: id == "fast",
         parameters: BTreeMap::new(),
     };
     let asset = |ticker: &str, network: &str, contract: Option<&str>| Asset {
@@ -101,15 +102,19 @@ pub(crate) fn merchants() -> Vec<Merchant> {
 /// What payouts cost: an amount of two decimals of fees, so that rounding matters.
 pub(crate) fn book() -> PriceBook {
     let terms = |ppm: u32, fixed: u128| AssetTerms {
-        fee_plan: FeePlan { parts_per_million: ppm, fixed: amount(fixed) },
+        fee_plan: FeePlan { parts_per_million: ppm, fixed: amount(fixed), minimum: amount(2) },
         network_fee: Some((amount(12), Timestamp(0))),
         amount_min: Some(amount(AMOUNT_MIN)),
         amount_max: Some(amount(AMOUNT_MAX)),
-        usd_rate: None,
     };
     let plans = [(10_000, 1), (3_333, 0), (0, 5), (25_001, 2)];
     let terms = paid_assets().into_iter().zip(plans.map(|(ppm, fixed)| terms(ppm, fixed)));
-    PriceBook { terms: terms.collect(), age_ms_max: u64::MAX }
+    PriceBook { terms: terms.collect(), age_ms_max: u64::MAX, ..PriceBook::default() }
+}
+
+/// How far below zero the house's inventory may go.
+pub(crate) fn overdraft(asset: &AssetId) -> Amount {
+    if asset.as_str() == "TOKEN@fast" { amount(1_000) } else { Amount::ZERO }
 }
 
 /// The addresses of our own wallets.

@@ -133,6 +133,14 @@ impl Store for MemoryStore {
         ready(move || Ok(self.contents().due_deliveries(now, count_max)))
     }
 
+    fn expired_approvals(
+        &self,
+        now: Timestamp,
+        count_max: u32,
+    ) -> BoxFuture<'_, Result<Vec<PayoutId>, Unreachable>> {
+        ready(move || Ok(self.contents().expired_approvals(now, count_max)))
+    }
+
     fn find_payout<'a>(
         &'a self,
         key: &'a PayoutKey,

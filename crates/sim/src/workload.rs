@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use domain::{
-    command::{Accepted, Command, CreatePayout, Nonce, OnOtherContent, Refusal},
+    command::{
+        Accepted, Asked as AskedAmount, Command, CreatePayout, Nonce, OnOtherContent, Refusal,
+    },
     ids::{AssetId, DialectId, KeyId, MerchantId, PayoutId},
     payout::{Status, Webhook},
     quote::FeeBearer,
@@ -142,7 +144,13 @@ impl Workload {
                     Asked::Create { order, .. } => Some(self.ask(*order, stored)),
                     Asked::Cancel { .. } | Asked::UseNonce { .. } => None,
                 },
-                Command::Create(_) | Command::Cancel { .. } | Command::UseNonce(_) => None,
+                Command::Create(_)
+                | Command::Cancel { .. }
+                | Command::Judge { .. }
+                | Command::Expire(_)
+                | Command::Transfer { .. }
+                | Command::Quote(_)
+                | Command::UseNonce(_) => None,
             };
             for (command, meant) in std::iter::once((command, meant)).chain(again) {
                 commands.push(command);
@@ -166,7 +174,7 @@ impl Workload {
     /// A plain order of the merchant who can pay, for tests that need one.
     pub fn simple(&mut self, asset: &str, asked: u128, stored: &Contents) -> Slice {
         let mut create = self.blank(scene::RICH, AssetId::new(asset));
-        create.asked = scene::amount(asked);
+        create.asked = exact(asked);
         create.webhook = Some(webhook(&Status::ALL));
         self.orders.push(Order {
             create,
@@ -203,23 +211,13 @@ impl Workload {
 
     fn blank(&mut self, merchant: MerchantId, asset: AssetId) -> CreatePayout {
         let number = self.orders.len();
+        let address = format!("to-{number}");
+        let dialect = DialectId::new("plain");
+        let create = CreatePayout::new(PayoutId(0), merchant, dialect, asset, exact(100), address);
         CreatePayout {
-            id: PayoutId(0),
-            public_ids: vec![],
-            merchant,
-            dialect: DialectId::new("plain"),
             key: Some(KeyId(merchant.0)),
             merchant_ref: Some(format!("order-{number}")),
-            idempotency_key: None,
-            on_other_content: OnOtherContent::Refuse,
-            nonce: None,
-            asset,
-            asked: scene::amount(100),
-            bearer: FeeBearer::Merchant,
-            address: format!("to-{number}"),
-            memo: None,
-            webhook: None,
-            note: String::new(),
+            ..create
         }
     }
 
@@ -234,7 +232,7 @@ impl Workload {
         let asset = self.faults.pick(&assets).cloned().expect("some assets are paid");
         let mut create = self.blank(merchant, asset);
         let number = self.orders.len();
-        create.asked = scene::amount(u128::from(60 + self.faults.below(600)));
+        create.asked = exact(u128::from(60 + self.faults.below(600)));
         if self.faults.chance(30) {
             create.idempotency_key = Some(format!("key-{number}"));
             if self.faults.chance(30) {
@@ -286,11 +284,11 @@ impl Workload {
                 expected = Expected::BadDestination;
             }
             3 => {
-                create.asked = scene::amount(scene::AMOUNT_MAX * 2);
+                create.asked = exact(scene::AMOUNT_MAX * 2);
                 expected = Expected::TooLarge;
             }
             4 => {
-                create.asked = scene::amount(u128::from(self.faults.below(5)));
+                create.asked = exact(u128::from(self.faults.below(5)));
                 expected = Expected::TooSmall;
             }
             5 => {
@@ -338,7 +336,7 @@ impl Workload {
         let other_content = known.is_some() && self.faults.chance(20);
         if other_content {
             match self.faults.below(3) {
-                0 => create.asked = scene::amount(create.asked.units() + 1),
+                0 => create.asked = more(&create.asked),
                 1 => "to-somebody-else".clone_into(&mut create.address),
                 _ => create.memo = Some("999".to_owned()),
             }
@@ -368,4 +366,17 @@ impl Workload {
 
 fn webhook(on: &[Status]) -> Webhook {
     Webhook { url: "https://merchant.example/hook".to_owned(), on: on.to_vec() }
+}
+
+/// So many units of a payout's asset.
+fn exact(units: u128) -> AskedAmount {
+    AskedAmount::Exact(scene::amount(units))
+}
+
+/// One unit more.
+fn more(asked: &AskedAmount) -> AskedAmount {
+    match asked {
+        AskedAmount::Exact(amount) => exact(amount.units() + 1),
+        AskedAmount::Worth { .. } | AskedAmount::Spend(_) => exact(1),
+    }
 }

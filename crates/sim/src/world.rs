@@ -410,8 +410,8 @@ fn name(work: &Work) -> String {
 fn short_answers(answers: &Answers) -> String {
     let words = answers.iter().map(|it| match it {
         Ok(accepted) => {
-            let payout = accepted.payout.as_ref().map(|it| it.id.0).unwrap_or_default();
-            format!("{payout}{}", if accepted.fresh { "" } else { " again" })
+            let payout = accepted.payout().map(|it| it.id.0).unwrap_or_default();
+            format!("{payout}{}", if accepted.changed().is_some() { "" } else { " again" })
         }
         Err(refusal) => format!("{refusal:?}"),
     });

@@ -8,12 +8,13 @@ use domain::{
     Timestamp,
     batch::AttemptStatus,
     delivery::DeliveryState,
-    ids::{KeyId, MerchantId},
+    ids::{AssetId, KeyId, MerchantId},
     ledger::Cause,
-    money::{Amount, Rate},
+    money::{Amount, Decimal, Rate},
     payout::{FailureCode, Stage, Status},
     ports::{Claim, ClaimScope, HoldReason},
-    quote::{FeeBearer, Quote},
+    quote::{Conversion, FeeBearer},
+    rates::Priced,
 };
 
 /// Both directions between the variants of an enum and their words, from one list.
@@ -102,6 +103,7 @@ pub(crate) fn cause_words(cause: &Cause) -> (&'static str, String) {
     match cause {
         Cause::Payout(id) => ("payout", id.to_string()),
         Cause::Batch(id) => ("batch", id.to_string()),
+        Cause::Merchant(id) => ("merchant", id.to_string()),
         Cause::Manual(text) => ("manual", text.clone()),
     }
 }
@@ -111,6 +113,7 @@ pub(crate) fn cause(kind: &str, text: &str) -> Option<Cause> {
     match kind {
         "payout" => text.parse().ok().map(Cause::Payout),
         "batch" => text.parse().ok().map(Cause::Batch),
+        "merchant" => text.parse().ok().map(Cause::Merchant),
         "manual" => Some(Cause::Manual(text.to_owned())),
         _ => None,
     }
@@ -146,10 +149,56 @@ pub(crate) fn rate(text: &str) -> Option<Rate> {
     Rate::parse(text).filter(|it| it.to_string() == text)
 }
 
-/// Whether the parts of a quote add up to an amount, as whoever made it has checked.
-pub(crate) fn price_fits(quote: &Quote) -> bool {
-    let with_service = quote.amount.checked_add(quote.service_fee);
-    with_service.and_then(|it| it.checked_add(quote.network_fee)).is_some()
+/// The decimal of a text.
+pub(crate) fn decimal(text: &str) -> Option<Decimal> {
+    Decimal::parse(text).ok().filter(|it| it.to_string() == text)
+}
+
+/// The word of an answer to an approval.
+pub(crate) fn verdict_word(approve: bool) -> &'static str {
+    if approve { "approved" } else { "declined" }
+}
+
+/// The answer of a word.
+pub(crate) fn verdict(word: &str) -> Option<bool> {
+    match word {
+        "approved" => Some(true),
+        "declined" => Some(false),
+        _ => None,
+    }
+}
+
+/// Conversions, one to a line: cost, insurance, bought, asset, and price, source and moment.
+pub(crate) fn conversions_text(conversions: &[Conversion]) -> String {
+    let line = |it: &Conversion| {
+        let price = it.price.as_ref().map_or_else(String::new, |it| {
+            format!(" {} {} {}", it.usd, ms(it.at), it.source)
+        });
+        let (cost, insurance, bought) = (it.cost.units(), it.insurance.units(), it.bought.units());
+        format!("{cost} {insurance} {bought} {}{price}", it.from)
+    };
+    conversions.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The conversions of a text.
+pub(crate) fn conversions(text: &str) -> Option<Vec<Conversion>> {
+    let read: Option<Vec<Conversion>> = text.lines().map(conversion).collect();
+    read.filter(|it| conversions_text(it) == text)
+}
+
+fn conversion(line: &str) -> Option<Conversion> {
+    let mut words = line.splitn(7, ' ');
+    let (cost, insurance) = (amount(words.next()?)?, amount(words.next()?)?);
+    let (bought, from) = (amount(words.next()?)?, AssetId::new(words.next()?));
+    let price = match words.next() {
+        None => None,
+        Some(usd) => {
+            let usd = rate(usd)?;
+            let at = Timestamp(canonical(words.next()?)?);
+            Some(Priced { usd, at, source: words.next()?.to_owned() })
+        }
+    };
+    Some(Conversion { from, cost, insurance, bought, price })
 }
 
 /// A moment as `SQLite`'s integer; those beyond [`Timestamp::NEVER`] are that.

@@ -33,6 +33,7 @@ pub(super) struct PayoutBody<'a> {
     merchant_ref: Option<&'a str>,
     txid: Option<&'a str>,
     explorer_url: Option<String>,
+    has_priorities: false,
     failure: Option<FailureBody<'a>>,
     webhook_url: Option<&'a str>,
     created_at: String,
@@ -78,6 +79,7 @@ impl<'a> PayoutBody<'a> {
             merchant_ref: payout.merchant_ref.as_deref(),
             txid: shown.txid,
             explorer_url: shown.txid.map(|it| explorer_url.replace("{txid}", it)),
+            has_priorities: false,
             failure: shown.failure().map(|it| FailureBody {
                 code: match it.code {
                     FailureCode::RefusedByNetwork => "refused_by_network",

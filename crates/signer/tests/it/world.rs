@@ -29,6 +29,7 @@ pub(crate) fn network(chain_id: u64) -> Network {
         family: "evm".to_owned(),
         fee_asset: AssetId::new("ETH@net"),
         explorer_url: String::new(),
+        has_priorities: false,
         parameters: BTreeMap::from([("chain_id".to_owned(), chain_id.to_string())]),
     }
 }

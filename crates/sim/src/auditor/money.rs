@@ -1,6 +1,6 @@
 //! Where every unit went.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use domain::{
     batch::Batch,
@@ -10,23 +10,16 @@ use domain::{
 };
 
 use super::{Violation, must};
+use crate::scene;
 
-/// What was posted because of one payout.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Tally {
-    reserved: i128,
-    released: i128,
-    sent: BTreeMap<LaneId, i128>,
-    service_fee: i128,
-    network_fee: i128,
-    assets: BTreeSet<AssetId>,
-}
+/// What was posted because of one payout: from which account to which, of what, how much.
+type Flows = BTreeMap<(LedgerAccount, LedgerAccount, AssetId), i128>;
 
 /// Balances and what led to them, added up independently of any store.
 #[derive(Debug, Default)]
 pub(super) struct Books {
     balances: BTreeMap<(LedgerAccount, AssetId), i128>,
-    payouts: BTreeMap<PayoutId, Tally>,
+    payouts: BTreeMap<PayoutId, Flows>,
     /// What networks were booked to have charged for a batch, and what they did charge.
     charged: BTreeMap<BatchId, (i128, Option<i128>)>,
 }
@@ -44,7 +37,8 @@ impl Books {
             }
             match &posting.cause {
                 Cause::Payout(id) => {
-                    self.tally(*id, posting)?;
+                    let flows = self.payouts.entry(*id).or_default();
+                    add(flows, &posting.debit, &posting.credit, &posting.asset, units);
                     touched.push(*id);
                 }
                 Cause::Batch(id) => {
@@ -52,14 +46,23 @@ impl Books {
                     must!(fee, "a batch moved money: {posting:?}");
                     self.charged.entry(*id).or_default().0 += units;
                 }
+                Cause::Merchant(id) => {
+                    let (available, personal) =
+                        (LedgerAccount::Available(*id), LedgerAccount::Personal(*id));
+                    let sides = [&posting.debit, &posting.credit];
+                    let own = sides.contains(&&available) && sides.contains(&&personal);
+                    must!(own, "a merchant moved somebody's money: {posting:?}");
+                }
                 Cause::Manual(_) => {}
             }
         }
         for posting in postings {
             let line = (posting.debit, posting.asset);
             let left = self.balances.get(&line).copied().unwrap_or_default();
+            let may_owe = line.0 == LedgerAccount::Inventory;
+            let floor = if may_owe { -scene::overdraft(&line.1).signed() } else { 0 };
             must!(
-                !line.0.must_not_be_negative() || left >= 0,
+                !line.0.must_not_be_negative() || left >= floor,
                 "{} of {} is {left}",
                 line.0,
                 line.1
@@ -68,44 +71,9 @@ impl Books {
         Ok(touched)
     }
 
-    fn tally(&mut self, id: PayoutId, posting: &Posting) -> Result<(), Violation> {
-        let tally = self.payouts.entry(id).or_default();
-        tally.assets.insert(posting.asset.clone());
-        let units = posting.amount.signed();
-        match (&posting.debit, &posting.credit) {
-            (LedgerAccount::Available(from), LedgerAccount::Reserved(to)) if from == to => {
-                tally.reserved += units;
-            }
-            (LedgerAccount::Reserved(from), LedgerAccount::Available(to)) if from == to => {
-                tally.released += units;
-            }
-            (LedgerAccount::Reserved(_), LedgerAccount::HotWallet(lane)) => {
-                *tally.sent.entry(lane.clone()).or_default() += units;
-            }
-            (LedgerAccount::Reserved(_), LedgerAccount::ServiceFee) => tally.service_fee += units,
-            (LedgerAccount::Reserved(_), LedgerAccount::NetworkFeeCharged) => {
-                tally.network_fee += units;
-            }
-            _ => return Err(format!("{id} moved money: {posting:?}")),
-        }
-        Ok(())
-    }
-
     /// What was posted because of a payout must be what its state says, to the last unit.
     pub(super) fn check(&self, payout: &Payout, lane: Option<&LaneId>) -> Result<(), Violation> {
-        let quote = &payout.quote;
-        let price = quote.price().signed();
-        let mut expected = Tally { reserved: price, ..Tally::default() };
-        expected.assets.insert(payout.asset.clone());
-        match &payout.state {
-            PayoutState::Queued | PayoutState::Sending { .. } => {}
-            PayoutState::Paid { .. } => {
-                expected.sent.extend(lane.map(|it| (it.clone(), quote.amount.signed())));
-                expected.service_fee = quote.service_fee.signed();
-                expected.network_fee = quote.network_fee.signed();
-            }
-            PayoutState::Failed { .. } | PayoutState::Cancelled => expected.released = price,
-        }
+        let expected = expected(payout, lane);
         let found = self.payouts.get(&payout.id);
         must!(
             found == Some(&expected),
@@ -130,7 +98,8 @@ impl Books {
         let mut sums: BTreeMap<&AssetId, i128> = BTreeMap::new();
         for ((account, asset), units) in &self.balances {
             *sums.entry(asset).or_default() += units;
-            let reserved = matches!(account, LedgerAccount::Reserved(_));
+            let reserved =
+                matches!(account, LedgerAccount::Reserved(_) | LedgerAccount::InventoryReserved);
             must!(!reserved || *units == 0, "{units} of {asset} stay reserved");
         }
         for (asset, sum) in sums {
@@ -141,4 +110,55 @@ impl Books {
         }
         Ok(())
     }
+}
+
+fn add(
+    flows: &mut Flows,
+    debit: &LedgerAccount,
+    credit: &LedgerAccount,
+    asset: &AssetId,
+    units: i128,
+) {
+    if units != 0 {
+        *flows.entry((debit.clone(), credit.clone(), asset.clone())).or_default() += units;
+    }
+}
+
+/// What must have been posted because of a payout in its state.
+fn expected(payout: &Payout, lane: Option<&LaneId>) -> Flows {
+    use LedgerAccount::{Inventory, InventoryReserved, NetworkFeeCharged, ServiceFee};
+    let (quote, own) = (&payout.quote, &payout.asset);
+    let available = LedgerAccount::Available(payout.merchant);
+    let reserved = LedgerAccount::Reserved(payout.merchant);
+    let mut flows = Flows::new();
+    let bought: i128 = quote.conversions.iter().map(|it| it.bought.signed()).sum();
+    let all = quote.amount.signed() + quote.service_fee.signed() + quote.network_fee.signed();
+    add(&mut flows, &available, &reserved, own, all - bought);
+    add(&mut flows, &Inventory, &InventoryReserved, own, bought);
+    for it in &quote.conversions {
+        let set_aside = it.cost.signed() + it.insurance.signed();
+        add(&mut flows, &available, &reserved, &it.from, set_aside);
+    }
+    match &payout.state {
+        PayoutState::AwaitingApproval | PayoutState::Queued | PayoutState::Sending { .. } => {}
+        PayoutState::Paid { .. } => {
+            for it in &quote.conversions {
+                add(&mut flows, &reserved, &Inventory, &it.from, it.cost.signed());
+                add(&mut flows, &reserved, &available, &it.from, it.insurance.signed());
+            }
+            add(&mut flows, &InventoryReserved, &reserved, own, bought);
+            if let Some(lane) = lane {
+                let wallet = LedgerAccount::HotWallet(lane.clone());
+                add(&mut flows, &reserved, &wallet, own, quote.amount.signed());
+            }
+            add(&mut flows, &reserved, &ServiceFee, own, quote.service_fee.signed());
+            add(&mut flows, &reserved, &NetworkFeeCharged, own, quote.network_fee.signed());
+        }
+        PayoutState::Failed { .. } | PayoutState::Cancelled => {
+            for ((debit, credit, asset), units) in flows.clone() {
+                add(&mut flows, &credit, &debit, &asset, units);
+            }
+        }
+    }
+    flows
 }

@@ -100,6 +100,8 @@ impl Auditor {
             let kept = before.quote == payout.quote
                 && before.destination == payout.destination
                 && before.asset == payout.asset
+                && before.content == payout.content
+                && before.priority == payout.priority
                 && before.merchant == payout.merchant
                 && before.merchant_ref == payout.merchant_ref
                 && before.public_id == payout.public_id;
@@ -119,12 +121,19 @@ impl Auditor {
                 payout.state,
                 self.paid_by.get(&id)
             ),
-            PayoutState::Queued | PayoutState::Sending { .. } => {}
+            PayoutState::AwaitingApproval
+            | PayoutState::Queued
+            | PayoutState::Sending { .. } => {}
         }
         let status = payout.state.status();
         let wanted = payout.webhook.as_ref().is_some_and(|it| it.on.contains(&status));
         let moved = before.is_some_and(|it| it.state.status() < status)
             || (before.is_none() && payout.state == PayoutState::Cancelled);
+        // A question for an approval goes to whoever gives it, not to the merchant's webhook.
+        let is_question = status == domain::payout::Status::AwaitingApproval;
+        let is_asked = payout.approval.as_ref().is_some_and(|it| it.url.is_some());
+        let (wanted, moved) =
+            if is_question { (is_asked, before.is_none()) } else { (wanted, moved) };
         let due = made.iter().filter(|it| it.version == 1 && it.status == status).count();
         must!(
             due == usize::from(wanted && moved),
@@ -136,7 +145,8 @@ impl Auditor {
 
 fn may_become(before: Option<&PayoutState>, after: &PayoutState) -> bool {
     match (before, after) {
-        (None, PayoutState::Queued | PayoutState::Cancelled)
+        (None, PayoutState::AwaitingApproval | PayoutState::Queued | PayoutState::Cancelled)
+        | (Some(PayoutState::AwaitingApproval), PayoutState::Queued | PayoutState::Cancelled)
         | (Some(PayoutState::Queued), PayoutState::Sending { .. } | PayoutState::Cancelled)
         | (
             Some(PayoutState::Sending { .. }),

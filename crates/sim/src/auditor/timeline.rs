@@ -11,6 +11,8 @@ use super::{Violation, must};
 #[derive(Debug, Default)]
 pub(super) struct Timeline {
     begun: bool,
+    /// Whether somebody must approve it first.
+    is_asked: bool,
     batched: bool,
     end: Option<Status>,
     /// Transactions that are not dead, oldest first, and whether they are in a block.
@@ -24,6 +26,10 @@ impl Timeline {
         let informs = match event.kind {
             EventKind::Delivered | EventKind::DeliveryGivenUp => true,
             EventKind::Accepted
+            | EventKind::ApprovalAsked
+            | EventKind::Approved
+            | EventKind::Declined
+            | EventKind::ApprovalExpired
             | EventKind::Batched
             | EventKind::Signed
             | EventKind::Replaced
@@ -42,7 +48,16 @@ impl Timeline {
                 must!(!self.begun, "{id} was accepted twice");
                 self.begun = true;
             }
+            EventKind::ApprovalAsked => {
+                must!(!self.is_asked && !self.batched, "{id} asked for an approval late");
+                self.is_asked = true;
+            }
+            EventKind::Approved => {
+                must!(self.is_asked, "{id} was approved, and nobody had asked");
+                self.is_asked = false;
+            }
             EventKind::Batched => {
+                must!(!self.is_asked, "{id} is being paid, and nobody approved it");
                 must!(!self.batched, "{id} joined two batches");
                 self.batched = true;
             }
@@ -54,6 +69,10 @@ impl Timeline {
             EventKind::Dead => self.transactions.retain(|it| it.0 != event.detail),
             EventKind::Final => self.end = Some(Status::Paid),
             EventKind::Failed => self.end = Some(Status::Failed),
+            EventKind::Declined | EventKind::ApprovalExpired => {
+                must!(self.is_asked, "{id} was declined, and nobody had asked");
+                self.end = Some(Status::Cancelled);
+            }
             EventKind::Cancelled => self.end = Some(Status::Cancelled),
             EventKind::Broadcast
             | EventKind::Held
@@ -77,6 +96,7 @@ impl Timeline {
         let on_the_way = match (included, shown) {
             (Some(_), _) => Status::InBlock,
             (None, Some(_)) => Status::Sending,
+            (None, None) if self.is_asked => Status::AwaitingApproval,
             (None, None) => Status::Queued,
         };
         let status = self.end.unwrap_or(on_the_way);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     BoxFuture, Timestamp,
-    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId},
+    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId},
     lane::Lane,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
@@ -132,6 +132,14 @@ impl Store for FaultyStore {
         count_max: u32,
     ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Unreachable>> {
         self.honest.due_deliveries(now, count_max)
+    }
+
+    fn expired_approvals(
+        &self,
+        now: Timestamp,
+        count_max: u32,
+    ) -> BoxFuture<'_, Result<Vec<PayoutId>, Unreachable>> {
+        self.honest.expired_approvals(now, count_max)
     }
 
     fn find_payout<'a>(

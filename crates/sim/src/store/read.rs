@@ -39,10 +39,12 @@ impl Contents {
         for id in needs.payouts.iter().chain(led_to) {
             view.payouts.extend(self.payouts.get(id).map(|it| (*id, it.clone())));
         }
-        let lines = view.payouts.values().map(|it| (it.merchant, it.asset.clone()));
-        for (merchant, asset) in needs.available.iter().cloned().chain(lines) {
-            let amount = self.available_of(merchant, &asset);
-            view.available.insert((merchant, asset), amount);
+        let charged = |it: &Payout| {
+            (LedgerAccount::Available(it.merchant), it.charged_asset().clone())
+        };
+        let charged = view.payouts.values().map(charged);
+        for line in needs.balances.iter().cloned().chain(charged) {
+            view.balances.extend(self.balances.get(&line).map(|it| (line, *it)));
         }
         view
     }
@@ -134,7 +136,7 @@ impl Contents {
         let events = self.events.iter().filter(|it| it.payout == id).cloned().collect();
         let deliveries = self.deliveries.values().filter(|it| it.id.payout == id);
         let deliveries = deliveries.cloned().collect();
-        let available = self.available_of(payout.merchant, &payout.asset);
+        let available = self.available_of(payout.merchant, payout.charged_asset());
         Some(PayoutView { payout, batch, events, deliveries, available })
     }
 
@@ -143,6 +145,12 @@ impl Contents {
             PayoutKey::Id(id) => Some(*id),
             PayoutKey::PublicId(text) => self.public_ids.get(text).copied(),
             PayoutKey::MerchantRef(merchant, text) => self.payout_by_ref(*merchant, text),
+            PayoutKey::TxId(merchant, txid) => {
+                let paid_by = |it: &&Payout| {
+                    it.merchant == *merchant && it.state.txid() == Some(txid)
+                };
+                self.payouts.values().find(paid_by).map(|it| it.id)
+            }
         }
     }
 
@@ -157,10 +165,31 @@ impl Contents {
         let wanted = |it: &&Payout| {
             query.merchant.is_none_or(|merchant| it.merchant == merchant)
                 && query.status.is_none_or(|status| it.state.status() == status)
+                && query.network.as_ref().is_none_or(|network| it.network == *network)
+                && query.asset.as_ref().is_none_or(|asset| it.asset == *asset)
+                && query.from.is_none_or(|from| from <= it.created_at)
+                && query.until.is_none_or(|until| it.created_at <= until)
                 && query.before.is_none_or(|before| it.id < before)
+                && query.after.is_none_or(|after| after < it.id)
         };
-        let found = self.payouts.values().rev().filter(wanted);
-        found.take(count(query.count_max)).cloned().collect()
+        let found = self.payouts.values().filter(wanted).cloned();
+        let (skipped, most) = (count(query.offset), count(query.count_max));
+        if query.after.is_none() {
+            return found.rev().skip(skipped).take(most).collect();
+        }
+        let mut page: Vec<Payout> = found.skip(skipped).take(most).collect();
+        page.reverse();
+        page
+    }
+
+    /// Payouts that wait for an approval whose time is over.
+    pub fn expired_approvals(&self, now: Timestamp, count_max: u32) -> Vec<PayoutId> {
+        let is_over = |it: &&Payout| {
+            it.state == PayoutState::AwaitingApproval
+                && it.approval.as_ref().is_some_and(|it| it.until < now)
+        };
+        let found = self.payouts.values().filter(is_over);
+        found.map(|it| it.id).take(count(count_max)).collect()
     }
 
     pub(super) fn all_balances(&self) -> Vec<Balance> {

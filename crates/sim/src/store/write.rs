@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    ledger::Posting,
+    ids::AssetId,
+    ledger::{LedgerAccount, Posting},
     ports::{ChangeSet, CommitError},
 };
 
@@ -24,8 +25,10 @@ impl Contents {
             }
         }
         for Posting { asset, debit, .. } in &change.postings {
-            let left = balances.get(&(debit.clone(), asset.clone())).copied().unwrap_or_default();
-            if debit.must_not_be_negative() && left < 0 {
+            let line = (debit.clone(), asset.clone());
+            let left = balances.get(&line).copied().unwrap_or_default();
+            let shrinks = left < self.balances.get(&line).copied().unwrap_or_default();
+            if shrinks && debit.must_not_be_negative() && left < -overdraft(&change, &line) {
                 return Err(CommitError::Overdrawn);
             }
         }
@@ -107,4 +110,10 @@ fn follow<T, Id: Ord>(
         seen.insert(id, version);
         version == before + 1
     })
+}
+
+/// How far below zero a change may bring a line.
+fn overdraft(change: &ChangeSet, (account, asset): &(LedgerAccount, AssetId)) -> i128 {
+    let allowed = change.overdrafts.get(asset).filter(|_| *account == LedgerAccount::Inventory);
+    allowed.map_or(0, |it| it.signed())
 }

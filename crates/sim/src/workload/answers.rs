@@ -1,7 +1,7 @@
 //! Whether an answer is one that a merchant can live with.
 
 use domain::{
-    command::{Accepted, Command, CreatePayout, OnOtherContent, Refusal},
+    command::{Accepted, Asked as AskedAmount, Command, CreatePayout, OnOtherContent, Refusal},
     ids::PayoutId,
     payout::{PayoutState, Status},
     ports::{Claim, ClaimScope},
@@ -57,7 +57,14 @@ impl Workload {
                     answer == &Err(Refusal::NonceReused),
                     "{nonce:?} was taken twice: {answer:?}"
                 ),
-                (Command::Create(_), Asked::Cancel { .. } | Asked::UseNonce { .. }) => {}
+                (Command::Create(_), Asked::Cancel { .. } | Asked::UseNonce { .. })
+                | (
+                    Command::Judge { .. }
+                    | Command::Expire(_)
+                    | Command::Transfer { .. }
+                    | Command::Quote(_),
+                    _,
+                ) => {}
             }
         }
         Ok(())
@@ -76,7 +83,7 @@ impl Workload {
         let order = &self.orders[*order];
         match answer {
             Ok(accepted) => {
-                let payout = accepted.payout.as_ref().ok_or("no payout in the answer")?;
+                let payout = accepted.payout().ok_or("no payout in the answer")?;
                 let known = stored(create, contents);
                 must!(known == Some(payout.id), "the order's payout is {known:?}");
                 must!(order.told.is_none_or(|it| it == payout.id), "told {:?} before", order.told);
@@ -85,7 +92,7 @@ impl Workload {
                     !other_content || create.on_other_content == OnOtherContent::AnswerExisting,
                     "it says something else than before"
                 );
-                if accepted.fresh {
+                if accepted.changed().is_some() {
                     must!(before.is_none(), "it existed already as {before:?}");
                     must!(!nonce_is_used, "its nonce was used before");
                     must!(payout.id == create.id, "it became another payout");
@@ -116,7 +123,7 @@ impl Workload {
 fn is_what_was_asked(payout: &domain::payout::Payout, create: &CreatePayout) -> bool {
     payout.merchant == create.merchant
         && payout.asset == create.asset
-        && payout.quote.asked == create.asked
+        && AskedAmount::Exact(payout.quote.asked) == create.asked
         && payout.quote.bearer == create.bearer
         && payout.destination.address == create.address.to_ascii_lowercase()
         && payout.destination.memo == create.memo

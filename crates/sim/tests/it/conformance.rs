@@ -78,6 +78,7 @@ fn harness() -> Harness {
             family: "sim".to_owned(),
             fee_asset: asset.clone(),
             explorer_url: String::new(),
+            has_priorities: false,
             parameters: BTreeMap::new(),
         },
         asset: Asset {

@@ -10,8 +10,13 @@ use crate::error::StoreError;
 type Migration = (&'static str, &'static str);
 
 /// Every migration, oldest first. None is ever changed or taken away.
-const MIGRATIONS: &[Migration] =
-    &[("0001_init", include_str!("../../migrations/sqlite/0001_init.sql"))];
+const MIGRATIONS: &[Migration] = &[
+    ("0001_init", include_str!("../../migrations/sqlite/0001_init.sql")),
+    (
+        "0002_conversions_and_approvals",
+        include_str!("../../migrations/sqlite/0002_conversions_and_approvals.sql"),
+    ),
+];
 
 const LIST: &str = "
     CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -16,7 +16,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use domain::{
     BoxFuture, Timestamp,
-    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId},
+    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId},
     lane::Lane,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
@@ -175,6 +175,14 @@ impl Store for Sqlite {
         count_max: u32,
     ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Unreachable>> {
         Box::pin(async move { self.read(|it| read::due_deliveries(it, now, count_max)) })
+    }
+
+    fn expired_approvals(
+        &self,
+        now: Timestamp,
+        count_max: u32,
+    ) -> BoxFuture<'_, Result<Vec<PayoutId>, Unreachable>> {
+        Box::pin(async move { self.read(|it| read::expired_approvals(it, now, count_max)) })
     }
 
     fn find_payout<'a>(

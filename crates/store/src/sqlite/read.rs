@@ -128,17 +128,17 @@ pub(crate) fn accept_view(
             view.public_ids.insert(id.clone());
         }
     }
-    let mut lines = needs.available.clone();
+    let mut lines = needs.balances.clone();
     for id in wanted {
         if let Some(payout) = payout(connection, id)? {
-            lines.insert((payout.merchant, payout.asset.clone()));
+            let account = LedgerAccount::Available(payout.merchant);
+            lines.insert((account, payout.charged_asset().clone()));
             view.payouts.insert(id, payout);
         }
     }
-    for (merchant, asset) in lines {
-        let amount = available_of(connection, merchant, &asset)?;
-        if !amount.is_zero() {
-            view.available.insert((merchant, asset), amount);
+    for line in lines {
+        if let Some((_, units)) = balance(connection, &line.0, &line.1)? {
+            view.balances.insert(line, units);
         }
     }
     Ok(view)
@@ -355,6 +355,20 @@ pub(crate) fn due_deliveries(
     Ok(due)
 }
 
+const EXPIRED_APPROVALS: &str = "SELECT id FROM payouts \
+    WHERE status = 'awaiting_approval' AND approval_until < ?1 \
+    ORDER BY approval_until, id LIMIT ?2";
+
+pub(crate) fn expired_approvals(
+    connection: &Connection,
+    now: Timestamp,
+    count_max: u32,
+) -> Result<Vec<PayoutId>, Fault> {
+    list(connection, EXPIRED_APPROVALS, params![codec::ms(now), count_max], |row| {
+        Cells::new(row, "payouts").id("id")
+    })
+}
+
 /// The batch that carries or carried a payout.
 pub(crate) fn batch_of(connection: &Connection, id: PayoutId) -> Result<Option<Batch>, Fault> {
     let sql = "SELECT batch FROM batch_payouts WHERE payout = ?1";
@@ -374,7 +388,14 @@ mod tests {
         let store = Sqlite::open_in_memory().unwrap();
         let connection = store.connections.reader();
         let queued = queued_sql();
-        for sql in [queued.as_str(), DUE_BATCHES, DUE_DELIVERIES, IN_FLIGHT, WAITING_ASSETS] {
+        for sql in [
+            queued.as_str(),
+            DUE_BATCHES,
+            DUE_DELIVERIES,
+            IN_FLIGHT,
+            WAITING_ASSETS,
+            EXPIRED_APPROVALS,
+        ] {
             let plan = format!("EXPLAIN QUERY PLAN {sql}");
             let mut statement = connection.prepare(&plan).unwrap();
             let mut rows = statement.raw_query();

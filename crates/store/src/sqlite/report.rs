@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
+    Timestamp,
     delivery::Delivery,
     event::Event,
     ids::{AssetId, MerchantId, PayoutId},
@@ -13,7 +14,7 @@ use domain::{
     payout::{Payout, Status},
     ports::{Balance, PageQuery, PayoutKey, PayoutView},
 };
-use rusqlite::{Connection, ToSql, params};
+use rusqlite::{Connection, ToSql, params, params_from_iter};
 
 use super::{
     read::{amount, available_of, batch_of, first, list},
@@ -34,13 +35,17 @@ pub(crate) fn payout_view(
             let sql = select("merchant = ?1 AND merchant_ref = ?2");
             first(connection, &sql, params![merchant.to_string(), text], rows::payout)
         }
+        PayoutKey::TxId(merchant, txid) => {
+            let sql = select("txid = ?2 AND merchant = ?1 ORDER BY id LIMIT 1");
+            first(connection, &sql, params![merchant.to_string(), txid.as_str()], rows::payout)
+        }
     };
     let Some(payout) = found? else { return Ok(None) };
     Ok(Some(PayoutView {
         batch: batch_of(connection, payout.id)?,
         events: events_of(connection, payout.id)?,
         deliveries: deliveries_of(connection, payout.id)?,
-        available: available_of(connection, payout.merchant, &payout.asset)?,
+        available: available_of(connection, payout.merchant, payout.charged_asset())?,
         payout,
     }))
 }
@@ -56,30 +61,32 @@ fn deliveries_of(connection: &Connection, id: PayoutId) -> Result<Vec<Delivery>,
 }
 
 pub(crate) fn page(connection: &Connection, query: &PageQuery) -> Result<Vec<Payout>, Fault> {
-    let merchant = query.merchant.map(|it| it.to_string());
-    let status = query.status.map(Status::word);
-    let before = query.before.map(|it| it.to_string());
-    let mut conditions = vec![];
-    let mut values: Vec<&dyn ToSql> = vec![];
-    if let Some(merchant) = &merchant {
-        conditions.push("merchant = ?");
-        values.push(merchant);
-    }
-    if let Some(status) = &status {
-        conditions.push("status = ?");
-        values.push(status);
-    }
-    if let Some(before) = &before {
-        conditions.push("id < ?");
-        values.push(before);
-    }
-    values.push(&query.count_max);
+    let text = |text: String| Box::new(text) as Box<dyn ToSql>;
+    let moment = |at: Timestamp| Box::new(codec::ms(at)) as Box<dyn ToSql>;
+    let asked = [
+        ("merchant = ?", query.merchant.map(|it| text(it.to_string()))),
+        ("status = ?", query.status.map(|it| text(it.word().to_owned()))),
+        ("network = ?", query.network.as_ref().map(|it| text(it.to_string()))),
+        ("asset = ?", query.asset.as_ref().map(|it| text(it.to_string()))),
+        ("created_at >= ?", query.from.map(moment)),
+        ("created_at <= ?", query.until.map(moment)),
+        ("id < ?", query.before.map(|it| text(it.to_string()))),
+        ("id > ?", query.after.map(|it| text(it.to_string()))),
+    ];
+    let asked = asked.into_iter().filter_map(|(condition, value)| Some((condition, value?)));
+    let (conditions, mut values): (Vec<&str>, Vec<Box<dyn ToSql>>) = asked.unzip();
+    values.extend([Box::new(query.count_max) as Box<dyn ToSql>, Box::new(query.offset)]);
     let condition = match conditions.as_slice() {
         [] => String::new(),
         some => format!("WHERE {} ", some.join(" AND ")),
     };
-    let sql = format!("{} {condition}ORDER BY id DESC LIMIT ?", PAYOUTS.select);
-    list(connection, &sql, values.as_slice(), rows::payout)
+    let order = if query.after.is_some() { "ASC" } else { "DESC" };
+    let sql = format!("{} {condition}ORDER BY id {order} LIMIT ? OFFSET ?", PAYOUTS.select);
+    let mut page = list(connection, &sql, params_from_iter(values), rows::payout)?;
+    if query.after.is_some() {
+        page.reverse();
+    }
+    Ok(page)
 }
 
 pub(crate) fn balances(connection: &Connection) -> Result<Vec<Balance>, Fault> {

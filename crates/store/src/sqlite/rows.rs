@@ -13,9 +13,10 @@ use domain::{
     ledger::Posting,
     merchant::{ApiKey, Merchant, Sealed},
     money::Amount,
-    payout::{Failure, Payout, PayoutState, Status, Webhook},
+    payout::{Approval, Failure, Payout, PayoutState, Priority, Status, Verdict, Webhook},
     ports::Hold,
-    quote::Quote,
+    quote::{Quote, Worth},
+    rates::Priced,
 };
 use rusqlite::{
     Row,
@@ -225,6 +226,9 @@ pub(crate) fn payout(row: &Row<'_>) -> Result<Payout, Fault> {
             memo: cells.maybe_text("memo")?,
         },
         quote: quote(&cells)?,
+        priority: cells.word("priority", Priority::from_word)?,
+        content: cells.text("content")?,
+        approval: approval(&cells)?,
         webhook,
         note: cells.text("note")?,
         state: payout_state(&cells)?,
@@ -242,9 +246,45 @@ fn quote(cells: &Cells<'_>) -> Result<Quote, Fault> {
         amount: cells.amount("amount")?,
         service_fee: cells.amount("service_fee")?,
         network_fee: cells.amount("network_fee")?,
-        usd_rate: cells.maybe_word("usd_rate", codec::rate)?,
+        usd: priced(cells, "usd_rate", "usd_source", "usd_at")?,
+        worth: worth(cells)?,
+        conversions: cells.word("conversions", codec::conversions)?,
     };
-    if codec::price_fits(&quote) { Ok(quote) } else { Err(cells.damaged("amount")) }
+    if quote.adds_up() { Ok(quote) } else { Err(cells.damaged("amount")) }
+}
+
+fn priced(
+    cells: &Cells<'_>,
+    usd: &'static str,
+    source: &'static str,
+    at: &'static str,
+) -> Result<Option<Priced>, Fault> {
+    let Some(usd) = cells.maybe_word(usd, codec::rate)? else { return Ok(None) };
+    Ok(Some(Priced { usd, source: cells.text(source)?, at: cells.time(at)? }))
+}
+
+fn worth(cells: &Cells<'_>) -> Result<Option<Worth>, Fault> {
+    let Some(currency) = cells.maybe_text("worth_currency")? else { return Ok(None) };
+    let amount = cells.word("worth_amount", codec::decimal)?;
+    let price = priced(cells, "worth_usd", "worth_source", "worth_at")?;
+    let price = price.ok_or_else(|| cells.damaged("worth_usd"))?;
+    Ok(Some(Worth { currency, amount, price }))
+}
+
+fn approval(cells: &Cells<'_>) -> Result<Option<Approval>, Fault> {
+    let Some(until) = cells.maybe_time("approval_until")? else { return Ok(None) };
+    let verdict = match cells.maybe_word("verdict", codec::verdict)? {
+        Some(approve) => Some(Verdict {
+            approve,
+            key: cells.maybe_id("verdict_api_key")?,
+            key_public: cells.text("verdict_key_public")?,
+            ip: cells.text("verdict_ip")?,
+            user_agent: cells.text("verdict_user_agent")?,
+            at: cells.time("verdict_at")?,
+        }),
+        None => None,
+    };
+    Ok(Some(Approval { url: cells.maybe_text("approval_url")?, until, verdict }))
 }
 
 fn payout_state(cells: &Cells<'_>) -> Result<PayoutState, Fault> {
@@ -253,6 +293,7 @@ fn payout_state(cells: &Cells<'_>) -> Result<PayoutState, Fault> {
     let stage = cells.maybe_word("stage", codec::stage)?;
     let txid = cells.maybe_str("txid")?.map(TxId::new);
     let state = match (status, batch, stage) {
+        (Status::AwaitingApproval, None, None) => PayoutState::AwaitingApproval,
         (Status::Queued, None, None) => PayoutState::Queued,
         (Status::Queued | Status::Sending | Status::InBlock, Some(batch), Some(stage)) => {
             PayoutState::Sending { batch, stage, txid }

@@ -8,7 +8,7 @@ use domain::{
     event::Event,
     ids::{AssetId, BatchId, PayoutId, TxId},
     lane::Lane,
-    ledger::{LedgerAccount, Posting},
+    ledger::LedgerAccount,
     merchant::{ApiKey, Merchant},
     payout::{Payout, PayoutState},
     ports::{ChangeSet, Claim},
@@ -50,7 +50,7 @@ pub(crate) fn change_set(connection: &Connection, change: &ChangeSet) -> Result<
     for (claim, payout) in &change.claims {
         add_claim(connection, claim, *payout)?;
     }
-    add_postings(connection, &change.postings)?;
+    add_postings(connection, change)?;
     for event in &change.events {
         add_event(connection, event)?;
     }
@@ -184,7 +184,7 @@ struct StateColumns<'a> {
 fn state_columns(state: &PayoutState) -> StateColumns<'_> {
     let none = StateColumns::default();
     match state {
-        PayoutState::Queued | PayoutState::Cancelled => none,
+        PayoutState::AwaitingApproval | PayoutState::Queued | PayoutState::Cancelled => none,
         PayoutState::Sending { batch, stage, txid: _ } => {
             StateColumns { batch: Some(*batch), stage: Some(codec::stage_word(*stage)), ..none }
         }
@@ -198,10 +198,14 @@ fn state_columns(state: &PayoutState) -> StateColumns<'_> {
 }
 
 fn put_payout(connection: &Connection, it: &Payout) -> Result<(), Fault> {
-    if !codec::price_fits(&it.quote) {
+    if !it.quote.adds_up() {
         return Err(Fault::Overdrawn);
     }
     let webhook = it.webhook.as_ref();
+    let usd = it.quote.usd.as_ref();
+    let worth = it.quote.worth.as_ref();
+    let approval = it.approval.as_ref();
+    let verdict = approval.and_then(|it| it.verdict.as_ref());
     let state = state_columns(&it.state);
     let values = params![
         it.id.to_string(),
@@ -219,7 +223,25 @@ fn put_payout(connection: &Connection, it: &Payout) -> Result<(), Fault> {
         it.quote.amount.units().to_string(),
         it.quote.service_fee.units().to_string(),
         it.quote.network_fee.units().to_string(),
-        it.quote.usd_rate.map(|it| it.to_string()),
+        usd.map(|it| it.usd.to_string()),
+        usd.map(|it| &it.source),
+        usd.map(|it| ms(it.at)),
+        worth.map(|it| &it.currency),
+        worth.map(|it| it.amount.to_string()),
+        worth.map(|it| it.price.usd.to_string()),
+        worth.map(|it| &it.price.source),
+        worth.map(|it| ms(it.price.at)),
+        codec::conversions_text(&it.quote.conversions),
+        it.priority.word(),
+        it.content,
+        approval.and_then(|it| it.url.as_ref()),
+        approval.map(|it| ms(it.until)),
+        verdict.map(|it| codec::verdict_word(it.approve)),
+        verdict.and_then(|it| it.key).map(|it| it.to_string()),
+        verdict.map(|it| &it.key_public),
+        verdict.map(|it| &it.ip),
+        verdict.map(|it| &it.user_agent),
+        verdict.map(|it| ms(it.at)),
         webhook.map(|it| &it.url),
         webhook.map(|it| codec::statuses_text(&it.on)),
         it.note,
@@ -282,9 +304,9 @@ fn add_event(connection: &Connection, it: &Event) -> Result<(), Fault> {
 type Line<'a> = (&'a LedgerAccount, &'a AssetId);
 
 /// Adds postings and moves the balances they touch, each once.
-fn add_postings(connection: &Connection, postings: &[Posting]) -> Result<(), Fault> {
+fn add_postings(connection: &Connection, change: &ChangeSet) -> Result<(), Fault> {
     let mut moves: BTreeMap<Line<'_>, i128> = BTreeMap::new();
-    for it in postings {
+    for it in &change.postings {
         let units = it.amount.signed();
         let debit = moves.entry((&it.debit, &it.asset)).or_default();
         *debit = debit.checked_sub(units).ok_or(Fault::Overdrawn)?;
@@ -293,12 +315,15 @@ fn add_postings(connection: &Connection, postings: &[Posting]) -> Result<(), Fau
     }
     let mut lines: BTreeMap<Line<'_>, i64> = BTreeMap::new();
     for (line, units) in moves {
-        lines.insert(line, move_balance(connection, line, units)?);
+        let allowed = change.overdrafts.get(line.1);
+        let allowed = allowed.filter(|_| *line.0 == LedgerAccount::Inventory);
+        let overdraft = allowed.map_or(0, |it| it.signed());
+        lines.insert(line, move_balance(connection, line, units, overdraft)?);
     }
     let sql = "INSERT INTO postings (at, cause_kind, cause, debit, credit, amount) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let mut statement = connection.prepare_cached(sql)?;
-    for it in postings {
+    for it in &change.postings {
         let (kind, cause) = codec::cause_words(&it.cause);
         let (debit, credit) = (lines[&(&it.debit, &it.asset)], lines[&(&it.credit, &it.asset)]);
         let amount = it.amount.units().to_string();
@@ -307,13 +332,19 @@ fn add_postings(connection: &Connection, postings: &[Posting]) -> Result<(), Fau
     Ok(())
 }
 
-/// Adds `units` to a balance and returns the number of its line.
-fn move_balance(connection: &Connection, line: Line<'_>, units: i128) -> Result<i64, Fault> {
+/// Adds `units` to a balance and returns the number of its line. One that must not go below zero may
+/// do so by `overdraft`.
+fn move_balance(
+    connection: &Connection,
+    line: Line<'_>,
+    units: i128,
+    overdraft: i128,
+) -> Result<i64, Fault> {
     let (account, asset) = line;
     let stored = read::balance(connection, account, asset)?;
     let before = stored.map_or(0, |(_, before)| before);
     let after = before.checked_add(units).ok_or(Fault::Overdrawn)?;
-    if after < 0 && account.must_not_be_negative() {
+    if units < 0 && after < -overdraft && account.must_not_be_negative() {
         return Err(Fault::Overdrawn);
     }
     let text = after.to_string();

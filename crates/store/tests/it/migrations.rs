@@ -2,8 +2,12 @@
 
 use std::{fs, path::Path, thread};
 
-use domain::ports::Store;
+use domain::{
+    ids::PayoutId,
+    ports::{PayoutKey, Store},
+};
 use sim::conformance::ready;
+use sha2::Digest as _;
 use store::{Sqlite, StoreError};
 
 use crate::support::{raw, step, write};
@@ -21,16 +25,16 @@ fn a_new_file_is_migrated_once_and_marked() {
     let path = folder.path().join("gateway.db");
     let store = Sqlite::open(&path).unwrap();
     let error = store.check_schema().unwrap_err();
-    assert!(matches!(error, StoreError::Outdated { applied: 0, known: 1, .. }));
+    assert!(matches!(error, StoreError::Outdated { applied: 0, known: 2, .. }));
     says(&error, &path, "migrate it");
     assert!(ready(store.merchants()).is_err());
-    assert_eq!(store.migrate().unwrap(), 1);
+    assert_eq!(store.migrate().unwrap(), 2);
     store.check_schema().unwrap();
     assert_eq!(store.migrate().unwrap(), 0);
     let number = |name: &str| -> i64 {
         raw(&path).query_row(&format!("PRAGMA {name}"), [], |row| row.get(0)).unwrap()
     };
-    assert_eq!((number("application_id"), number("user_version")), (0x5659_504c, 1));
+    assert_eq!((number("application_id"), number("user_version")), (0x5659_504c, 2));
     assert_eq!(
         raw(&path).query_row("PRAGMA integrity_check", [], |row| row.get(0)),
         Ok("ok".to_owned())
@@ -56,10 +60,10 @@ fn a_file_of_a_newer_program_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gateway.db");
     drop(Sqlite::open_and_migrate(&path).unwrap());
-    raw(&path).execute_batch("INSERT INTO schema_migrations VALUES (2, '0002_more', '')").unwrap();
+    raw(&path).execute_batch("INSERT INTO schema_migrations VALUES (3, '0003_more', '')").unwrap();
     let store = Sqlite::open(&path).unwrap();
     for error in [store.check_schema().unwrap_err(), store.migrate().unwrap_err()] {
-        assert!(matches!(error, StoreError::Newer { applied: 2, known: 1, .. }));
+        assert!(matches!(error, StoreError::Newer { applied: 2, known: 2, .. }));
         says(&error, &path, "newer program");
     }
     assert!(Sqlite::open_and_migrate(&path).is_err());
@@ -116,4 +120,45 @@ fn two_processes_that_start_together_migrate_once() {
         threads.map(|it| it.join().unwrap()).iter().sum()
     });
     assert_eq!(applied, 1);
+}
+
+/// A database as the first release left it, with one payout, is brought up to date.
+#[test]
+fn payouts_of_the_first_release_are_kept_and_know_what_they_were_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.db");
+    let first = include_str!("../../migrations/sqlite/0001_init.sql");
+    let hash = hex::encode(sha2::Sha256::digest(first.as_bytes()));
+    let database = raw(&path);
+    database.execute_batch("PRAGMA journal_mode = WAL").unwrap();
+    database.execute_batch(first).unwrap();
+    database
+        .execute_batch(&format!(
+            "CREATE TABLE schema_migrations (
+                number INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL
+            ) STRICT;
+            INSERT INTO schema_migrations VALUES (1, '0001_init', '{hash}');
+            PRAGMA application_id = 0x5659504c;
+            PRAGMA user_version = 1;
+            INSERT INTO merchants VALUES
+                ('me_00000000000000000000000000000001', 'shop', NULL, 0, 1, 1);
+            INSERT INTO payouts (
+                id, public_id, merchant, dialect, network, asset, address, memo, asked, bearer,
+                amount, service_fee, network_fee, usd_rate, note, status, delivery_count,
+                created_at, updated_at, version
+            ) VALUES (
+                'po_00000000000000000000000000000007', 'INV-1',
+                'me_00000000000000000000000000000001', 'native', 'net', 'COIN@net', 'to bob',
+                'x y', '100', 'recipient', '90', '4', '6', '1.5', '', 'queued', 0, 5, 5, 1
+            );"
+        ))
+        .unwrap();
+    drop(database);
+    let store = Sqlite::open_and_migrate(&path).unwrap();
+    let found = ready(store.find_payout(&PayoutKey::Id(PayoutId(7)))).unwrap();
+    let payout = found.expect("it is still there").payout;
+    assert_eq!(payout.content, "exact 100 COIN@net fees recipient from own to to bob memo x y");
+    let usd = payout.quote.usd.expect("the price is still there");
+    assert_eq!((usd.usd.to_string().as_str(), usd.source.as_str(), usd.at.0), ("1.5", "fixed", 5));
+    assert!(payout.quote.conversions.is_empty() && payout.approval.is_none());
 }

@@ -16,9 +16,10 @@ use domain::{
     ledger::{LedgerAccount, fund},
     merchant::{ApiKey, Merchant, Sealed},
     money::{Amount, Rate},
-    payout::{Payout, PayoutState, Stage, Status, Webhook},
+    payout::{Payout, PayoutState, Priority, Stage, Status, Webhook},
     ports::{ChangeSet, Claim, ClaimScope, CommitError, Store},
     quote::{FeeBearer, Quote},
+    rates::Priced,
 };
 use rusqlite::Connection;
 use sim::conformance::ready;
@@ -106,8 +107,17 @@ pub(crate) fn payout() -> Payout {
             amount: amount(100),
             service_fee: amount(1),
             network_fee: amount(2),
-            usd_rate: Rate::parse("1.5"),
+            usd: Rate::parse("1.5").map(|usd| Priced {
+                usd,
+                source: "fixed".to_owned(),
+                at: Timestamp(1),
+            }),
+            worth: None,
+            conversions: vec![],
         },
+        priority: Priority::default(),
+        content: "exact 1".to_owned(),
+        approval: None,
         webhook: Some(Webhook { url: "https://m.example".to_owned(), on: vec![Status::Paid] }),
         note: String::new(),
         state: PayoutState::Sending {

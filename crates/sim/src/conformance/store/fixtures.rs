@@ -16,7 +16,7 @@ use domain::{
     ledger::{LedgerAccount, Posting, fund},
     merchant::{ApiKey, Merchant, Sealed},
     money::Amount,
-    payout::{Payout, PayoutState, Stage, Status, Webhook},
+    payout::{Payout, PayoutState, Priority, Stage, Status, Webhook},
     ports::{
         AcceptNeeds, AcceptView, Balance, ChangeSet, CommitError, LaneView, PageQuery, PayoutKey,
         PayoutView, Store,
@@ -99,8 +99,13 @@ pub(super) fn payout(number: u128) -> Payout {
             amount: amount(100),
             service_fee: amount(3),
             network_fee: amount(7),
-            usd_rate: None,
+            usd: None,
+            worth: None,
+            conversions: vec![],
         },
+        priority: Priority::default(),
+        content: "exact 100".to_owned(),
+        approval: None,
         webhook: Some(Webhook {
             url: "https://merchant.example/payout".to_owned(),
             on: vec![Status::Paid, Status::Failed],

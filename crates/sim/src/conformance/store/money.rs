@@ -6,6 +6,7 @@ use domain::{
     ledger::{Cause, LedgerAccount, Posting, network_charged, release, reserve, settle},
     money::Amount,
     ports::{CommitError, Store},
+    quote::Conversion,
 };
 
 use super::fixtures::{
@@ -147,4 +148,37 @@ pub(super) fn money_moves_and_none_is_lost(store: &dyn Store) {
     let all = balances(store);
     assert_eq!(all[&(LedgerAccount::NetworkFee, gas.clone())], -6);
     assert_eq!(all[&(LedgerAccount::HotWallet(lane_id()), gas)], 6);
+}
+
+pub(super) fn inventory_may_be_overdrawn(store: &dyn Store) {
+    furnish(store);
+    let (inventory, promised) = (LedgerAccount::Inventory, LedgerAccount::InventoryReserved);
+    let mut sold = payout(1);
+    sold.quote.conversions = vec![Conversion {
+        from: AssetId::new("OTHER@net"),
+        cost: amount(5),
+        insurance: amount(1),
+        bought: sold.quote.price(),
+        price: None,
+    }];
+    let mut funds = funding(LedgerAccount::Available(MERCHANT), 6);
+    for it in &mut funds {
+        it.asset = AssetId::new("OTHER@net");
+    }
+    write(store, |it| it.postings = funds.clone());
+    let sell = |allowed| {
+        commit(store, |it| {
+            it.postings = reserve(&sold, Timestamp(1));
+            it.overdrafts.insert(asset(), amount(allowed));
+        })
+    };
+    assert_eq!(sell(109), OVERDRAWN);
+    assert_eq!(sell(110), Ok(()));
+    let owed = [(inventory.clone(), -110), (promised.clone(), 110)];
+    check(store, &owed);
+    assert_eq!(ready(store.available(MERCHANT)), Ok(vec![]));
+    // What brings it nearer to zero is never refused.
+    write(store, |it| it.postings = funding(inventory.clone(), 10));
+    write(store, |it| it.postings = release(&sold, Timestamp(2)));
+    check(store, &[(inventory, 10), (LedgerAccount::HotWallet(lane_id()), -10)]);
 }

@@ -249,7 +249,8 @@ pub(super) fn pages(store: &dyn Store) {
         }
     });
     let page = |merchant, status, before: Option<u128>, count_max| -> Vec<u128> {
-        let query = PageQuery { merchant, status, before: before.map(PayoutId), count_max };
+        let before = before.map(PayoutId);
+        let query = PageQuery { merchant, status, before, count_max, ..PageQuery::default() };
         let list = ready(store.page(&query)).expect("reachable");
         list.iter().map(|it| it.id.0).collect()
     };
@@ -268,6 +269,29 @@ pub(super) fn pages(store: &dyn Store) {
     assert_eq!(page(ours, Some(Status::Queued), None, 99), [11]);
     assert_eq!(page(theirs, Some(Status::Queued), Some(5), 1), [4]);
     assert_eq!(page(theirs, Some(Status::Paid), None, 99), [0; 0]);
+    let list = |query: PageQuery| -> Vec<u128> {
+        let query = PageQuery { count_max: 3, ..query };
+        let list = ready(store.page(&query)).expect("reachable");
+        list.iter().map(|it| it.id.0).collect()
+    };
+    let all = PageQuery::default;
+    assert_eq!(list(PageQuery { after: Some(PayoutId(11)), ..all() }), [14, 13, 12]);
+    assert_eq!(list(PageQuery { after: Some(PayoutId(15)), ..all() }), [17, 16]);
+    assert_eq!(list(PageQuery { after: Some(PayoutId(17)), ..all() }), [0; 0]);
+    assert_eq!(list(PageQuery { offset: 8, ..all() }), [4, 3]);
+    assert_eq!(list(PageQuery { offset: 99, ..all() }), [0; 0]);
+    let elsewhere = Some(NetworkId::new("elsewhere"));
+    assert_eq!(list(PageQuery { network: elsewhere, ..all() }), [0; 0]);
+    assert_eq!(list(PageQuery { network: Some(NetworkId::new("net")), ..all() }), [17, 16, 15]);
+    assert_eq!(list(PageQuery { asset: Some(asset()), offset: 1, ..all() }), [16, 15, 14]);
+    assert_eq!(list(PageQuery { asset: Some(AssetId::new("OTHER@net")), ..all() }), [0; 0]);
+    let from = |from, until| PageQuery {
+        from: Some(Timestamp(from)),
+        until: Some(Timestamp(until)),
+        ..all()
+    };
+    assert_eq!(list(from(1_000, 1_000)), [17, 16, 15]);
+    assert_eq!((list(from(0, 999)), list(from(1_001, 9_999))), (vec![], vec![]));
 }
 
 pub(super) fn counts(store: &dyn Store) {

@@ -8,15 +8,18 @@ use domain::{
     ids::{AssetId, BatchId, DialectId, KeyId, LaneId, MerchantId, PayoutId, TxId},
     ledger::{Cause, LedgerAccount, Posting},
     merchant::Sealed,
-    money::{Amount, Rate},
-    payout::{Failure, FailureCode, Payout, PayoutState, Stage, Status, Webhook},
+    money::{Amount, Decimal, Rate},
+    payout::{
+        Approval, Failure, FailureCode, Payout, PayoutState, Priority, Stage, Status, Verdict, Webhook,
+    },
     ports::{AcceptNeeds, Claim, ClaimScope, Hold, HoldReason, PayoutKey, Store},
-    quote::{FeeBearer, Quote},
+    quote::{Conversion, FeeBearer, Quote, Worth},
+    rates::Priced,
 };
 
 use super::fixtures::{
-    MERCHANT, amount, attempt, batch, delivery, event, find, furnish, key, lane, look, merchant,
-    payout, write,
+    KEY, MERCHANT, amount, attempt, batch, commit, delivery, event, find, furnish, key, lane, look,
+    merchant, payout, write,
 };
 use crate::conformance::ready;
 
@@ -126,7 +129,10 @@ pub(super) fn payouts(store: &dyn Store) {
 
 pub(super) fn quotes(store: &dyn Store) {
     furnish(store);
-    let rate = |text| Some(Rate::parse(text).expect("a rate"));
+    let rate = |text| {
+        let (usd, source) = (Rate::parse(text).expect("a rate"), "somewhere".to_owned());
+        Some(Priced { usd, source, at: Timestamp(5) })
+    };
     let (max, zero) = (Amount::MAX, Amount::ZERO);
     let almost = amount(max.units() - 3);
     let quotes = [
@@ -137,12 +143,84 @@ pub(super) fn quotes(store: &dyn Store) {
         (amount(u128::from(u64::MAX)), FeeBearer::Merchant, amount(1 << 53), zero, zero, None),
     ];
     for (number, quote) in (1..).zip(quotes) {
-        let (asked, bearer, amount, service_fee, network_fee, usd_rate) = quote;
+        let (asked, bearer, amount, service_fee, network_fee, usd) = quote;
         let mut it = payout(number);
-        it.quote = Quote { asked, bearer, amount, service_fee, network_fee, usd_rate };
+        let fees = (service_fee, network_fee);
+        it.quote = Quote { asked, bearer, amount, usd, ..it.quote };
+        (it.quote.service_fee, it.quote.network_fee) = fees;
         write(store, |change| change.payouts.push(it.clone()));
         assert_eq!(find(store, number).payout, it);
     }
+}
+
+pub(super) fn conversions(store: &dyn Store) {
+    furnish(store);
+    let price = |usd, at| Priced {
+        usd: Rate::parse(usd).expect("a rate"),
+        source: "some where\u{2028}else".to_owned(),
+        at,
+    };
+    let sold = |from, bought, price| Conversion {
+        from: AssetId::new(from),
+        cost: Amount::MAX,
+        insurance: Amount::ZERO,
+        bought: amount(bought),
+        price,
+    };
+    let mut it = payout(1);
+    it.quote.worth = Some(Worth {
+        currency: "EUR".to_owned(),
+        amount: Decimal::parse("5500.000000000000000000000000000001").expect("a decimal"),
+        price: price("1.08", Timestamp::NEVER),
+    });
+    it.quote.conversions = vec![
+        sold("A@net", 1, Some(price("0.000000000000000001", Timestamp(0)))),
+        sold("B@net", 100, None),
+    ];
+    it.content = "exact 1 \n from here".to_owned();
+    write(store, |change| change.payouts.push(it.clone()));
+    assert_eq!(find(store, 1).payout, it);
+    it.quote.conversions[1].bought = Amount::MAX;
+    (it.id, it.public_id, it.merchant_ref) = (PayoutId(2), "INV-2".to_owned(), None);
+    let too_much = commit(store, |change| change.payouts.push(it.clone()));
+    assert!(too_much.is_err(), "more is bought than the price");
+}
+
+pub(super) fn approvals(store: &dyn Store) {
+    furnish(store);
+    let verdict = |approve, key| Verdict {
+        approve,
+        key,
+        key_public: "pub==".to_owned(),
+        ip: "::1".to_owned(),
+        user_agent: String::new(),
+        at: Timestamp(9),
+    };
+    let approvals = [
+        (None, None),
+        (Some("https://merchant.example/approve"), Some(verdict(true, Some(KEY)))),
+        (Some(""), Some(verdict(false, None))),
+    ];
+    for ((number, priority), (url, verdict)) in (1..).zip(Priority::ALL).zip(approvals) {
+        let mut it = payout(number);
+        it.state = PayoutState::AwaitingApproval;
+        it.priority = priority;
+        let until = Timestamp(1_000 * u64::try_from(number).expect("a small number"));
+        it.approval = Some(Approval { url: url.map(str::to_owned), until, verdict });
+        write(store, |change| change.payouts.push(it.clone()));
+        assert_eq!(find(store, number).payout, it);
+    }
+    let expired = |now, count_max| {
+        ready(store.expired_approvals(Timestamp(now), count_max)).expect("reachable")
+    };
+    assert_eq!(expired(1_000, 9), []);
+    assert_eq!(expired(2_001, 9), [PayoutId(1), PayoutId(2)]);
+    assert_eq!(expired(9_999, 1), [PayoutId(1)]);
+    let mut judged = find(store, 1).payout;
+    judged.state = PayoutState::Queued;
+    judged.version += 1;
+    write(store, |change| change.payouts.push(judged));
+    assert_eq!(expired(2_001, 9), [PayoutId(2)]);
 }
 
 pub(super) fn batches(store: &dyn Store) {
