@@ -127,8 +127,14 @@ mod tests {
     fn reads_tokens() {
         let check = |value: &str, expected: Option<&str>| {
             let headers = [("authorization".to_owned(), value.to_owned())];
-            let request =
-                Request { method: "POST", path: "/", query: "", headers: &headers, body: b"" };
+            let request = Request {
+                method: "POST",
+                path: "/",
+                query: "",
+                headers: &headers,
+                body: b"",
+                client: None,
+            };
             assert_eq!(bearer(&request, "Token").ok(), expected, "{value}");
         };
         check("Token abc", Some("abc"));

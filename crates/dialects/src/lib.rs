@@ -55,6 +55,11 @@ pub trait Dialect: Sync {
     fn acknowledges(&self, status: u16) -> bool {
         (200..300).contains(&status)
     }
+    /// The least time between two requests for a payout of one credential that the provider's
+    /// documents ask for, in milliseconds.
+    fn spacing_ms(&self) -> Option<u64> {
+        None
+    }
     /// Makes a merchant's credentials from random bytes (`random(n)` returns `n` of them).
     fn draw_keys(&self, random: &mut dyn FnMut(usize) -> Vec<u8>) -> Vec<NewKey>;
     /// Takes over a credential that a merchant has already: its public part (empty in dialects

@@ -1,11 +1,13 @@
 //! What goes over the wire, and the neutral form that dialects translate it to and from.
 
+use std::net::IpAddr;
+
 use domain::{
     Timestamp,
     catalog::Catalog,
     command::{CreatePayout, Nonce},
     event::Event,
-    ids::{AssetId, DeliveryId, MerchantId, PayoutId},
+    ids::{AssetId, DeliveryId, KeyId, MerchantId, PayoutId},
     merchant::{ApiKey, Merchant},
     money::Amount,
     payout::Payout,
@@ -26,6 +28,8 @@ pub struct Request<'a> {
     pub headers: &'a [(String, String)],
     /// The raw body: signatures are checked over bytes, not over what they parse to.
     pub body: &'a [u8],
+    /// Where it comes from, if that is known. Proves nothing about who asks.
+    pub client: Option<IpAddr>,
 }
 
 impl<'a> Request<'a> {
@@ -79,6 +83,8 @@ pub struct Context<'a> {
 pub struct Call {
     /// Who asks.
     pub merchant: MerchantId,
+    /// The credential that proved it.
+    pub key: KeyId,
     /// What must be used up before anything else, in dialects that have it. In a
     /// [`Action::Create`] it is part of the command instead.
     pub nonce: Option<Nonce>,

@@ -1,8 +1,12 @@
 //! The only place that reads the clock and draws randomness.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use domain::Timestamp;
+use governor::clock::Clock;
 use uuid::Builder;
 
 /// The current time.
@@ -10,6 +14,20 @@ use uuid::Builder;
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(0))
+}
+
+/// A clock that nobody sets back or forward: it counts from when it is first read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Uptime;
+
+impl Clock for Uptime {
+    type Instant = Duration;
+
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    fn now(&self) -> Duration {
+        static BEGUN: OnceLock<Instant> = OnceLock::new();
+        BEGUN.get_or_init(Instant::now).elapsed()
+    }
 }
 
 /// Fills a buffer from the operating system.

@@ -8,9 +8,12 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
+use ipnet::IpNet;
 use net::{Guard, Reach};
 use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
+
+use crate::limiter::Settings;
 
 /// Everything an operator can set.
 #[derive(Clone, Debug, Deserialize)]
@@ -21,6 +24,12 @@ pub(crate) struct Config {
     /// Where the API is served.
     #[serde(default = "default_listen")]
     pub(crate) listen: SocketAddr,
+    /// Proxies whose word on a client's address is taken, as CIDR ranges.
+    #[serde(default)]
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// How often may be asked.
+    #[serde(default)]
+    pub(crate) requests: Settings,
     /// The encrypted keystore; `keystore.json` in the data directory by default.
     pub(crate) keystore: Option<PathBuf>,
     /// A file whose first line is the passphrase of the keystore. The environment variable
@@ -209,11 +218,13 @@ impl Config {
         format!("{}{line}: {}", path.display(), keys.join("."))
     }
 
-    /// The configuration of a sandbox: nothing but its data directory.
+    /// The configuration of a sandbox: nothing but its data directory, and no limits on requests.
     pub(crate) fn sandbox(data: &Path) -> Self {
         Self {
             data: data.to_owned(),
             listen: default_listen(),
+            trusted_proxies: vec![],
+            requests: Settings::off(),
             keystore: None,
             passphrase_file: None,
             catalog: vec![],
@@ -228,6 +239,9 @@ impl Config {
     }
 
     fn check(&self) -> anyhow::Result<()> {
+        self.requests.check().map_err(|(api, why)| {
+            anyhow!("{}: {why}", self.place(&["requests", "spacing_ms", api]))
+        })?;
         for lane in &self.lanes {
             let name = format!("{}/{}", lane.network, lane.name);
             anyhow::ensure!(

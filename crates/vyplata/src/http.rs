@@ -1,27 +1,38 @@
 //! The API over HTTP: bytes in, the dialect of the path, bytes out.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
-    body::{Body, to_bytes},
-    extract::{Request, State},
+    body::{Body, Bytes, to_bytes},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse as _, Response},
     routing::get,
 };
 use dialects::{Action, Call, Context, DIALECTS, Dialect, Message, Outcome};
 use domain::{
-    command::{Command, Refusal},
+    command::{Command, CreatePayout, Refusal},
     event::{Event, EventKind},
-    ids::{MerchantId, PayoutId},
+    ids::{KeyId, MerchantId, PayoutId},
     payout::{Payout, PayoutState},
     ports::{PageQuery, PayoutKey, PayoutView, Unreachable},
 };
 use http_body_util::LengthLimitError;
+use ipnet::IpNet;
 use tokio::{sync::Semaphore, time::timeout};
 
-use crate::{acceptor::Acceptor, app::App, clock, metrics::RequestLabels};
+use crate::{
+    acceptor::Acceptor,
+    app::App,
+    client, clock,
+    limiter::{Limiter, TooOften},
+    metrics::{LimitLabels, RequestLabels},
+};
 
 /// The largest body that is read.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1_024;
@@ -38,12 +49,21 @@ pub(crate) struct Api {
     /// The entrance to the ledger.
     pub(crate) acceptor: Acceptor,
     permits: Arc<Semaphore>,
+    limiter: Arc<Limiter>,
+    trusted_proxies: Arc<[IpNet]>,
 }
 
 impl Api {
     /// Puts the API together.
-    pub(crate) fn new(app: Arc<App>, acceptor: Acceptor) -> Self {
-        Self { app, acceptor, permits: Arc::new(Semaphore::new(REQUESTS_MAX)) }
+    pub(crate) fn new(
+        app: Arc<App>,
+        acceptor: Acceptor,
+        limiter: Limiter,
+        trusted_proxies: &[IpNet],
+    ) -> Self {
+        let permits = Arc::new(Semaphore::new(REQUESTS_MAX));
+        let limiter = Arc::new(limiter);
+        Self { app, acceptor, permits, limiter, trusted_proxies: trusted_proxies.into() }
     }
 
     /// The routes: our own three, and everything else by dialect.
@@ -79,15 +99,22 @@ async fn metrics(State(api): State<Api>) -> Response {
         .into_response()
 }
 
-async fn serve(State(api): State<Api>, request: Request) -> Response {
+async fn serve(
+    State(api): State<Api>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
     let (head, body) = request.into_parts();
     let Some(dialect) = DIALECTS.iter().find(|it| it.owns(head.uri.path())) else {
         return (StatusCode::NOT_FOUND, "no API has this path; see docs/api.md\n").into_response();
     };
     let headers = text_headers(&head.headers);
-    let read = timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await;
-    let is_in_time = read.is_ok();
-    let read = read.unwrap_or_else(|late| Err(axum::Error::new(late)));
+    let client = client::address(peer.ip(), &headers, &api.trusted_proxies);
+    // Whoever asks too often is not even listened to.
+    let read = match api.limited(*dialect, api.limiter.request(client)) {
+        Ok(()) => read_body(body).await,
+        Err(refusal) => Err(refusal),
+    };
     let Ok(_permit) = api.permits.acquire().await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
@@ -97,6 +124,7 @@ async fn serve(State(api): State<Api>, request: Request) -> Response {
         query: head.uri.query().unwrap_or(""),
         headers: &headers,
         body: read.as_deref().unwrap_or_default(),
+        client: Some(client),
     };
     let now = clock::now();
     let context = Context {
@@ -106,12 +134,8 @@ async fn serve(State(api): State<Api>, request: Request) -> Response {
         random: &clock::random(),
     };
     let answered = match &read {
-        Ok(_) => api.answer(*dialect, &request, &context).await,
-        Err(error) if is_too_long(error) => Err(Refusal::BodyTooLarge),
-        Err(_) if is_in_time => {
-            Err(Refusal::Malformed { detail: "the body did not arrive whole".to_owned() })
-        }
-        Err(_) => Err(Refusal::Malformed { detail: "the body took too long".to_owned() }),
+        Ok(_) => api.answer(*dialect, &request, client, &context).await,
+        Err(refusal) => Err(refusal.clone()),
     };
     let message = answered.unwrap_or_else(|why| dialect.refuse(&request, &why, &context));
     let labels = RequestLabels { dialect: dialect.name(), status: message.status };
@@ -119,18 +143,76 @@ async fn serve(State(api): State<Api>, request: Request) -> Response {
     response(message)
 }
 
+async fn read_body(body: Body) -> Result<Bytes, Refusal> {
+    let malformed = |detail: &str| Refusal::Malformed { detail: detail.to_owned() };
+    match timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) if is_too_long(&error) => Err(Refusal::BodyTooLarge),
+        Ok(Err(_)) => Err(malformed("the body did not arrive whole")),
+        Err(_) => Err(malformed("the body took too long")),
+    }
+}
+
 impl Api {
     async fn answer(
         &self,
         dialect: &dyn Dialect,
         request: &dialects::Request<'_>,
+        client: IpAddr,
         context: &Context<'_>,
     ) -> Result<Message, Refusal> {
-        let lookup = dialect.lookup(request)?;
-        let callers = self.app.callers(dialect.name(), &lookup).await.map_err(unreachable)?;
-        let call = dialect.decode(request, &callers, context)?;
+        let call = match self.understand(dialect, request, context).await {
+            Err(Refusal::Unauthenticated) => {
+                self.limited(dialect, self.limiter.failure(client))?;
+                return Err(Refusal::Unauthenticated);
+            }
+            understood => understood?,
+        };
+        self.limited(dialect, self.limiter.authenticated(call.key))?;
+        if let Action::Create(create) = &call.action {
+            self.space(dialect, call.key, create).await?;
+        }
         let outcome = self.run(&call).await?;
         Ok(dialect.encode(&call, &outcome, context))
+    }
+
+    async fn understand(
+        &self,
+        dialect: &dyn Dialect,
+        request: &dialects::Request<'_>,
+        context: &Context<'_>,
+    ) -> Result<Call, Refusal> {
+        let lookup = dialect.lookup(request)?;
+        let callers = self.app.callers(dialect.name(), &lookup).await.map_err(unreachable)?;
+        dialect.decode(request, &callers, context)
+    }
+
+    /// Keeps requests for payouts apart, as the API's provider does. One that comes too soon is let
+    /// through all the same if its reference is that of a payout: whoever lost an answer asks again
+    /// at once, and nothing new is asked for.
+    async fn space(
+        &self,
+        dialect: &dyn Dialect,
+        key: KeyId,
+        create: &CreatePayout,
+    ) -> Result<(), Refusal> {
+        let Err(too_soon) = self.limiter.payout(dialect.name(), key) else { return Ok(()) };
+        if let Some(text) = &create.merchant_ref {
+            let named = PayoutKey::MerchantRef(create.merchant, text.clone());
+            if self.app.store.find_payout(&named).await.map_err(unreachable)?.is_some() {
+                return Ok(());
+            }
+        }
+        self.limited(dialect, Err(too_soon))
+    }
+
+    /// Turns what the limiter says into a refusal, and counts it.
+    fn limited(&self, dialect: &dyn Dialect, said: Result<(), TooOften>) -> Result<(), Refusal> {
+        said.map_err(|too_often| {
+            let labels = LimitLabels { dialect: dialect.name(), limit: too_often.limit };
+            self.app.metrics.limited.get_or_create(&labels).inc();
+            too_often.into()
+        })
     }
 
     async fn run(&self, call: &Call) -> Result<Outcome, Refusal> {

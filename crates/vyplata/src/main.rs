@@ -3,11 +3,13 @@
 mod acceptor;
 mod app;
 mod cli;
+mod client;
 mod clock;
 mod config;
 mod courier;
 mod explain;
 mod http;
+mod limiter;
 mod listen;
 mod loops;
 mod metrics;

@@ -17,6 +17,15 @@ pub(crate) struct RequestLabels {
     pub(crate) status: u16,
 }
 
+/// Which limit refused requests to which API.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct LimitLabels {
+    /// The API.
+    pub(crate) dialect: &'static str,
+    /// The limit: `address`, `failures`, `key`, or `spacing`.
+    pub(crate) limit: &'static str,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabel {
     state: String,
@@ -27,6 +36,8 @@ pub(crate) struct Metrics {
     registry: Registry,
     /// Requests answered.
     pub(crate) requests: Family<RequestLabels, Counter>,
+    /// Requests that came too early.
+    pub(crate) limited: Family<LimitLabels, Counter>,
     /// Commits of the acceptor.
     pub(crate) slices: Counter,
     /// Commands decided by the acceptor.
@@ -50,6 +61,7 @@ impl Default for Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("vyplata"),
             requests: Family::default(),
+            limited: Family::default(),
             slices: Counter::default(),
             commands: Counter::default(),
             webhooks_delivered: Counter::default(),
@@ -62,6 +74,7 @@ impl Default for Metrics {
         };
         let all = &mut metrics.registry;
         all.register("requests", "Requests answered", metrics.requests.clone());
+        all.register("requests_limited", "Requests that came too early", metrics.limited.clone());
         all.register("accept_slices", "Commits of the acceptor", metrics.slices.clone());
         all.register("accept_commands", "Commands decided", metrics.commands.clone());
         let delivered = metrics.webhooks_delivered.clone();

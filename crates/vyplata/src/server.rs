@@ -8,8 +8,15 @@ use net::{Client, Guard, Reach};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
-    acceptor::Acceptor, app::App, clock, config::Webhooks, courier::HttpCourier, http::Api, listen,
-    loops, prices::Pricing,
+    acceptor::Acceptor,
+    app::App,
+    clock::{self, Uptime},
+    config::Config,
+    courier::HttpCourier,
+    http::Api,
+    limiter::Limiter,
+    listen, loops,
+    prices::Pricing,
 };
 
 /// How long a webhook's receiver may take unless configured, in milliseconds.
@@ -32,10 +39,11 @@ impl Server {
     pub(crate) async fn start(
         app: Arc<App>,
         pricing: Pricing,
-        webhooks: &Webhooks,
+        config: &Config,
         listener: TcpListener,
         extra: Router,
     ) -> anyhow::Result<Self> {
+        let webhooks = &config.webhooks;
         let allow: Vec<&str> = webhooks.allow.iter().map(String::as_str).collect();
         let guard = Guard::new(Reach::Public, &allow)
             .map_err(|error| anyhow!("webhooks.allow: {error}"))?;
@@ -54,7 +62,8 @@ impl Server {
         let mut tasks = JoinSet::new();
         tasks.spawn(loops::price(app.clone(), pricing, stopped.clone()));
         tasks.spawn(loops::deliver(app.clone(), courier, stopped.clone()));
-        let api = Api::new(app, acceptor);
+        let limiter = Limiter::new(&config.requests, &Uptime);
+        let api = Api::new(app, acceptor, limiter, &config.trusted_proxies);
         let router = api.clone().router().merge(extra);
         tasks.spawn(listen::serve(listener, router, stopped));
         Ok(Self { api, stop, tasks, threads })

@@ -159,6 +159,11 @@ fn configuration(address: SocketAddr, node: SocketAddr, receiver: SocketAddr) ->
         r#"data = "data"
 listen = "{address}"
 
+# What is tested is the gateway, not its patience with a single client.
+[requests]
+per_address_per_second = 0
+per_key_per_second = 0
+
 [webhooks]
 allow = ["{receiver}"]
 

@@ -39,6 +39,10 @@ const TOLD: [Status; 3] = [Status::Paid, Status::Failed, Status::Cancelled];
 /// The waits between tries of a postback, in seconds; the provider publishes none.
 const RETRY_DELAYS_S: [u64; 7] = [5, 300, 1_800, 7_200, 18_000, 36_000, 36_000];
 
+/// The provider asks for at least 12 seconds between withdrawals of one key.
+/// <https://docs.cryptocloud.plus/en/api-reference-v2/withdrawals>
+const SPACING_MS: u64 = 12_000;
+
 const LETTERS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
 /// An error: texts by keys.
@@ -79,7 +83,13 @@ impl Dialect for CryptoCloud {
         };
         let create = create(request, &fields, caller, context)?;
         let action = Action::Create(Box::new(create));
-        Ok(Call { merchant: caller.merchant.id, nonce: None, action, note: String::new() })
+        Ok(Call {
+            merchant: caller.merchant.id,
+            key: caller.key.id,
+            nonce: None,
+            action,
+            note: String::new(),
+        })
     }
 
     fn encode(&self, _call: &Call, outcome: &Outcome, context: &Context<'_>) -> Message {
@@ -106,6 +116,10 @@ impl Dialect for CryptoCloud {
     fn retry_delay_ms(&self, tries: u16) -> Option<u64> {
         let index = usize::from(tries.saturating_sub(1));
         RETRY_DELAYS_S.get(index).map(|seconds| seconds * 1_000)
+    }
+
+    fn spacing_ms(&self) -> Option<u64> {
+        Some(SPACING_MS)
     }
 
     fn draw_keys(&self, random: &mut dyn FnMut(usize) -> Vec<u8>) -> Vec<NewKey> {

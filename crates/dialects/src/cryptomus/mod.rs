@@ -108,7 +108,13 @@ impl Dialect for Cryptomus {
             Route::Info => Action::Show(payout_key(&fields, caller.merchant.id)?),
             Route::Balance => Action::Balances,
         };
-        Ok(Call { merchant: caller.merchant.id, nonce: None, action, note: String::new() })
+        Ok(Call {
+            merchant: caller.merchant.id,
+            key: caller.key.id,
+            nonce: None,
+            action,
+            note: String::new(),
+        })
     }
 
     fn encode(&self, call: &Call, outcome: &Outcome, context: &Context<'_>) -> Message {

@@ -122,7 +122,7 @@ impl Dialect for Native {
             }
             Route::Balances => Action::Balances,
         };
-        Ok(Call { merchant, nonce: None, action, note: String::new() })
+        Ok(Call { merchant, key: caller.key.id, nonce: None, action, note: String::new() })
     }
 
     fn encode(&self, call: &Call, outcome: &Outcome, context: &Context<'_>) -> Message {

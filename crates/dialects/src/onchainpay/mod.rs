@@ -114,7 +114,7 @@ impl Dialect for OnchainPay {
                 Action::Balances
             }
         };
-        Ok(Call { merchant: caller.merchant.id, nonce, action, note })
+        Ok(Call { merchant: caller.merchant.id, key: caller.key.id, nonce, action, note })
     }
 
     fn encode(&self, call: &Call, outcome: &Outcome, context: &Context<'_>) -> Message {

@@ -133,7 +133,7 @@ fn ask(world: &mut World, text: &str, refusal: Option<Refusal>, out: &mut String
     };
     let headers: Vec<_> = lines.map(header).collect();
     let body = body.strip_suffix('\n').unwrap_or(body).as_bytes();
-    let request = Request { method, path, query, headers: &headers, body };
+    let request = Request { method, path, query, headers: &headers, body, client: None };
     let answered = match refusal {
         Some(refusal) => world.refused(None, refusal, &request),
         None => world.ask(&request),

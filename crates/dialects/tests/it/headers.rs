@@ -58,8 +58,14 @@ fn ask(Good { path, proofs, body }: &Good, more: &[(&str, &str)]) -> Answered {
     let own = proofs.iter().map(|(name, value)| (*name, value.as_str()));
     let all = own.chain([("content-type", "application/json")]).chain(more.iter().copied());
     let headers: Vec<_> = all.map(|it| (it.0.to_ascii_lowercase(), it.1.to_owned())).collect();
-    let request =
-        Request { method: "POST", path, query: "", headers: &headers, body: body.as_bytes() };
+    let request = Request {
+        method: "POST",
+        path,
+        query: "",
+        headers: &headers,
+        body: body.as_bytes(),
+        client: None,
+    };
     let mut world = World::new();
     let answered = world.ask(&request);
     assert_eq!(world.view.payouts.is_empty(), answered.refusal.is_some(), "{path}");

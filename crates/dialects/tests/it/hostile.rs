@@ -109,8 +109,14 @@ fn any_bytes_get_an_answer() {
     let body = prop::collection::vec(any::<u8>(), 0..200);
     let strategy = (method, path, "\\PC{0,40}", headers, body);
     let result = runner(1_000).run(&strategy, |(method, path, query, headers, body)| {
-        let request =
-            Request { method, path: &path, query: &query, headers: &headers, body: &body };
+        let request = Request {
+            method,
+            path: &path,
+            query: &query,
+            headers: &headers,
+            body: &body,
+            client: None,
+        };
         check(&world.borrow_mut().ask(&request).message);
         Ok(())
     });

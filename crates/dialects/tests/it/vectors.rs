@@ -27,8 +27,14 @@ pub(crate) fn post(
         .chain(&json)
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    let request =
-        Request { method: "POST", path, query: "", headers: &headers, body: body.as_bytes() };
+    let request = Request {
+        method: "POST",
+        path,
+        query: "",
+        headers: &headers,
+        body: body.as_bytes(),
+        client: None,
+    };
     world.ask(&request)
 }
 

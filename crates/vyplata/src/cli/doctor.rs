@@ -79,6 +79,12 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
             "stop the gateway, keep the database file, and find out what wrote to it",
         );
     }
+    if config.listen.ip().is_loopback() && config.trusted_proxies.is_empty() {
+        note(
+            "it listens on this host only and there are no trusted_proxies: to the limits on \
+             requests, all clients of a proxy are one address",
+        );
+    }
     for lane in &config.lanes {
         wallet(config, &app, &mut report, lane, keystore.as_ref()).await?;
     }

@@ -16,6 +16,7 @@ use tokio::{net::TcpListener, time::sleep};
 use super::silent;
 use crate::{
     clock, explain,
+    limiter::Settings,
     sandbox::{Example, Sandbox, examples, start},
     server::asked_to_stop,
 };
@@ -40,13 +41,17 @@ pub(crate) struct Args {
     /// Make no example payouts.
     #[arg(long)]
     no_examples: bool,
+    /// Limit requests as `vyplata serve` does by default; otherwise they are not limited.
+    #[arg(long)]
+    limits: bool,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let listener = TcpListener::bind(args.listen).await.with_context(|| {
         format!("cannot listen on {}; choose another address with --listen", args.listen)
     })?;
-    let sandbox = start(&args.data, listener).await?;
+    let requests = if args.limits { Settings::default() } else { Settings::off() };
+    let sandbox = start(&args.data, listener, requests).await?;
     println!("Vyplata sandbox on {}, database in {}\n", sandbox.base, args.data.display());
     if args.no_examples {
         println!("Serving on {}; Ctrl-C ends.", sandbox.base);

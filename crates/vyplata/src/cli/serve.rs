@@ -40,8 +40,7 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}; is it in use?", config.listen))?;
     let address = listener.local_addr()?;
     let lanes: Vec<String> = app.lanes.iter().map(|it| it.lane.to_string()).collect();
-    let server =
-        Server::start(Arc::new(app), pricing, &config.webhooks, listener, Router::new()).await?;
+    let server = Server::start(Arc::new(app), pricing, config, listener, Router::new()).await?;
     println!("serving on http://{address}, paying from {}", lanes.join(", "));
     asked_to_stop().await?;
     println!("stopping: no new requests, what is being done ends");

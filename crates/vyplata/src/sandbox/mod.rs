@@ -29,6 +29,7 @@ pub(crate) use examples::{Example, all as examples};
 use crate::{
     app::{App, LaneWork},
     config::{Config, Webhooks},
+    limiter::Settings,
     metrics::Metrics,
     prices::Pricing,
     server::Server,
@@ -57,13 +58,18 @@ pub(crate) struct Sandbox {
     _lock: std::fs::File,
 }
 
-/// Starts a sandbox on `listener`, with its database in `data`.
+/// Starts a sandbox on `listener`, with its database in `data` and these limits on requests.
 ///
 /// # Errors
 /// Says what is in the way.
-pub(crate) async fn start(data: &Path, listener: TcpListener) -> anyhow::Result<Sandbox> {
+pub(crate) async fn start(
+    data: &Path,
+    listener: TcpListener,
+    requests: Settings,
+) -> anyhow::Result<Sandbox> {
     let lock = wiring::lock(data)?;
-    let config = config(data)?;
+    let mut config = config(data)?;
+    config.requests = requests;
     let catalog = Arc::new(wiring::catalog(&config)?);
     let store: Arc<dyn Store> = wiring::open_store(&config)?;
     let address = listener.local_addr()?;
@@ -101,9 +107,9 @@ pub(crate) async fn start(data: &Path, listener: TcpListener) -> anyhow::Result<
     demo::prepare(&app, &vault, &format!("{base}/sandbox/webhooks")).await?;
     resume(&app, &chains).await?;
     let pricing = Pricing::read(&config, &catalog, catalog.assets())?;
-    let webhooks = Webhooks { allow: vec![address.to_string()], timeout_ms: None };
+    config.webhooks = Webhooks { allow: vec![address.to_string()], timeout_ms: None };
     let extra = receiver::Receiver::default().router();
-    let server = Server::start(app.clone(), pricing, &webhooks, listener, extra).await?;
+    let server = Server::start(app.clone(), pricing, &config, listener, extra).await?;
     let miner = tokio::spawn(mine(chains));
     Ok(Sandbox { app, base, server, miner, _lock: lock })
 }

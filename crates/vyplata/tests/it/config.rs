@@ -27,6 +27,8 @@ fn mistakes_are_named_with_their_line() {
     refuses(&it, "[webhooks]\nalow = []\n", &["line 3", "unknown field `alow`", "`allow`"]);
     refuses(&it, "[webhooks]\ntimeout_ms = -1\n", &["line 3", "timeout_ms"]);
     refuses(&it, "[fees]\nnetwork_fee = \"you\"\n", &["line 3", "network_fee", "`house`"]);
+    refuses(&it, "trusted_proxies = [\"10.0.0.0/33\"]\n", &["line 2", "trusted_proxies"]);
+    refuses(&it, "[requests]\nper_hour = 1\n", &["line 3", "unknown field `per_hour`"]);
     refuses(&it, "[limits]\n\"ETH@ethereum\" = { least = \"1\" }\n", &["line 3", "`least`"]);
     refuses(&it, "[[network]]\nid = \"ethereum\"\n", &["line 2", "missing field `rpc`"]);
     refuses(&it, "broken = \"\n", &["line 2", "broken"]);
@@ -36,6 +38,9 @@ fn mistakes_are_named_with_their_line() {
 fn values_that_make_no_sense_are_named_with_file_line_and_key() {
     let it = Installation::new("");
     refuses(&it, "[webhooks]\nallow = [\"1.2.3.4.5:x\"]\n", &[":3: webhooks.allow", "1.2.3.4.5:x"]);
+    let spacing = |text: &str| format!("[requests]\nspacing_ms = {{ {text} }}\n{WALLET}");
+    refuses(&it, &spacing("paypal = 1"), &[":3: requests.spacing_ms.paypal", "no such API"]);
+    refuses(&it, &spacing("native = 86400001"), &[":3: requests.spacing_ms.native", "a day"]);
     let stray = "[[lane]]\nname = \"hot\"\nnetwork = \"ethereum\"\nkey = \"x\"\n";
     refuses(&it, stray, &[":4: lane.ethereum/hot.network", "no [[network]]"]);
     let twice = format!("{WALLET}[[lane]]\nnetwork = \"ethereum\"\nname = \"hot\"\nkey = \"x\"\n");

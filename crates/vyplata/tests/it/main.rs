@@ -19,6 +19,8 @@ mod http;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod once;
 #[cfg(test)]
 mod pays_everything;
