@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use dialects::{Action, Call, Context, DIALECTS, Dialect, Message, Outcome};
+use dialects::{Action, Call, Caller, Context, Dialect, Message, Outcome};
 use domain::{
     command::{Command, Refusal},
     event::{Event, EventKind},
@@ -81,7 +81,7 @@ async fn metrics(State(api): State<Api>) -> Response {
 
 async fn serve(State(api): State<Api>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let Some(dialect) = DIALECTS.iter().find(|it| it.owns(head.uri.path())) else {
+    let Some(first) = dialects::owners(head.uri.path()).next() else {
         return (StatusCode::NOT_FOUND, "no API has this path; see docs/api.md\n").into_response();
     };
     let headers = text_headers(&head.headers);
@@ -105,13 +105,14 @@ async fn serve(State(api): State<Api>, request: Request) -> Response {
         payout_id: PayoutId(clock::uuid_v7(now)),
         random: &clock::random(),
     };
-    let answered = match &read {
-        Ok(_) => api.answer(*dialect, &request, &context).await,
-        Err(error) if is_too_long(error) => Err(Refusal::BodyTooLarge),
+    let unread = |why| (first, Err(why));
+    let (dialect, answered) = match &read {
+        Ok(_) => api.answer(first, &request, &context).await,
+        Err(error) if is_too_long(error) => unread(Refusal::BodyTooLarge),
         Err(_) if is_in_time => {
-            Err(Refusal::Malformed { detail: "the body did not arrive whole".to_owned() })
+            unread(Refusal::Malformed { detail: "the body did not arrive whole".to_owned() })
         }
-        Err(_) => Err(Refusal::Malformed { detail: "the body took too long".to_owned() }),
+        Err(_) => unread(Refusal::Malformed { detail: "the body took too long".to_owned() }),
     };
     let message = answered.unwrap_or_else(|why| dialect.refuse(&request, &why, &context));
     let labels = RequestLabels { dialect: dialect.name(), status: message.status };
@@ -120,15 +121,45 @@ async fn serve(State(api): State<Api>, request: Request) -> Response {
 }
 
 impl Api {
+    /// Answers a request, and tells which dialect does: `first`, or a twin of it.
     async fn answer(
         &self,
+        first: &'static dyn Dialect,
+        request: &dialects::Request<'_>,
+        context: &Context<'_>,
+    ) -> (&'static dyn Dialect, Result<Message, Refusal>) {
+        let (dialect, callers) = match self.serving(request, context).await {
+            Ok(Some(serving)) => serving,
+            Ok(None) => (first, vec![]),
+            Err(refusal) => return (first, Err(refusal)),
+        };
+        (dialect, self.answer_by(dialect, &callers, request, context).await)
+    }
+
+    /// Finds the dialect that serves a request, and the credentials it may have been made with.
+    async fn serving(
+        &self,
+        request: &dialects::Request<'_>,
+        context: &Context<'_>,
+    ) -> Result<Option<(&'static dyn Dialect, Vec<Caller>)>, Refusal> {
+        for dialect in dialects::owners(request.path) {
+            let lookup = dialect.lookup(request)?;
+            let callers = self.app.callers(dialect.name(), &lookup).await.map_err(unreachable)?;
+            if dialects::knows(&callers, context.now) {
+                return Ok(Some((dialect, callers)));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn answer_by(
+        &self,
         dialect: &dyn Dialect,
+        callers: &[Caller],
         request: &dialects::Request<'_>,
         context: &Context<'_>,
     ) -> Result<Message, Refusal> {
-        let lookup = dialect.lookup(request)?;
-        let callers = self.app.callers(dialect.name(), &lookup).await.map_err(unreachable)?;
-        let call = dialect.decode(request, &callers, context)?;
+        let call = dialect.decode(request, callers, context)?;
         let outcome = self.run(&call).await?;
         Ok(dialect.encode(&call, &outcome, context))
     }

@@ -27,6 +27,8 @@ mod raw_http;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]
+mod twins;
+#[cfg(test)]
 mod vyplata;
 #[cfg(test)]
 mod webhooks;
