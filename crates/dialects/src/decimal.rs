@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use domain::money::AmountError;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -65,6 +66,20 @@ impl Number {
     pub(crate) fn new(text: String) -> Self {
         let raw = RawValue::from_string(text);
         Self(raw.expect("the text of an amount is a JSON number"))
+    }
+}
+
+impl JsonSchema for Number {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Number".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number" })
     }
 }
 

@@ -14,7 +14,10 @@ use serde::{
 use serde_json::value::RawValue;
 use url::form_urlencoded;
 
-use crate::decimal;
+use crate::{
+    decimal,
+    field::{Field, TEXT_CHARACTERS_MAX},
+};
 
 /// One value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,48 +53,61 @@ impl Value {
     }
 }
 
-/// The values of one body, by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Fields(BTreeMap<String, Value>);
+/// The values of one body, by name, and the fields that its call has.
+#[derive(Clone, Debug)]
+pub(crate) struct Fields {
+    values: BTreeMap<String, Value>,
+    declared: &'static [Field],
+}
 
 impl Fields {
+    /// A body that holds nothing.
+    pub(crate) fn none(declared: &'static [Field]) -> Self {
+        Self { values: BTreeMap::new(), declared }
+    }
+
     /// Reads a JSON object.
     ///
     /// # Errors
     /// Says what is wrong with the body and where.
-    pub(crate) fn json(body: &[u8]) -> Result<Self, Refusal> {
-        serde_json::from_slice(body)
-            .map_err(|error| Refusal::Malformed { detail: error.to_string() })
+    pub(crate) fn json(body: &[u8], declared: &'static [Field]) -> Result<Self, Refusal> {
+        let object: Object = serde_json::from_slice(body)
+            .map_err(|error| Refusal::Malformed { detail: error.to_string() })?;
+        Ok(Self { values: object.0, declared })
     }
 
     /// Reads `name=value` pairs, all of them texts.
     ///
     /// # Errors
     /// Names what is there twice.
-    pub(crate) fn form(body: &[u8]) -> Result<Self, Refusal> {
-        let mut fields = BTreeMap::new();
+    pub(crate) fn form(body: &[u8], declared: &'static [Field]) -> Result<Self, Refusal> {
+        let mut values = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(body) {
-            if fields.insert(name.to_string(), Value::Text(value.into_owned())).is_some() {
+            if values.insert(name.to_string(), Value::Text(value.into_owned())).is_some() {
                 return Err(Refusal::Malformed { detail: format!("{name:?} is there twice") });
             }
         }
-        Ok(Self(fields))
+        Ok(Self { values, declared })
     }
 
-    /// Returns a value; one that is null counts as absent.
+    /// Returns a value; one that is null counts as absent. The call must have the field.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|it| **it != Value::Null)
+        debug_assert!(self.declared.iter().any(|it| it.name == name), "{name} is not declared");
+        self.values.get(name).filter(|it| **it != Value::Null)
     }
 
-    /// Returns a text of at most `characters_max` characters.
+    /// How many characters the text of a field may have.
+    pub(crate) fn characters_max(&self, name: &str) -> usize {
+        let declared = self.declared.iter().find(|it| it.name == name);
+        declared.map_or(TEXT_CHARACTERS_MAX, |it| it.characters_max)
+    }
+
+    /// Returns a text that is not longer than the field may be.
     ///
     /// # Errors
     /// Names the field that holds something else or too much.
-    pub(crate) fn text(
-        &self,
-        name: &'static str,
-        characters_max: usize,
-    ) -> Result<Option<&str>, Refusal> {
+    pub(crate) fn text(&self, name: &'static str) -> Result<Option<&str>, Refusal> {
+        let characters_max = self.characters_max(name);
         let wrong = |detail: String| Err(Refusal::InvalidField { field: name, detail });
         match self.get(name) {
             None => Ok(None),
@@ -107,44 +123,52 @@ impl Fields {
     ///
     /// # Errors
     /// Names the field that holds something else or too much.
-    pub(crate) fn filled(
-        &self,
-        name: &'static str,
-        characters_max: usize,
-    ) -> Result<Option<&str>, Refusal> {
-        Ok(self.text(name, characters_max)?.filter(|it| !it.is_empty()))
+    pub(crate) fn filled(&self, name: &'static str) -> Result<Option<&str>, Refusal> {
+        Ok(self.text(name)?.filter(|it| !it.is_empty()))
     }
 
-    /// Returns the first name that is not one of `known`.
-    pub(crate) fn unknown(&self, known: &[&str]) -> Option<&str> {
-        self.0.keys().map(String::as_str).find(|it| !known.contains(it))
+    /// Like [`Self::filled`], of a field that must be there.
+    ///
+    /// # Errors
+    /// Names the field that holds nothing, something else or too much.
+    pub(crate) fn required(&self, name: &'static str) -> Result<&str, Refusal> {
+        self.filled(name)?.ok_or(Refusal::MissingField { field: name })
+    }
+
+    /// Returns the first name that the call does not have.
+    pub(crate) fn unknown(&self) -> Option<&str> {
+        let is_known = |name: &&str| self.declared.iter().any(|it| it.name == *name);
+        self.values.keys().map(String::as_str).find(|it| !is_known(it))
     }
 }
 
-impl<'de> Deserialize<'de> for Fields {
+/// The values of a JSON object.
+struct Object(BTreeMap<String, Value>);
+
+impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Object)
+        deserializer.deserialize_map(Members)
     }
 }
 
-struct Object;
+struct Members;
 
-impl<'de> Visitor<'de> for Object {
-    type Value = Fields;
+impl<'de> Visitor<'de> for Members {
+    type Value = Object;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-        let mut fields = BTreeMap::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+        let mut values = BTreeMap::new();
         while let Some((name, raw)) = map.next_entry::<String, Box<RawValue>>()? {
             let value = value(raw.get()).map_err(A::Error::custom)?;
-            if fields.insert(name.clone(), value).is_some() {
+            if values.insert(name.clone(), value).is_some() {
                 return Err(A::Error::custom(format!("{name:?} is there twice")));
             }
         }
-        Ok(Fields(fields))
+        Ok(Object(values))
     }
 }
 
@@ -163,17 +187,25 @@ fn value(source: &str) -> serde_json::Result<Value> {
 mod tests {
     use super::*;
 
+    const FIELDS: &[Field] = &[
+        Field::text("a", "").at_most(2),
+        Field::text("b", ""),
+        Field::text("c", ""),
+        Field::text("d", ""),
+        Field::text("e", ""),
+    ];
+
     #[test]
     fn keeps_the_source_text_of_numbers() {
-        let body = br#" {"a": 0.10, "b": 1e-05, "c": "x\u0041", "d": null, "e": [1], "f": true}"#;
-        let fields = Fields::json(body).unwrap();
+        let body = br#" {"a": 0.10, "b": 1e-05, "c": "x\u0041", "d": null, "e": true, "f": [1]}"#;
+        let fields = Fields::json(body, FIELDS).unwrap();
         assert_eq!(fields.get("a"), Some(&Value::Number("0.10".to_owned())));
         assert_eq!(fields.get("b"), Some(&Value::Number("1e-05".to_owned())));
         assert_eq!(fields.get("c"), Some(&Value::Text("xA".to_owned())));
         assert_eq!(fields.get("d"), None);
-        assert_eq!(fields.get("e"), Some(&Value::Nested));
-        assert_eq!(fields.get("f"), Some(&Value::Bool(true)));
-        assert_eq!(fields.unknown(&["a", "b", "c", "d", "e"]), Some("f"));
+        assert_eq!(fields.get("e"), Some(&Value::Bool(true)));
+        assert_eq!(fields.values["f"], Value::Nested);
+        assert_eq!(fields.unknown(), Some("f"));
     }
 
     #[test]
@@ -189,20 +221,29 @@ mod tests {
             &format!("{{\"amount\": {deep}"),
             "",
         ] {
-            assert!(matches!(Fields::json(body.as_bytes()), Err(Refusal::Malformed { .. })));
+            assert!(matches!(
+                Fields::json(body.as_bytes(), FIELDS),
+                Err(Refusal::Malformed { .. })
+            ));
         }
-        assert!(Fields::json(b"{\"a\": \"\xff\"}").is_err());
-        assert!(Fields::form(b"amount=1&amount=2").is_err());
+        assert!(Fields::json(b"{\"a\": \"\xff\"}", FIELDS).is_err());
+        assert!(Fields::form(b"amount=1&amount=2", FIELDS).is_err());
     }
 
     #[test]
     fn bounds_texts_by_characters() {
-        let fields = Fields::form("a=%D0%B6%D0%B6&b=".as_bytes()).unwrap();
-        assert_eq!(fields.text("a", 2).unwrap(), Some("жж"));
-        assert!(fields.text("a", 1).is_err());
-        assert_eq!(
-            (fields.text("b", 1).unwrap(), fields.filled("b", 1).unwrap()),
-            (Some(""), None)
-        );
+        let form = |text: &str| Fields::form(text.as_bytes(), FIELDS).unwrap();
+        let fields = form("a=%D0%B6%D0%B6&b=");
+        assert_eq!(fields.text("a").unwrap(), Some("жж"));
+        assert!(form("a=%D0%B6%D0%B6x").text("a").is_err());
+        assert_eq!((fields.text("b").unwrap(), fields.filled("b").unwrap()), (Some(""), None));
+        assert_eq!(fields.required("b"), Err(Refusal::MissingField { field: "b" }));
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "f is not declared")]
+    fn only_declared_fields_are_read() {
+        let _ = Fields::none(FIELDS).get("f");
     }
 }

@@ -105,23 +105,9 @@ pub(crate) fn media_type(request: &Request<'_>) -> Option<String> {
     Some(media_type.trim().to_ascii_lowercase())
 }
 
-/// Checks that a body is JSON, as far as its content type says anything.
-///
-/// # Errors
-/// If it says something else.
-pub(crate) fn expect_json(request: &Request<'_>) -> Result<(), Refusal> {
-    match media_type(request).as_deref() {
-        None | Some("application/json") => Ok(()),
-        Some(_) => Err(Refusal::UnsupportedMediaType),
-    }
-}
-
-/// Checks that the method is the only one that a path has.
-///
-/// # Errors
-/// If it is another one.
-pub(crate) fn expect_post(request: &Request<'_>) -> Result<(), Refusal> {
-    if request.method == "POST" { Ok(()) } else { Err(Refusal::MethodNotAllowed) }
+/// Whether the content type says that the body is a form.
+pub(crate) fn is_form(request: &Request<'_>) -> bool {
+    media_type(request).as_deref() == Some("application/x-www-form-urlencoded")
 }
 
 /// Returns the request's name for itself, if it has one: 1 to 255 visible ASCII characters.

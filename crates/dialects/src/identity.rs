@@ -55,7 +55,7 @@ pub(crate) fn public_part<'a>(request: &Request<'a>, name: &str) -> Result<&'a s
 ///
 /// # Errors
 /// If there is none.
-pub(crate) fn authenticate<'a>(
+fn authenticate<'a>(
     callers: &'a [Caller],
     dialect: &str,
     lookup: &str,
@@ -70,6 +70,40 @@ pub(crate) fn authenticate<'a>(
             && !it.secret.is_empty()
     };
     callers.iter().filter(good).find(|it| proves(it)).ok_or(Refusal::Unauthenticated)
+}
+
+/// Finds the caller whose bearer token a request shows.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn by_token<'a>(
+    request: &Request<'_>,
+    scheme: &str,
+    callers: &'a [Caller],
+    dialect: &str,
+    now: Timestamp,
+) -> Result<&'a Caller, Refusal> {
+    let token = bearer(request, scheme)?;
+    let proves = |it: &Caller| same(token.as_bytes(), it.secret.as_bytes());
+    authenticate(callers, dialect, &token_lookup(token), now, proves)
+}
+
+/// Finds the caller that a header names and whose signature another header shows; `verifies` says
+/// whether it is that of a caller.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn by_signature<'a>(
+    request: &Request<'_>,
+    [public, signature]: [&str; 2],
+    callers: &'a [Caller],
+    dialect: &str,
+    now: Timestamp,
+    verifies: impl Fn(&str, &Caller) -> bool,
+) -> Result<&'a Caller, Refusal> {
+    let public = public_part(request, public)?;
+    let signature = public_part(request, signature)?;
+    authenticate(callers, dialect, public, now, |it| verifies(signature, it))
 }
 
 /// Three random (version 4) UUIDs to choose from.

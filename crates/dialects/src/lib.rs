@@ -2,14 +2,16 @@
 //!
 //! Everything here is pure: bytes and keys in, bytes out. No I/O, no clock, no randomness.
 //!
-//! A request takes this way: the first dialect that [`Dialect::owns`] its path is asked for the
+//! A request takes this way: the dialects that own its path ([`owners`]) are asked for the
 //! [`Dialect::lookup`] of its credential; whoever has the store finds the keys and unseals their
-//! secrets; [`Dialect::decode`] checks the signature over the raw bytes and translates; the
+//! secrets; [`Dialect::decode`] of the first that [`knows`] one checks the signature over the raw bytes and translates; the
 //! [`Outcome`] or refusal goes back through [`Dialect::encode`] or [`Dialect::refuse`].
 
 mod cryptocloud;
 mod cryptomus;
 mod decimal;
+mod endpoint;
+mod field;
 mod fields;
 mod http;
 mod identity;
@@ -20,7 +22,7 @@ mod wire;
 
 pub use wire::{Action, Call, Caller, Context, Message, NewKey, Outcome, Request, Secret, Webhook};
 
-use domain::command::Refusal;
+use domain::{Timestamp, command::Refusal};
 
 /// One API, in and out.
 pub trait Dialect: Sync {
@@ -67,9 +69,28 @@ pub trait Dialect: Sync {
     fn adopt_key(&self, role: &str, public: &str, secret: &str) -> Option<NewKey>;
 }
 
-/// Every dialect there is.
-pub const DIALECTS: &[&dyn Dialect] =
-    &[&native::Native, &cryptocloud::CryptoCloud, &cryptomus::Cryptomus, &onchainpay::OnchainPay];
+/// Every dialect there is. Some are twins: one API under two brands.
+pub const DIALECTS: &[&dyn Dialect] = &[
+    &native::Native,
+    &cryptocloud::CryptoCloud,
+    &cryptomus::CRYPTOMUS,
+    &cryptomus::HELEKET,
+    &onchainpay::ONCHAINPAY,
+    &onchainpay::APOLLO,
+];
+
+/// Returns the dialects that own a path, in the order of [`DIALECTS`].
+///
+/// Twins own the same paths. The one serves a request that [`knows`] its credential; if none does,
+/// the first.
+pub fn owners(path: &str) -> impl Iterator<Item = &'static dyn Dialect> {
+    DIALECTS.iter().copied().filter(move |it| it.owns(path))
+}
+
+/// Whether one of the credentials that were found for a request is still good.
+pub fn knows(callers: &[Caller], now: Timestamp) -> bool {
+    callers.iter().any(|it| it.key.revoked_at.is_none_or(|at| now < at))
+}
 
 /// Finds a dialect by its name.
 pub fn dialect(name: &str) -> Option<&'static dyn Dialect> {

@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use dialects::{Action, Call, Context, DIALECTS, Dialect, Message, Outcome};
+use dialects::{Action, Call, Caller, Context, Dialect, Message, Outcome};
 use domain::{
     command::{Command, CreatePayout, Refusal},
     event::{Event, EventKind},
@@ -105,13 +105,13 @@ async fn serve(
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
-    let Some(dialect) = DIALECTS.iter().find(|it| it.owns(head.uri.path())) else {
+    let Some(first) = dialects::owners(head.uri.path()).next() else {
         return (StatusCode::NOT_FOUND, "no API has this path; see docs/api.md\n").into_response();
     };
     let headers = text_headers(&head.headers);
     let client = client::address(peer.ip(), &headers, &api.trusted_proxies);
     // Whoever asks too often is not even listened to.
-    let read = match api.limited(*dialect, api.limiter.request(client)) {
+    let read = match api.limited(first, api.limiter.request(client)) {
         Ok(()) => read_body(body).await,
         Err(refusal) => Err(refusal),
     };
@@ -133,9 +133,9 @@ async fn serve(
         payout_id: PayoutId(clock::uuid_v7(now)),
         random: &clock::random(),
     };
-    let answered = match &read {
-        Ok(_) => api.answer(*dialect, &request, client, &context).await,
-        Err(refusal) => Err(refusal.clone()),
+    let (dialect, answered) = match &read {
+        Ok(_) => api.answer(first, &request, client, &context).await,
+        Err(refusal) => (first, Err(refusal.clone())),
     };
     let message = answered.unwrap_or_else(|why| dialect.refuse(&request, &why, &context));
     let labels = RequestLabels { dialect: dialect.name(), status: message.status };
@@ -154,14 +154,47 @@ async fn read_body(body: Body) -> Result<Bytes, Refusal> {
 }
 
 impl Api {
+    /// Answers a request, and tells which dialect does: `first`, or a twin of it.
     async fn answer(
         &self,
+        first: &'static dyn Dialect,
+        request: &dialects::Request<'_>,
+        client: IpAddr,
+        context: &Context<'_>,
+    ) -> (&'static dyn Dialect, Result<Message, Refusal>) {
+        let (dialect, callers) = match self.serving(request, context).await {
+            Ok(Some(serving)) => serving,
+            Ok(None) => (first, vec![]),
+            Err(refusal) => return (first, Err(refusal)),
+        };
+        (dialect, self.answer_by(dialect, &callers, request, client, context).await)
+    }
+
+    /// Finds the dialect that serves a request, and the credentials it may have been made with.
+    async fn serving(
+        &self,
+        request: &dialects::Request<'_>,
+        context: &Context<'_>,
+    ) -> Result<Option<(&'static dyn Dialect, Vec<Caller>)>, Refusal> {
+        for dialect in dialects::owners(request.path) {
+            let lookup = dialect.lookup(request)?;
+            let callers = self.app.callers(dialect.name(), &lookup).await.map_err(unreachable)?;
+            if dialects::knows(&callers, context.now) {
+                return Ok(Some((dialect, callers)));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn answer_by(
+        &self,
         dialect: &dyn Dialect,
+        callers: &[Caller],
         request: &dialects::Request<'_>,
         client: IpAddr,
         context: &Context<'_>,
     ) -> Result<Message, Refusal> {
-        let call = match self.understand(dialect, request, context).await {
+        let call = match dialect.decode(request, callers, context) {
             Err(Refusal::Unauthenticated) => {
                 self.limited(dialect, self.limiter.failure(client))?;
                 return Err(Refusal::Unauthenticated);
@@ -174,17 +207,6 @@ impl Api {
         }
         let outcome = self.run(&call).await?;
         Ok(dialect.encode(&call, &outcome, context))
-    }
-
-    async fn understand(
-        &self,
-        dialect: &dyn Dialect,
-        request: &dialects::Request<'_>,
-        context: &Context<'_>,
-    ) -> Result<Call, Refusal> {
-        let lookup = dialect.lookup(request)?;
-        let callers = self.app.callers(dialect.name(), &lookup).await.map_err(unreachable)?;
-        dialect.decode(request, &callers, context)
     }
 
     /// Keeps requests for payouts apart, as the API's provider does. One that comes too soon is let

@@ -6,6 +6,7 @@ use domain::{
     money::Amount,
     payout::{Payout, Status},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::assets::{self, Naming};
@@ -33,7 +34,7 @@ impl Note {
 }
 
 /// The answer to a request for a payout: the newer page's envelope and the older page's.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Created {
     pub(super) status: &'static str,
     pub(super) result: Invoice,
@@ -41,7 +42,7 @@ pub(super) struct Created {
 }
 
 /// What the older page answers.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Data {
     invoice_id: String,
     status: &'static str,
@@ -50,7 +51,7 @@ pub(super) struct Data {
 }
 
 /// The invoice object, all of the newer page's keys in its order.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[expect(
     clippy::struct_excessive_bools,
     clippy::struct_field_names,
@@ -108,7 +109,7 @@ pub(super) struct Invoice {
     invoice_id: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Currency {
     id: u32,
     code: String,
@@ -123,7 +124,7 @@ struct Currency {
     order: u32,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ListedCurrency {
     code: String,
     fullcode: String,
@@ -136,7 +137,7 @@ struct ListedCurrency {
     network: [Network; 1],
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
 struct Network {
     code: &'static str,
     id: u32,
@@ -144,7 +145,7 @@ struct Network {
     fullname: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Project {
     id: u8,
     name: String,
@@ -153,7 +154,7 @@ struct Project {
     logo: &'static str,
 }
 
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, JsonSchema)]
 struct QuizDetail {
     invoice: Option<()>,
     rating: Option<()>,
@@ -162,7 +163,7 @@ struct QuizDetail {
 }
 
 /// A postback.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Postback<'a> {
     status: &'static str,
     invoice_id: &'a str,

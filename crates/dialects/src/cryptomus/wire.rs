@@ -9,6 +9,7 @@ use domain::{
     money::{Amount, AmountError, Rate, Rounding},
     payout::{FailureCode, Payout, Status},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -46,7 +47,7 @@ fn note(shown: &Shown<'_>) -> Note {
 }
 
 /// A successful answer.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Success<T> {
     state: u8,
     result: T,
@@ -60,7 +61,7 @@ impl<T> Success<T> {
 }
 
 /// A payout.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct PayoutBody<'a> {
     uuid: &'a str,
     amount: String,
@@ -109,7 +110,7 @@ fn status_word(shown: &Shown<'_>) -> &'static str {
 }
 
 /// A webhook, but for its signature.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct WebhookBody<'a> {
     r#type: &'static str,
     uuid: &'a str,
@@ -155,18 +156,18 @@ impl<'a> WebhookBody<'a> {
 }
 
 /// The balances of a merchant, and those of its personal wallet, of which there is none.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct BalancesBody {
     balance: Balances,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Balances {
     merchant: Vec<BalanceBody>,
     user: [(); 0],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct BalanceBody {
     uuid: String,
     balance: String,
@@ -211,7 +212,7 @@ fn wallet_uuid(merchant: MerchantId, currency: &str) -> String {
 }
 
 /// An error: a message, and for validation errors the rules that fields broke.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, JsonSchema)]
 pub(super) struct ErrorBody {
     state: u8,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -220,7 +221,7 @@ pub(super) struct ErrorBody {
 }
 
 /// The provider's words for its own failures.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct ServerErrorBody {
     state: u8,
     message: &'static str,

@@ -9,12 +9,13 @@ use domain::{
     payout::{FailureCode, Payout},
     quote::FeeBearer,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::shown::{Shown, rfc3339};
 
 /// A payout.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct PayoutBody<'a> {
     id: String,
     public_id: &'a str,
@@ -42,13 +43,13 @@ pub(super) struct PayoutBody<'a> {
     timeline: Option<Vec<EventBody<'a>>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct FailureBody<'a> {
     code: &'static str,
     message: &'a str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct EventBody<'a> {
     at: String,
     event: &'static str,
@@ -99,10 +100,17 @@ fn event(event: &Event) -> EventBody<'_> {
     EventBody { at: rfc3339(event.at), event: event.kind.word(), detail: &event.detail }
 }
 
+/// The words of statuses.
+pub(super) const STATUSES: [&str; 6] =
+    ["queued", "sending", "in_block", "paid", "failed", "cancelled"];
+
+/// The words for who bears the fees.
+pub(super) const BEARERS: [&str; 2] = ["merchant", "recipient"];
+
 fn bearer_word(bearer: FeeBearer) -> &'static str {
     match bearer {
-        FeeBearer::Merchant => "merchant",
-        FeeBearer::Recipient => "recipient",
+        FeeBearer::Merchant => BEARERS[0],
+        FeeBearer::Recipient => BEARERS[1],
     }
 }
 
@@ -112,7 +120,7 @@ pub(super) fn bearer(word: &str) -> Option<FeeBearer> {
 }
 
 /// A page of payouts, newest first.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct PageBody<'a> {
     payouts: Vec<PayoutBody<'a>>,
     has_more: bool,
@@ -134,12 +142,12 @@ impl<'a> PageBody<'a> {
 }
 
 /// What can be spent.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct BalancesBody<'a> {
     balances: Vec<BalanceBody<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct BalanceBody<'a> {
     asset: &'a str,
     network: &'a str,
@@ -164,7 +172,7 @@ impl<'a> BalancesBody<'a> {
 }
 
 /// A webhook.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct WebhookBody<'a> {
     /// `payout.` and the status.
     pub(super) r#type: String,
@@ -175,13 +183,13 @@ pub(super) struct WebhookBody<'a> {
 }
 
 /// An error.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct ErrorBody {
     pub(super) error: ErrorDetail,
 }
 
 /// What went wrong: a code for programs, a text for people, and the field that caused it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct ErrorDetail {
     pub(super) code: &'static str,
     pub(super) message: String,
@@ -297,5 +305,17 @@ pub(super) fn field(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::NotFound
         | Refusal::NotCancellable
         | Refusal::Unavailable(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::payout::Status;
+
+    use super::*;
+
+    #[test]
+    fn all_statuses_are_listed() {
+        assert_eq!(Status::ALL.map(Status::word), STATUSES);
     }
 }

@@ -6,6 +6,7 @@ use domain::{
     money::{Amount, AmountError},
     payout::{Payout, Status},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -31,7 +32,7 @@ impl Note {
 }
 
 /// A successful answer.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Success<T> {
     success: bool,
     response: T,
@@ -46,7 +47,7 @@ impl<T> Success<T> {
 
 /// A withdrawal, all of the page's keys in its order. What we do not know is null: the wallet that
 /// pays is chosen later, and nobody assesses the address's risk.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Withdrawal<'a> {
     id: &'a str,
@@ -147,7 +148,7 @@ fn status_word(status: Status) -> &'static str {
 
 /// The provider's prepaid balance in US dollars, which its published clients ask for before
 /// anything else. There is none here: fees come out of the asset that is paid.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AdvancedBalance {
     #[serde(rename = "advancedBalanceId")]
@@ -161,7 +162,7 @@ pub(super) struct AdvancedBalance {
 }
 
 /// An error.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ErrorBody {
     pub(super) success: bool,
@@ -170,7 +171,7 @@ pub(super) struct ErrorBody {
 }
 
 /// What went wrong. The provider's list of codes is not public: the code is the HTTP status.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct ErrorDetail {
     pub(super) code: u16,
     pub(super) name: &'static str,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dialects::{Action, Caller, Context, DIALECTS, Dialect, Message, Outcome, Request, Webhook};
+use dialects::{Action, Caller, Context, Dialect, Message, Outcome, Request, Webhook};
 use domain::{
     Timestamp,
     accept::{Desk, Sitting},
@@ -24,12 +24,15 @@ const NOW: Timestamp = Timestamp(1_767_323_045_678);
 const MERCHANT: MerchantId = MerchantId(0x019b_7c00_0000_7000_8000_0000_0000_0001);
 
 /// Dialect, role, public part, secret part: what the published clients' drivers use.
-const KEYS: [(&str, &str, &str, &str); 5] = [
+const KEYS: [(&str, &str, &str, &str); 8] = [
     ("native", "payout", "", "vy_golden_token"),
     ("cryptocloud", "payout", "", "cc-withdraw-key"),
     ("cryptomus", "payout", "8b03432e-385b-4670-8d06-064591096795", "payout-key-1"),
     ("cryptomus", "payment", "8b03432e-385b-4670-8d06-064591096795", "payment-key-1"),
     ("onchainpay", "payout", "pub==", "priv=="),
+    ("heleket", "payout", "7a02b1c4-0f5e-4d3c-9a2b-1e5f7c8d9a01", "heleket-payout-key-1"),
+    ("heleket", "payment", "7a02b1c4-0f5e-4d3c-9a2b-1e5f7c8d9a01", "heleket-payment-key-1"),
+    ("apollo", "payout", "apollo-pub==", "apollo-priv=="),
 ];
 
 const PRICES: [(&str, &str); 4] =
@@ -90,9 +93,9 @@ pub(crate) struct Answered {
     pub(crate) message: Message,
 }
 
-/// Finds the dialect of a path.
+/// Finds the first dialect of a path.
 pub(crate) fn owner(path: &str) -> &'static dyn Dialect {
-    *DIALECTS.iter().find(|it| it.owns(path)).expect("the path belongs to a dialect")
+    dialects::owners(path).next().expect("the path belongs to a dialect")
 }
 
 fn terms(asset: &Asset) -> AssetTerms {
@@ -207,18 +210,12 @@ impl World {
         }
         // The random bytes repeat after 256 requests, the last ones do not.
         self.random[20..24].copy_from_slice(&self.requests.to_be_bytes());
-        let dialect = owner(request.path);
-        let decoded = dialect.lookup(request).and_then(|lookup| {
-            let found = self
-                .callers
-                .iter()
-                .filter(|it| it.key.dialect.as_str() == dialect.name() && it.key.lookup == lookup);
-            let callers: Vec<Caller> = found.cloned().collect();
-            dialect.decode(request, &callers, &self.context())
-        });
+        let (dialect, callers) = self.serving(request);
+        let decoded =
+            callers.and_then(|callers| dialect.decode(request, &callers, &self.context()));
         let call = match decoded {
             Ok(call) => call,
-            Err(refusal) => return self.refused(None, refusal, request),
+            Err(refusal) => return self.refused_by(dialect, None, refusal, request),
         };
         let action = Some(call.action.clone());
         let nonce = call.nonce.clone().map(|it| self.decide(&Command::UseNonce(it))).transpose();
@@ -227,8 +224,29 @@ impl World {
                 let message = dialect.encode(&call, &outcome, &self.context());
                 Answered { action, refusal: None, message }
             }
-            Err(refusal) => self.refused(action, refusal, request),
+            Err(refusal) => self.refused_by(dialect, action, refusal, request),
         }
+    }
+
+    /// Finds the dialect that serves a request, and the credentials it may have been made with.
+    fn serving(
+        &self,
+        request: &Request<'_>,
+    ) -> (&'static dyn Dialect, Result<Vec<Caller>, Refusal>) {
+        let found = |dialect: &'static dyn Dialect| {
+            let callers = dialect.lookup(request).map(|lookup| self.callers(dialect, &lookup));
+            (dialect, callers)
+        };
+        let knows = |callers: &Vec<Caller>| dialects::knows(callers, NOW);
+        let known =
+            dialects::owners(request.path).map(found).find(|it| it.1.as_ref().is_ok_and(knows));
+        known.unwrap_or_else(|| found(owner(request.path)))
+    }
+
+    fn callers(&self, dialect: &dyn Dialect, lookup: &str) -> Vec<Caller> {
+        let is_it =
+            |it: &&Caller| it.key.dialect.as_str() == dialect.name() && it.key.lookup == lookup;
+        self.callers.iter().filter(is_it).cloned().collect()
     }
 
     /// Answers a request with a refusal that does not come of its content.
@@ -238,7 +256,17 @@ impl World {
         refusal: Refusal,
         request: &Request<'_>,
     ) -> Answered {
-        let message = owner(request.path).refuse(request, &refusal, &self.context());
+        self.refused_by(owner(request.path), action, refusal, request)
+    }
+
+    fn refused_by(
+        &self,
+        dialect: &dyn Dialect,
+        action: Option<Action>,
+        refusal: Refusal,
+        request: &Request<'_>,
+    ) -> Answered {
+        let message = dialect.refuse(request, &refusal, &self.context());
         Answered { action, refusal: Some(refusal), message }
     }
 

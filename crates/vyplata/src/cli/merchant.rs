@@ -47,7 +47,7 @@ pub(crate) enum Command {
     Rotate {
         /// The merchant.
         name: String,
-        /// The API: native, cryptocloud, cryptomus, onchainpay.
+        /// The API: native, cryptocloud, cryptomus, heleket, onchainpay, apollo.
         #[arg(long)]
         dialect: String,
         /// Whether `OnchainPay` requests without a nonce are taken, like the sample in its
@@ -60,7 +60,7 @@ pub(crate) enum Command {
     Adopt {
         /// The merchant.
         name: String,
-        /// The API: native, cryptocloud, cryptomus, onchainpay.
+        /// The API: native, cryptocloud, cryptomus, heleket, onchainpay, apollo.
         #[arg(long)]
         dialect: String,
         /// What it is used for: in the API of `Cryptomus` `payout` or `payment`.

@@ -8,7 +8,7 @@ use domain::{
     catalog::Asset,
     ids::LaneId,
     ledger::{LedgerAccount, fund},
-    merchant::Merchant,
+    merchant::{ApiKey, Merchant},
     money::Amount,
     ports::{ChangeSet, CommitError, Unreachable},
 };
@@ -35,6 +35,9 @@ pub(crate) const CRYPTOMUS_PAYOUT_KEY: &str = "payout-key-1";
 pub(crate) const ONCHAINPAY_PUBLIC: &str = "pub==";
 /// Its `OnchainPay` private key.
 pub(crate) const ONCHAINPAY_PRIVATE: &str = "priv==";
+
+/// Its `Heleket` merchant number.
+const HELEKET_MERCHANT: &str = "7a02b1c4-0f5e-4d3c-9a2b-1e5f7c8d9a01";
 
 /// Fixed prices in US dollars, by ticker; coins that are not listed cost one dollar.
 const USD_RATES: &[(&str, &str)] = &[
@@ -66,7 +69,10 @@ const CREDENTIALS: &[(&str, &str, &str, &str)] = &[
     ("cryptocloud", "payout", "", CRYPTOCLOUD_KEY),
     ("cryptomus", "payout", CRYPTOMUS_MERCHANT, CRYPTOMUS_PAYOUT_KEY),
     ("cryptomus", "payment", CRYPTOMUS_MERCHANT, CRYPTOMUS_PAYMENT_KEY),
+    ("heleket", "payout", HELEKET_MERCHANT, "heleket-payout-key-1"),
+    ("heleket", "payment", HELEKET_MERCHANT, "heleket-payment-key-1"),
     ("onchainpay", "payout", ONCHAINPAY_PUBLIC, ONCHAINPAY_PRIVATE),
+    ("apollo", "payout", "apollo-pub==", "apollo-priv=="),
 ];
 
 /// Makes the demo merchant, or points the one from an earlier run to this run's receiver.
@@ -79,20 +85,32 @@ pub(crate) async fn prepare(
     webhook_url: &str,
 ) -> anyhow::Result<()> {
     let merchants = app.store.merchants().await.map_err(|Unreachable| silent())?;
-    if let Some(mut merchant) = merchants.into_iter().find(|it| it.name == NAME) {
-        merchant.webhook_url = Some(webhook_url.to_owned());
-        merchant.version += 1;
-        let change = ChangeSet { merchants: vec![merchant], ..ChangeSet::default() };
-        return app.store.commit(change).await.map_err(not_taken);
-    }
-    let merchant = cli::new_merchant(NAME, Some(webhook_url.to_owned()));
-    let mut change = ChangeSet { merchants: vec![merchant.clone()], ..ChangeSet::default() };
+    let mut change = ChangeSet::default();
+    let merchant = match merchants.into_iter().find(|it| it.name == NAME) {
+        Some(mut merchant) => {
+            merchant.webhook_url = Some(webhook_url.to_owned());
+            merchant.version += 1;
+            merchant
+        }
+        None => {
+            let merchant = cli::new_merchant(NAME, Some(webhook_url.to_owned()));
+            fill(app, &merchant, &mut change)?;
+            merchant
+        }
+    };
+    let there = app.store.keys_of(merchant.id).await.map_err(|Unreachable| silent())?;
     for (name, role, public, secret) in CREDENTIALS {
         let dialect: &dyn Dialect = dialects::dialect(name).context("the dialect is built in")?;
         let new = dialect.adopt_key(role, public, secret).context("the role exists")?;
-        change.keys.push(cli::api_key(vault, merchant.id, dialect, &new, true));
+        let key = cli::api_key(vault, merchant.id, dialect, &new, true);
+        let is_it = |it: &ApiKey| {
+            (&it.dialect, &it.role, &it.lookup) == (&key.dialect, &key.role, &key.lookup)
+        };
+        if !there.iter().any(is_it) {
+            change.keys.push(key);
+        }
     }
-    fill(app, &merchant, &mut change)?;
+    change.merchants.push(merchant);
     app.store.commit(change).await.map_err(not_taken)
 }
 

@@ -29,6 +29,8 @@ mod raw_http;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]
+mod twins;
+#[cfg(test)]
 mod vyplata;
 #[cfg(test)]
 mod webhooks;
