@@ -46,7 +46,10 @@ impl Message {
     pub(crate) fn wait_for(self, refusal: &Refusal) -> Self {
         let delay_ms = match refusal {
             Refusal::RateLimited { retry_after_ms } => *retry_after_ms,
-            Refusal::Unavailable(_) => UNAVAILABLE_RETRY_MS,
+            Refusal::Unavailable(_)
+            | Refusal::TermsUnknown(_)
+            | Refusal::RateUnknown { .. }
+            | Refusal::NotConvertible(_) => UNAVAILABLE_RETRY_MS,
             Refusal::Unauthenticated
             | Refusal::UnknownPath
             | Refusal::MethodNotAllowed
@@ -66,9 +69,14 @@ impl Message {
             | Refusal::AmountTooSmall { .. }
             | Refusal::AmountTooLarge { .. }
             | Refusal::InsufficientFunds
+            | Refusal::InsufficientForConversion { .. }
+            | Refusal::NoWallet
+            | Refusal::QuoteExpired
             | Refusal::MerchantPaused
             | Refusal::NotFound
-            | Refusal::NotCancellable => return self,
+            | Refusal::NotCancellable
+            | Refusal::NotAwaitingApproval
+            | Refusal::NotSupported(_) => return self,
         };
         self.with("retry-after", delay_ms.div_ceil(1_000).max(1).to_string())
     }

@@ -20,7 +20,7 @@ mod onchainpay;
 mod shown;
 mod wire;
 
-pub use wire::{Action, Call, Caller, Context, Message, NewKey, Outcome, Request, Secret, Webhook};
+pub use wire::{Action, Call, Caller, Context, Message, NewKey, Outcome, Request, Secret, Settings, Webhook};
 
 use domain::{Timestamp, command::Refusal};
 

@@ -54,6 +54,7 @@ impl<'a> Shown<'a> {
         match &self.payout.state {
             PayoutState::Failed { failure, .. } if self.status == Status::Failed => Some(failure),
             PayoutState::Failed { .. }
+            | PayoutState::AwaitingApproval
             | PayoutState::Queued
             | PayoutState::Sending { .. }
             | PayoutState::Paid { .. }
@@ -69,8 +70,8 @@ impl<'a> Shown<'a> {
     /// Prices an amount of its asset in US dollars, to `places` places, rounded down; `None` where
     /// no price was known when the payout was accepted.
     pub(crate) fn usd(&self, amount: Amount, places: u8) -> Option<String> {
-        let rate = self.payout.quote.usd_rate?;
-        let price = rate.price(amount, self.asset.decimals, places, Rounding::Down)?;
+        let rate = self.payout.quote.usd.as_ref()?;
+        let price = rate.usd.price(amount, self.asset.decimals, places, Rounding::Down)?;
         Some(price.to_text(places))
     }
 }

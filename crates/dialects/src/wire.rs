@@ -1,17 +1,20 @@
 //! What goes over the wire, and the neutral form that dialects translate it to and from.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use domain::{
     Timestamp,
     catalog::Catalog,
-    command::{CreatePayout, Nonce},
+    command::{CreatePayout, Direction, Nonce},
+    delivery::Delivery,
     event::Event,
-    ids::{AssetId, DeliveryId, KeyId, MerchantId, PayoutId},
+    ids::{AssetId, DeliveryId, KeyId, MerchantId, NetworkId, PayoutId},
     merchant::{ApiKey, Merchant},
-    money::Amount,
-    payout::Payout,
-    ports::{PageQuery, PayoutKey},
+    money::{Amount, Decimal},
+    payout::{Payout, Verdict},
+    ports::{AddressRules, PageQuery, PayoutKey},
+    pricing::Locked,
+    quote::{PriceBook, Quote},
 };
 use zeroize::Zeroizing;
 
@@ -66,10 +69,18 @@ pub struct Caller {
 }
 
 /// Facts that dialects may use. Random things are drawn by whoever owns randomness.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// Networks and assets.
     pub catalog: &'a Catalog,
+    /// Terms and prices, as they are known at the moment.
+    pub book: &'a PriceBook,
+    /// Address rules.
+    pub rules: &'a dyn AddressRules,
+    /// The gateway's own addresses.
+    pub wallets: &'a BTreeSet<(NetworkId, String)>,
+    /// What the operator may set in the dialects.
+    pub settings: &'a Settings,
     /// The moment of the request.
     pub now: Timestamp,
     /// The identifier that a new payout gets.
@@ -78,12 +89,30 @@ pub struct Context<'a> {
     pub random: &'a [u8; 64],
 }
 
+/// What the operator may set in the dialects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What a payout must be worth more than, in US dollars, in APIs whose provider has such a limit.
+    pub more_than_usd: Decimal,
+    /// How many times the network's fee a payout must be at least, in APIs whose provider has such a
+    /// limit.
+    pub network_fees: u32,
+}
+
+impl Default for Settings {
+    /// As the providers say.
+    fn default() -> Self {
+        let twenty = Decimal::parse("20").expect("it is a decimal");
+        Self { more_than_usd: twenty, network_fees: 2 }
+    }
+}
+
 /// An authenticated request in neutral form.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// Who asks.
     pub merchant: MerchantId,
-    /// The credential that proved it.
+    /// The credential that asks.
     pub key: KeyId,
     /// What must be used up before anything else, in dialects that have it. In a
     /// [`Action::Create`] it is part of the command instead.
@@ -97,16 +126,46 @@ pub struct Call {
 /// What can be asked.
 #[derive(Clone, Debug)]
 pub enum Action {
-    /// Pay somebody.
+    /// Pay somebody. Answered with [`Outcome::Payout`].
     Create(Box<CreatePayout>),
-    /// Withdraw a payout.
+    /// Price a payout without asking for it. Answered with [`Outcome::Quoted`].
+    Quote(Box<CreatePayout>),
+    /// Withdraw a payout. Answered with [`Outcome::Payout`].
     Cancel(PayoutKey),
-    /// Show a payout.
+    /// Approve or decline a payout. Answered with [`Outcome::Payout`].
+    Judge(PayoutKey, Verdict),
+    /// Show a payout. Answered with [`Outcome::Payout`].
     Show(PayoutKey),
-    /// List payouts; the merchant is filled in by whoever asks.
+    /// Show several payouts, in this order, without those that are not there. Answered with
+    /// [`Outcome::Payouts`].
+    ShowAll(Vec<PayoutKey>),
+    /// List payouts; the merchant is filled in by whoever asks. Answered with [`Outcome::Payouts`].
     List(PageQuery),
-    /// Show what can be spent.
+    /// Show what can be spent and what is set apart. Answered with [`Outcome::Balances`].
     Balances,
+    /// Set money apart, or take it back. Answered with [`Outcome::Moved`].
+    Transfer {
+        /// The coin.
+        ticker: String,
+        /// How much of it.
+        amount: Decimal,
+        /// Where to.
+        direction: Direction,
+    },
+    /// Show a webhook: of this payout, with this number. Answered with [`Outcome::Delivery`].
+    ShowDelivery(PayoutKey, u16),
+    /// Post a message to an address of the merchant's once, and say whether it was acknowledged.
+    /// Answered with [`Outcome::Posted`].
+    TestWebhook {
+        /// The payout it must be about, if it is about one.
+        about: Option<PayoutKey>,
+        /// Where to.
+        url: String,
+        /// What.
+        message: Box<Message>,
+    },
+    /// Nothing needs to be asked of the ledger: this is the answer.
+    Answer(Box<Message>),
 }
 
 /// What is answered.
@@ -118,20 +177,43 @@ pub enum Outcome {
         payout: Box<Payout>,
         /// What happened to it, oldest first; empty for one that was just created.
         events: Vec<Event>,
-        /// What its merchant has left of its asset.
+        /// What its merchant has left of what it is [charged in](Payout::charged_asset).
         available: Amount,
         /// Whether this request created or withdrew it; `false` for repetitions and questions.
         fresh: bool,
     },
+    /// What a payout would cost, and the figures that are promised for it.
+    Quoted(Box<Quote>, Box<Locked>),
     /// Payouts, newest first.
     Payouts {
         /// The page.
         page: Vec<Payout>,
-        /// Whether there are older ones.
+        /// Whether there are older ones (newer ones, if those after a payout were asked for).
         more: bool,
     },
-    /// Spendable balances that are not zero.
-    Balances(Vec<(AssetId, Amount)>),
+    /// Balances that are not zero.
+    Balances {
+        /// What can be spent.
+        available: Vec<(AssetId, Amount)>,
+        /// What is set apart from payouts.
+        personal: Vec<(AssetId, Amount)>,
+    },
+    /// What the merchant has of a coin now, on all networks.
+    Moved {
+        /// What can be spent.
+        available: Decimal,
+        /// What is set apart.
+        personal: Decimal,
+    },
+    /// A webhook, with the payout it tells of and the credential that signs it.
+    Delivery(Box<Payout>, Box<Delivery>, Option<Box<ApiKey>>),
+    /// Whether a message was acknowledged, and what came back, in a few words.
+    Posted {
+        /// Whether it was.
+        acknowledged: bool,
+        /// A status, or why there is none.
+        result: String,
+    },
 }
 
 /// A state to be told of: the payout, as its delivery saw it.

@@ -524,11 +524,11 @@ pub trait Store: Send + Sync {
     fn page<'a>(&'a self, query: &'a PageQuery) -> BoxFuture<'a, Result<Vec<Payout>, Unreachable>>;
     /// Lists all balances that are not zero.
     fn balances(&self) -> BoxFuture<'_, Result<Vec<Balance>, Unreachable>>;
-    /// Lists the spendable balances of one merchant that are not zero.
-    fn available(
-        &self,
-        merchant: MerchantId,
-    ) -> BoxFuture<'_, Result<Vec<(AssetId, Amount)>, Unreachable>>;
+    /// Lists what one account holds of each asset, where that is more than nothing.
+    fn held<'a>(
+        &'a self,
+        account: &'a LedgerAccount,
+    ) -> BoxFuture<'a, Result<Vec<(AssetId, Amount)>, Unreachable>>;
     /// Lists all postings of an account's asset, oldest first, at most `count_max`.
     fn postings<'a>(
         &'a self,

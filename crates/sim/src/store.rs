@@ -156,11 +156,11 @@ impl Store for MemoryStore {
         ready(move || Ok(self.contents().all_balances()))
     }
 
-    fn available(
-        &self,
-        merchant: MerchantId,
-    ) -> BoxFuture<'_, Result<Vec<(AssetId, Amount)>, Unreachable>> {
-        ready(move || Ok(self.contents().all_available(merchant)))
+    fn held<'a>(
+        &'a self,
+        account: &'a LedgerAccount,
+    ) -> BoxFuture<'a, Result<Vec<(AssetId, Amount)>, Unreachable>> {
+        ready(move || Ok(self.contents().held(account)))
     }
 
     fn postings<'a>(

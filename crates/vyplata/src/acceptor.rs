@@ -86,8 +86,8 @@ fn drain(app: &App, mut waiting: mpsc::Receiver<Waiting>, runtime: &Handle) {
 
 /// Wakes the lanes that have something new to pay, and the deliveries if there are new ones.
 fn ring(app: &App, outcomes: &[Outcome]) {
-    let fresh = outcomes.iter().flatten().filter(|it| it.fresh);
-    let changed: Vec<&Payout> = fresh.filter_map(|it| it.payout.as_ref()).collect();
+    let changed = outcomes.iter().flatten().filter_map(Accepted::changed);
+    let changed: Vec<&Payout> = changed.collect();
     for work in &app.lanes {
         if changed.iter().any(|it| it.network == work.network) {
             work.rang.notify_one();

@@ -6,11 +6,12 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
-use dialects::{Caller, Secret};
+use dialects::{Caller, Context, Secret, Settings};
 use domain::{
+    Timestamp,
     accept::Desk,
     catalog::Catalog,
-    ids::NetworkId,
+    ids::{NetworkId, PayoutId},
     merchant::ApiKey,
     ports::{Rail, Signer, Store, Unreachable},
     quote::PriceBook,
@@ -37,6 +38,8 @@ pub(crate) struct App {
     pub(crate) own_addresses: BTreeSet<(NetworkId, String)>,
     /// Whether lanes pay although the chain holds less than the ledger says.
     pub(crate) pay_although_coins_are_missing: bool,
+    /// What the operator has set in the dialects.
+    pub(crate) settings: Settings,
     /// Terms, renewed by the price loop.
     pub(crate) book: RwLock<Arc<PriceBook>>,
     /// Figures for the operator.
@@ -78,6 +81,26 @@ impl App {
     /// The desk that decisions are made at, over given terms.
     pub(crate) fn desk<'a>(&'a self, book: &'a PriceBook) -> Desk<'a> {
         Desk { catalog: &self.catalog, rules: &Rules, book, own_addresses: &self.own_addresses }
+    }
+
+    /// The facts of one request, over given terms.
+    pub(crate) fn context<'a>(
+        &'a self,
+        book: &'a PriceBook,
+        now: Timestamp,
+        payout_id: PayoutId,
+        random: &'a [u8; 64],
+    ) -> Context<'a> {
+        Context {
+            catalog: &self.catalog,
+            book,
+            rules: &Rules,
+            wallets: &self.own_addresses,
+            settings: &self.settings,
+            now,
+            payout_id,
+            random,
+        }
     }
 
     /// Opens a sealed API secret.

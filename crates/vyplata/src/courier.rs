@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dialects::{Context, Dialect, Webhook};
+use dialects::{Dialect, Message, Webhook};
 use domain::{
     BoxFuture, Timestamp,
     delivery::Receipt,
@@ -44,12 +44,8 @@ impl Courier for HttpCourier {
                 tracing::error!("{error:#}");
                 Unreachable
             })?;
-            let context = Context {
-                catalog: &self.app.catalog,
-                now,
-                payout_id: view.payout.id,
-                random: &clock::random(),
-            };
+            let (book, random) = (self.app.book(), clock::random());
+            let context = self.app.context(&book, now, view.payout.id, &random);
             let webhook = Webhook {
                 payout: &view.payout,
                 delivery: &view.delivery,
@@ -67,6 +63,22 @@ impl Courier for HttpCourier {
 }
 
 impl HttpCourier {
+    /// Posts a message once; says whether it was acknowledged in the way of a dialect, and what came
+    /// back.
+    pub(crate) async fn post(
+        &self,
+        dialect: &dyn Dialect,
+        url: &str,
+        message: &Message,
+    ) -> (bool, String) {
+        let limits = Limits { timeout_ms: self.timeout_ms, body_bytes_max: ANSWER_BYTES_MAX };
+        match self.client.post(url, &message.headers, message.body.clone(), limits).await {
+            Ok(answer) => (dialect.acknowledges(answer.status), format!("HTTP {}", answer.status)),
+            Err(SendError::Refused(why)) => (false, format!("not sent: {why}")),
+            Err(SendError::Unreachable(why)) => (false, format!("no answer: {why}")),
+        }
+    }
+
     /// The credential that asked for the payout; if it was revoked, the merchant's newest of the
     /// same kind, since a receiver must not trust a secret that may have leaked. A merchant that
     /// has none any more is still told, with the old one.

@@ -101,6 +101,11 @@ pub(crate) fn next(view: &PayoutView) -> String {
     }
     let look = batch.map(|it| format!(", looks again {}", moment(it.due_at))).unwrap_or_default();
     match &view.payout.state {
+        PayoutState::AwaitingApproval => {
+            let until = view.payout.approval.as_ref().map(|it| moment(it.until));
+            let until = until.unwrap_or_default();
+            format!("somebody must approve it until {until}, or it is withdrawn")
+        }
         PayoutState::Queued => "joins a batch as soon as its wallet has room".to_owned(),
         PayoutState::Sending { stage, .. } => match stage {
             Stage::Preparing => "a transaction is made and signed".to_owned(),
@@ -134,6 +139,16 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
         Refusal::AmountTooLarge { .. } => "the amount is too large",
         Refusal::Amount(_) => "the amount cannot be represented",
         Refusal::NotFound => "there is no such payout",
+        Refusal::InsufficientForConversion { .. } => {
+            "the merchant does not have what would be sold for it"
+        }
+        Refusal::NoWallet => "the merchant never had any of what it is paid from",
+        Refusal::NotConvertible(why) | Refusal::TermsUnknown(why) | Refusal::NotSupported(why) => {
+            why
+        }
+        Refusal::RateUnknown { .. } => "there is no price that can be relied on at the moment",
+        Refusal::QuoteExpired => "the quote is too old",
+        Refusal::NotAwaitingApproval => "it does not wait for an approval",
         Refusal::Unavailable(why) => why,
         // These are refusals of requests over HTTP, which an operator does not make.
         Refusal::Unauthenticated

@@ -14,13 +14,11 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use dialects::{Action, Call, Caller, Context, Dialect, Message, Outcome};
+use dialects::{Action, Caller, Context, Dialect, Message};
 use domain::{
-    command::{Command, CreatePayout, Refusal},
-    event::{Event, EventKind},
-    ids::{KeyId, MerchantId, PayoutId},
-    payout::{Payout, PayoutState},
-    ports::{PageQuery, PayoutKey, PayoutView, Unreachable},
+    command::{CreatePayout, Refusal},
+    ids::{KeyId, PayoutId},
+    ports::PayoutKey,
 };
 use http_body_util::LengthLimitError;
 use ipnet::IpNet;
@@ -29,6 +27,8 @@ use tokio::{sync::Semaphore, time::timeout};
 use crate::{
     acceptor::Acceptor,
     app::App,
+    calls::{Answer, unreachable},
+    courier::HttpCourier,
     client, clock,
     limiter::{Limiter, TooOften},
     metrics::{LimitLabels, RequestLabels},
@@ -48,6 +48,8 @@ pub(crate) struct Api {
     pub(crate) app: Arc<App>,
     /// The entrance to the ledger.
     pub(crate) acceptor: Acceptor,
+    /// Brings webhooks to their receivers.
+    pub(crate) courier: Arc<HttpCourier>,
     permits: Arc<Semaphore>,
     limiter: Arc<Limiter>,
     trusted_proxies: Arc<[IpNet]>,
@@ -58,12 +60,13 @@ impl Api {
     pub(crate) fn new(
         app: Arc<App>,
         acceptor: Acceptor,
+        courier: Arc<HttpCourier>,
         limiter: Limiter,
         trusted_proxies: &[IpNet],
     ) -> Self {
         let permits = Arc::new(Semaphore::new(REQUESTS_MAX));
         let limiter = Arc::new(limiter);
-        Self { app, acceptor, permits, limiter, trusted_proxies: trusted_proxies.into() }
+        Self { app, acceptor, courier, permits, limiter, trusted_proxies: trusted_proxies.into() }
     }
 
     /// The routes: our own three, and everything else by dialect.
@@ -127,12 +130,8 @@ async fn serve(
         client: Some(client),
     };
     let now = clock::now();
-    let context = Context {
-        catalog: &api.app.catalog,
-        now,
-        payout_id: PayoutId(clock::uuid_v7(now)),
-        random: &clock::random(),
-    };
+    let (book, random) = (api.app.book(), clock::random());
+    let context = api.app.context(&book, now, PayoutId(clock::uuid_v7(now)), &random);
     let (dialect, answered) = match &read {
         Ok(_) => api.answer(first, &request, client, &context).await,
         Err(refusal) => (first, Err(refusal.clone())),
@@ -205,8 +204,10 @@ impl Api {
         if let Action::Create(create) = &call.action {
             self.space(dialect, call.key, create).await?;
         }
-        let outcome = self.run(&call).await?;
-        Ok(dialect.encode(&call, &outcome, context))
+        Ok(match self.run(dialect, &call).await? {
+            Answer::Outcome(outcome) => dialect.encode(&call, &outcome, context),
+            Answer::Written(message) => message,
+        })
     }
 
     /// Keeps requests for payouts apart, as the API's provider does. One that comes too soon is let
@@ -236,84 +237,6 @@ impl Api {
             too_often.into()
         })
     }
-
-    async fn run(&self, call: &Call) -> Result<Outcome, Refusal> {
-        if let Some(nonce) = &call.nonce {
-            self.acceptor.submit(Command::UseNonce(nonce.clone())).await?;
-        }
-        match &call.action {
-            Action::Create(create) => self.command(Command::Create(create.clone())).await,
-            Action::Cancel(key) => {
-                let payout = self.find(call.merchant, key).await?.payout.id;
-                self.command(Command::Cancel { merchant: call.merchant, payout }).await
-            }
-            Action::Show(key) => {
-                let view = self.find(call.merchant, key).await?;
-                Ok(Outcome::Payout {
-                    payout: Box::new(view.payout),
-                    events: view.events,
-                    available: view.available,
-                    fresh: false,
-                })
-            }
-            Action::List(query) => self.list(call.merchant, query).await,
-            Action::Balances => {
-                let balances = self.app.store.available(call.merchant).await;
-                Ok(Outcome::Balances(balances.map_err(unreachable)?))
-            }
-        }
-    }
-
-    async fn command(&self, command: Command) -> Result<Outcome, Refusal> {
-        let accepted = self.acceptor.submit(command).await?;
-        let payout = accepted.payout.ok_or(Refusal::NotFound)?;
-        let key = PayoutKey::Id(payout.id);
-        let is_new = accepted.fresh && payout.state == PayoutState::Queued;
-        let events = if is_new {
-            vec![accepted_event(&payout)]
-        } else {
-            let view = self.app.store.find_payout(&key).await.map_err(unreachable)?;
-            view.map(|it| it.events).unwrap_or_default()
-        };
-        Ok(Outcome::Payout {
-            payout: Box::new(payout),
-            events,
-            available: accepted.available,
-            fresh: accepted.fresh,
-        })
-    }
-
-    async fn find(&self, merchant: MerchantId, key: &PayoutKey) -> Result<PayoutView, Refusal> {
-        let found = self.app.store.find_payout(key).await.map_err(unreachable)?;
-        found.filter(|it| it.payout.merchant == merchant).ok_or(Refusal::NotFound)
-    }
-
-    async fn list(&self, merchant: MerchantId, query: &PageQuery) -> Result<Outcome, Refusal> {
-        let count = usize::try_from(query.count_max).unwrap_or(usize::MAX);
-        let query = PageQuery {
-            merchant: Some(merchant),
-            count_max: query.count_max.saturating_add(1),
-            ..query.clone()
-        };
-        let mut page = self.app.store.page(&query).await.map_err(unreachable)?;
-        let more = page.len() > count;
-        page.truncate(count);
-        Ok(Outcome::Payouts { page, more })
-    }
-}
-
-/// All that has happened to a payout that was just accepted.
-fn accepted_event(payout: &Payout) -> Event {
-    Event {
-        payout: payout.id,
-        at: payout.created_at,
-        kind: EventKind::Accepted,
-        detail: String::new(),
-    }
-}
-
-fn unreachable(_: Unreachable) -> Refusal {
-    Refusal::Unavailable("the ledger did not answer; ask again")
 }
 
 fn is_too_long(error: &axum::Error) -> bool {

@@ -12,6 +12,7 @@ use std::{
 
 use domain::{
     Timestamp,
+    command::Command,
     ids::{BatchId, DeliveryId},
     ports::CommitError,
     reconcile::{Comparison, Verdict},
@@ -21,6 +22,7 @@ use futures_util::FutureExt as _;
 use tokio::{runtime::Handle, sync::watch, task::JoinSet, time::timeout};
 
 use crate::{
+    acceptor::Acceptor,
     app::{App, LaneWork},
     clock,
     courier::HttpCourier,
@@ -45,6 +47,10 @@ const IDLE_MS: u64 = 500;
 const FAILURE_MS: u64 = 1_000;
 /// How long a lane from which coins are missing waits before it looks again, in milliseconds.
 const DIFFERENCE_MS: u64 = 60_000;
+/// How often approvals are looked for whose time is over, in milliseconds.
+const EXPIRY_MS: u64 = 1_000;
+/// How many of them are withdrawn in one turn.
+const EXPIRED_MAX: u32 = 256;
 /// How often fees are asked for, in milliseconds.
 const PRICES_MS: u64 = 15_000;
 
@@ -265,6 +271,23 @@ async fn deliver_one(app: &App, courier: &HttpCourier, id: DeliveryId) {
         Err(error) => {
             failed(app, "webhooks", error);
             tokio::time::sleep(Duration::from_millis(FAILURE_MS)).await;
+        }
+    }
+}
+
+/// Withdraws payouts that nobody approved in time.
+pub(crate) async fn expire(app: Arc<App>, acceptor: Acceptor, mut stop: Stop) {
+    while !*stop.borrow() {
+        let expired = app.store.expired_approvals(clock::now(), EXPIRED_MAX).await;
+        for payout in expired.unwrap_or_default() {
+            // Whoever judged it meanwhile was first.
+            if let Err(why) = acceptor.submit(Command::Expire(payout)).await {
+                tracing::debug!("{payout} does not expire: {why:?}");
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(EXPIRY_MS)) => {}
+            _ = stop.changed() => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 mod acceptor;
 mod app;
 mod cli;
+mod calls;
 mod client;
 mod clock;
 mod config;

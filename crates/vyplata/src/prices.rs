@@ -9,7 +9,8 @@ use domain::{
     ids::AssetId,
     money::{Amount, Rate},
     ports::Unreachable,
-    quote::{AssetTerms, FeePlan, PriceBook, fee_in_asset},
+    quote::{AssetTerms, ConversionTerms, FeePlan, MerchantTerms, PriceBook, fee_in_asset},
+    rates::RateBook,
 };
 
 use crate::{
@@ -19,12 +20,13 @@ use crate::{
 
 /// How old a network fee may be before it is refused instead of used, in milliseconds.
 const FEE_AGE_MS_MAX: u64 = 10 * 60 * 1_000;
+/// How long an approval may take, in milliseconds: a day.
+const APPROVAL_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// What the configuration says about terms.
 pub(crate) struct Pricing {
-    /// Terms without network fees, for every asset of a network that has a lane.
-    base: BTreeMap<AssetId, AssetTerms>,
-    usd_rates: BTreeMap<String, Rate>,
+    /// Everything but network fees, for every asset of a network that has a lane.
+    base: PriceBook,
     payer: NetworkFeePayer,
 }
 
@@ -38,31 +40,45 @@ impl Pricing {
         catalog: &Catalog,
         assets: impl Iterator<Item = &'a Asset>,
     ) -> anyhow::Result<Self> {
-        let usd_rates = usd_rates(config, catalog)?;
         let percent = config.fees.percent.as_deref().unwrap_or("0");
         let parts_per_million = parts_per_million(percent)
             .with_context(|| format!("{percent:?} must lie between 0 and 100"))
             .with_context(|| config.place(&["fees", "percent"]))?;
         let sums = Sums::read_all(config, catalog)?;
-        let mut base = BTreeMap::new();
+        let mut base = PriceBook {
+            age_ms_max: FEE_AGE_MS_MAX,
+            rates: fixed_rates(config, catalog)?,
+            approval_ms: APPROVAL_MS,
+            ..PriceBook::default()
+        };
         for asset in assets {
             let sums = sums.get(&asset.id).copied().unwrap_or_default();
             let fixed = sums.fixed.unwrap_or_default();
             let terms = AssetTerms {
-                fee_plan: FeePlan { parts_per_million, fixed },
+                fee_plan: FeePlan { parts_per_million, fixed, minimum: Amount::ZERO },
                 network_fee: None,
                 amount_min: sums.min,
                 amount_max: sums.max,
-                usd_rate: usd_rates.get(&asset.ticker).copied(),
             };
-            base.insert(asset.id.clone(), terms);
+            base.terms.insert(asset.id.clone(), terms);
         }
-        Ok(Self { base, usd_rates, payer: config.fees.network_fee })
+        Ok(Self { base, payer: config.fees.network_fee })
     }
 
     /// The terms before any network was asked.
     pub(crate) fn initial(&self) -> PriceBook {
-        PriceBook { terms: self.base.clone(), age_ms_max: FEE_AGE_MS_MAX }
+        self.base.clone()
+    }
+
+    /// Sets how the house exchanges, and what is agreed with a merchant.
+    pub(crate) fn agree(
+        &mut self,
+        conversion: ConversionTerms,
+        merchant: &str,
+        agreed: MerchantTerms,
+    ) {
+        self.base.conversion = conversion;
+        self.base.merchants.insert(merchant.to_owned(), agreed);
     }
 
     /// Asks the networks and puts new terms in place; says whether all answered.
@@ -70,6 +86,8 @@ impl Pricing {
         let before = app.book();
         let mut book = self.initial();
         let mut silent = BTreeSet::new();
+        let rates = book.rates.clone();
+        let price = |ticker: &str| rates.price(ticker, None, now).ok().map(|it| it.usd);
         for (id, terms) in &mut book.terms {
             let Some(asset) = app.catalog.asset(id.as_str()) else { continue };
             let Some(work) = app.lanes.iter().find(|it| it.network == asset.network) else {
@@ -83,7 +101,7 @@ impl Pricing {
             };
             let fee_asset = &app.catalog.network_of(asset).fee_asset;
             terms.network_fee = match fee {
-                Ok(fee) => fee_in_asset(&app.catalog, &self.usd_rates, fee, fee_asset, id)
+                Ok(fee) => fee_in_asset(&app.catalog, &price, fee, fee_asset, id)
                     .map(|fee| (fee, now)),
                 // What was known stays good until it is too old.
                 Err(Unreachable) => {
@@ -156,8 +174,9 @@ impl Sums {
     }
 }
 
-fn usd_rates(config: &Config, catalog: &Catalog) -> anyhow::Result<BTreeMap<String, Rate>> {
-    let mut rates = BTreeMap::new();
+/// The operator's own prices.
+fn fixed_rates(config: &Config, catalog: &Catalog) -> anyhow::Result<RateBook> {
+    let mut rates = RateBook::default();
     for (ticker, text) in &config.rates {
         let place = || config.place(&["rates", ticker]);
         anyhow::ensure!(
@@ -167,7 +186,7 @@ fn usd_rates(config: &Config, catalog: &Catalog) -> anyhow::Result<BTreeMap<Stri
         );
         let rate = Rate::parse(text);
         let rate = rate.ok_or_else(|| anyhow!("{}: {text:?} is not a price", place()))?;
-        rates.insert(ticker.clone(), rate);
+        rates.fix(ticker, rate);
     }
     Ok(rates)
 }

@@ -61,9 +61,10 @@ impl Server {
         }
         let mut tasks = JoinSet::new();
         tasks.spawn(loops::price(app.clone(), pricing, stopped.clone()));
-        tasks.spawn(loops::deliver(app.clone(), courier, stopped.clone()));
+        tasks.spawn(loops::deliver(app.clone(), courier.clone(), stopped.clone()));
+        tasks.spawn(loops::expire(app.clone(), acceptor.clone(), stopped.clone()));
         let limiter = Limiter::new(&config.requests, &Uptime);
-        let api = Api::new(app, acceptor, limiter, &config.trusted_proxies);
+        let api = Api::new(app, acceptor, courier, limiter, &config.trusted_proxies);
         let router = api.clone().router().merge(extra);
         tasks.spawn(listen::serve(listener, router, stopped));
         Ok(Self { api, stop, tasks, threads })

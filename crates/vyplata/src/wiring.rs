@@ -162,6 +162,7 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
         signer: None,
         own_addresses: BTreeSet::new(),
         pay_although_coins_are_missing: false,
+        settings: dialects::Settings::default(),
         book: RwLock::new(Arc::new(PriceBook::default())),
         metrics: Metrics::default(),
         deliveries_rang: Notify::new(),

@@ -1,7 +1,7 @@
 //! What requests of `CryptoCloud`'s API mean.
 
 use domain::{
-    command::{CreatePayout, OnOtherContent, Refusal},
+    command::{Asked, CreatePayout, Refusal},
     ids::DialectId,
     payout::{self, Status},
     quote::FeeBearer,
@@ -33,23 +33,20 @@ pub(super) fn create(
     let asset = assets::find(context.catalog, code)?;
     let webhook = caller.merchant.webhook_url.clone();
     let note = Note { project: caller.merchant.name.clone() };
+    let (merchant, dialect) = (caller.merchant.id, DialectId::new(NAME));
+    let asked = Asked::Exact(amount.amount(asset.decimals)?);
+    let create =
+        CreatePayout::new(context.payout_id, merchant, dialect, asset.id.clone(), asked, address);
     Ok(CreatePayout {
-        id: context.payout_id,
         public_ids: invoice_ids(context.random),
-        merchant: caller.merchant.id,
-        dialect: DialectId::new(NAME),
         key: Some(caller.key.id),
         merchant_ref: order_id(fields)?,
         idempotency_key: http::idempotency_key(request)?,
-        on_other_content: OnOtherContent::Refuse,
-        nonce: None,
-        asset: asset.id.clone(),
-        asked: amount.amount(asset.decimals)?,
         bearer: FeeBearer::Merchant,
-        address,
         memo: fields.filled("memo")?.map(str::to_owned),
         webhook: webhook.map(|url| payout::Webhook { url, on: TOLD.to_vec() }),
         note: serde_json::to_string(&note).expect("a note is plain text"),
+        ..create
     })
 }
 

@@ -71,7 +71,12 @@ impl Dialect for CryptoCloud {
                 let shown = Shown::now(payout, context.catalog);
                 http::json(200, &wire::created(&shown, context.catalog))
             }
-            Outcome::Payouts { .. } | Outcome::Balances(_) => refusal::write(&Refusal::UnknownPath),
+            Outcome::Payouts { .. }
+            | Outcome::Balances { .. }
+            | Outcome::Quoted(..)
+            | Outcome::Moved { .. }
+            | Outcome::Delivery(..)
+            | Outcome::Posted { .. } => refusal::write(&Refusal::UnknownPath),
         }
     }
 

@@ -78,6 +78,24 @@ fn describe(refusal: &Refusal) -> (u16, &'static str, String) {
         Refusal::MerchantPaused => bad("validate_error", "Withdrawals are suspended."),
         Refusal::NotFound => (404, "validate_error", "Not found.".to_owned()),
         Refusal::NotCancellable => bad("validate_error", "It cannot be canceled any more."),
+        Refusal::NotAwaitingApproval => bad("validate_error", "It does not wait for an approval."),
+        Refusal::NotSupported(why) => (404, "validate_error", format!("Not available here: {why}.")),
+        Refusal::InsufficientForConversion { from, .. } => {
+            bad("uncorrected_amount", &format!("The balance of {from} is too small for it."))
+        }
+        Refusal::NoWallet => bad("uncorrected_amount", "There is no balance in this currency."),
+        Refusal::QuoteExpired => bad("validate_error", "The quote is too old."),
+        Refusal::NotConvertible(why) => {
+            bad("validate_error", &format!("It cannot be exchanged: {why}."))
+        }
+        Refusal::RateUnknown { currency } => (
+            503,
+            "validate_error",
+            format!("Try the same request again later: the price of {currency} is not known."),
+        ),
+        Refusal::TermsUnknown(why) => {
+            (503, "validate_error", format!("Try the same request again later: {why}."))
+        }
         Refusal::Unavailable(why) => {
             (503, "validate_error", format!("Try the same request again later: {why}."))
         }

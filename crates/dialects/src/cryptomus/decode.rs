@@ -1,7 +1,7 @@
 //! What requests of Cryptomus's API mean.
 
 use domain::{
-    command::{CreatePayout, OnOtherContent, Refusal},
+    command::{Asked, CreatePayout, OnOtherContent, Refusal},
     ids::{DialectId, MerchantId},
     payout::{self, Status},
     ports::PayoutKey,
@@ -79,23 +79,20 @@ pub(super) fn create(
         return Err(broken("url_callback", "validation.url"));
     }
     let webhook = url.map(|url| payout::Webhook { url: url.to_owned(), on: TOLD.to_vec() });
+    let (merchant, dialect) = (caller.merchant.id, DialectId::new(dialect));
+    let asked = Asked::Exact(amount.amount(asset.decimals)?);
+    let create =
+        CreatePayout::new(context.payout_id, merchant, dialect, asset.id.clone(), asked, address);
     Ok(CreatePayout {
-        id: context.payout_id,
         public_ids: identity::uuids(context.random),
-        merchant: caller.merchant.id,
-        dialect: DialectId::new(dialect),
         key: Some(caller.key.id),
         merchant_ref: Some(order_id.to_owned()),
-        idempotency_key: None,
         on_other_content: OnOtherContent::AnswerExisting,
-        nonce: None,
-        asset: asset.id.clone(),
-        asked: amount.amount(asset.decimals)?,
         bearer,
-        address,
         memo: text(fields, "memo")?.map(str::to_owned),
         webhook,
         note: serde_json::to_string(&note).expect("a note is plain text"),
+        ..create
     })
 }
 

@@ -91,11 +91,15 @@ impl Dialect for Cryptomus {
                 let shown = Shown::now(payout, context.catalog);
                 http::json(200, &Success::new(PayoutBody::new(&shown, *available)))
             }
-            Outcome::Balances(rows) => {
-                let body = BalancesBody::new(call.merchant, rows, context.catalog);
+            Outcome::Balances { available, .. } => {
+                let body = BalancesBody::new(call.merchant, available, context.catalog);
                 http::json(200, &Success::new([body]))
             }
-            Outcome::Payouts { .. } => {
+            Outcome::Payouts { .. }
+            | Outcome::Quoted(..)
+            | Outcome::Moved { .. }
+            | Outcome::Delivery(..)
+            | Outcome::Posted { .. } => {
                 let (status, body) = wire::describe(&Refusal::UnknownPath, &|_| None);
                 http::json(status, &body)
             }

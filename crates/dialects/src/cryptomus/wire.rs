@@ -98,7 +98,7 @@ impl<'a> PayoutBody<'a> {
 
 fn status_word(shown: &Shown<'_>) -> &'static str {
     match shown.status {
-        Status::Queued | Status::Sending => "process",
+        Status::AwaitingApproval | Status::Queued | Status::Sending => "process",
         Status::InBlock => "check",
         Status::Paid => "paid",
         Status::Failed => match shown.failure().map(|it| it.code) {
@@ -306,6 +306,17 @@ pub(super) fn describe(
         Refusal::MerchantPaused => message("You are forbidden"),
         Refusal::NotFound => message("The payout was not found"),
         Refusal::NotCancellable => message("The payout cannot be cancelled"),
+        Refusal::NotAwaitingApproval => message("The payout does not wait for an approval"),
+        Refusal::NotSupported(why) => error(404, why),
+        Refusal::InsufficientForConversion { from, to } => {
+            message(&format!("Not enough balance for convert {from} to {to}"))
+        }
+        Refusal::NoWallet => message("Wallet not found"),
+        Refusal::QuoteExpired => message("The quote has expired"),
+        Refusal::NotConvertible(_) | Refusal::RateUnknown { .. } => {
+            message("Error convert to_currency")
+        }
+        Refusal::TermsUnknown(_) => message("The terminal was not found"),
         Refusal::Unavailable(_) => error(500, SERVER_ERROR.message),
     }
 }

@@ -2,7 +2,7 @@
 
 use domain::{
     catalog::{Asset, Catalog},
-    command::{CreatePayout, OnOtherContent, Refusal},
+    command::{Asked, CreatePayout, Refusal},
     ids::{DialectId, MerchantId, PayoutId},
     money::Amount,
     payout::{self, Status},
@@ -68,23 +68,19 @@ pub(super) fn create(
         return Err(invalid("webhook_url", "must be an http or https address"));
     }
     let url = url.or_else(|| caller.merchant.webhook_url.clone());
+    let (merchant, dialect) = (caller.merchant.id, DialectId::new(NAME));
+    let asked = Asked::Exact(asked);
+    let create =
+        CreatePayout::new(context.payout_id, merchant, dialect, asset.id.clone(), asked, address);
     Ok(CreatePayout {
-        id: context.payout_id,
         public_ids: identity::uuids(context.random),
-        merchant: caller.merchant.id,
-        dialect: DialectId::new(NAME),
         key: Some(caller.key.id),
         merchant_ref,
         idempotency_key,
-        on_other_content: OnOtherContent::Refuse,
-        nonce: None,
-        asset: asset.id.clone(),
-        asked,
         bearer: bearer.ok_or_else(|| invalid("fee_bearer", "must be merchant or recipient"))?,
-        address,
         memo: fields.text("memo")?.map(str::to_owned),
         webhook: url.map(|url| payout::Webhook { url, on: TOLD.to_vec() }),
-        note: String::new(),
+        ..create
     })
 }
 

@@ -94,8 +94,16 @@ impl Dialect for Native {
             Outcome::Payouts { page, more } => {
                 http::json(200, &PageBody::new(page, *more, context.catalog))
             }
-            Outcome::Balances(balances) => {
-                http::json(200, &BalancesBody::new(balances, context.catalog))
+            Outcome::Balances { available, .. } => {
+                http::json(200, &BalancesBody::new(available, context.catalog))
+            }
+            Outcome::Quoted(..)
+            | Outcome::Moved { .. }
+            | Outcome::Delivery(..)
+            | Outcome::Posted { .. } => {
+                let message = "this gateway has no answer to that".to_owned();
+                let error = ErrorDetail { code: "unknown_path", message, field: None };
+                http::json(404, &ErrorBody { error })
             }
         }
     }

@@ -34,7 +34,6 @@ pub(super) struct PayoutBody<'a> {
     merchant_ref: Option<&'a str>,
     txid: Option<&'a str>,
     explorer_url: Option<String>,
-    has_priorities: false,
     failure: Option<FailureBody<'a>>,
     webhook_url: Option<&'a str>,
     created_at: String,
@@ -80,7 +79,6 @@ impl<'a> PayoutBody<'a> {
             merchant_ref: payout.merchant_ref.as_deref(),
             txid: shown.txid,
             explorer_url: shown.txid.map(|it| explorer_url.replace("{txid}", it)),
-            has_priorities: false,
             failure: shown.failure().map(|it| FailureBody {
                 code: match it.code {
                     FailureCode::RefusedByNetwork => "refused_by_network",
@@ -258,6 +256,22 @@ pub(super) fn describe(
         Refusal::NotCancellable => {
             (409, "not_cancellable", "the payout is on its way or has ended")
         }
+        Refusal::NotAwaitingApproval => {
+            (409, "not_awaiting_approval", "the payout does not wait for an approval")
+        }
+        Refusal::NotSupported(reason) => (404, "not_supported", *reason),
+        Refusal::InsufficientForConversion { .. } => {
+            (422, "insufficient_funds", "the balance of what is sold for it does not cover its cost")
+        }
+        Refusal::NoWallet => {
+            (422, "insufficient_funds", "the merchant never had any of what it is paid from")
+        }
+        Refusal::QuoteExpired => (409, "quote_expired", "the quote is too old, or for something else"),
+        Refusal::NotConvertible(reason) => (422, "not_convertible", *reason),
+        Refusal::RateUnknown { .. } => {
+            (503, "rate_unknown", "there is no price that can be relied on at the moment")
+        }
+        Refusal::TermsUnknown(reason) => (503, "terms_unknown", *reason),
         Refusal::Unavailable(reason) => (503, "unavailable", *reason),
     };
     (status, code, text.to_owned())
@@ -304,7 +318,15 @@ pub(super) fn field(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::MerchantPaused
         | Refusal::NotFound
         | Refusal::NotCancellable
+        | Refusal::NotAwaitingApproval
+        | Refusal::NotSupported(_)
+        | Refusal::InsufficientForConversion { .. }
+        | Refusal::NoWallet
+        | Refusal::NotConvertible(_)
+        | Refusal::RateUnknown { .. }
+        | Refusal::TermsUnknown(_)
         | Refusal::Unavailable(_) => None,
+        Refusal::QuoteExpired => Some("quote"),
     }
 }
 

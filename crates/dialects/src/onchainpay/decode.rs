@@ -2,7 +2,7 @@
 
 use domain::{
     catalog::{Asset, Catalog},
-    command::{CreatePayout, Nonce, OnOtherContent, Refusal},
+    command::{Asked, CreatePayout, Nonce, Refusal},
     ids::DialectId,
     payout::{self, Status},
     quote::FeeBearer,
@@ -68,23 +68,19 @@ pub(super) fn create(
     }
     let webhook = url.map(|url| payout::Webhook { url: url.to_owned(), on: TOLD.to_vec() });
     let note = Note { by_amount_to };
+    let (merchant, dialect) = (caller.merchant.id, DialectId::new(dialect));
+    let asked = Asked::Exact(amount.amount(asset.decimals)?);
+    let create =
+        CreatePayout::new(context.payout_id, merchant, dialect, asset.id.clone(), asked, address);
     Ok(CreatePayout {
-        id: context.payout_id,
         public_ids: identity::uuids(context.random),
-        merchant: caller.merchant.id,
-        dialect: DialectId::new(dialect),
         key: Some(caller.key.id),
-        merchant_ref: None,
         idempotency_key: http::idempotency_key(request)?,
-        on_other_content: OnOtherContent::Refuse,
-        nonce: None,
-        asset: asset.id.clone(),
-        asked: amount.amount(asset.decimals)?,
         bearer,
-        address,
         memo: memo(fields)?,
         webhook,
         note: serde_json::to_string(&note).expect("a note is plain data"),
+        ..create
     })
 }
 

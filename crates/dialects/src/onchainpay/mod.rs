@@ -97,13 +97,17 @@ impl Dialect for OnchainPay {
                 let shown = Shown::now(payout, context.catalog);
                 http::json(200, &Success::new(Withdrawal::new(&shown)))
             }
-            Outcome::Balances(_) if call.note == SINGLE => {
+            Outcome::Balances { .. } if call.note == SINGLE => {
                 http::json(200, &Success::new(advanced_balance(call.merchant)))
             }
-            Outcome::Balances(_) => {
+            Outcome::Balances { .. } => {
                 http::json(200, &Success::new([advanced_balance(call.merchant)]))
             }
-            Outcome::Payouts { .. } => {
+            Outcome::Payouts { .. }
+            | Outcome::Quoted(..)
+            | Outcome::Moved { .. }
+            | Outcome::Delivery(..)
+            | Outcome::Posted { .. } => {
                 write_refusal(&Refusal::UnknownPath, &|_| String::new(), context)
             }
         }

@@ -138,7 +138,7 @@ impl<'a> Withdrawal<'a> {
 
 fn status_word(status: Status) -> &'static str {
     match status {
-        Status::Queued => "PENDING",
+        Status::AwaitingApproval | Status::Queued => "PENDING",
         Status::Sending | Status::InBlock => "WITHDRAWING",
         Status::Paid => "PROCESSED",
         Status::Failed => "ERROR",
@@ -246,6 +246,22 @@ pub(super) fn describe(refusal: &Refusal, print: &dyn Fn(Amount) -> String) -> E
         Refusal::MerchantPaused => (400, "WITHDRAWALS_SUSPENDED", "Withdrawals are suspended"),
         Refusal::NotFound => (404, "NOT_FOUND", "There is no such withdrawal"),
         Refusal::NotCancellable => (409, "CONFLICT", "The withdrawal is on its way or has ended"),
+        Refusal::NotAwaitingApproval => {
+            (409, "CONFLICT", "The withdrawal does not wait for an approval")
+        }
+        Refusal::NotSupported(why) => (404, "NOT_SUPPORTED", *why),
+        Refusal::InsufficientForConversion { .. } => {
+            (400, "INSUFFICIENT_FUNDS", "The balance of the source coin does not cover its cost")
+        }
+        Refusal::NoWallet => {
+            (400, "INSUFFICIENT_FUNDS", "There is no balance in the source coin")
+        }
+        Refusal::QuoteExpired => (400, "FEE_TOKEN_EXPIRED", "The fee token is too old, or for something else"),
+        Refusal::NotConvertible(why) => (400, "EXCHANGE_UNAVAILABLE", *why),
+        Refusal::RateUnknown { .. } => {
+            (503, "RATE_UNAVAILABLE", "There is no price that can be relied on at the moment")
+        }
+        Refusal::TermsUnknown(why) => (503, "SERVICE_UNAVAILABLE", *why),
         Refusal::Unavailable(why) => (503, "SERVICE_UNAVAILABLE", *why),
     };
     ErrorDetail { code, name, message: text.to_owned() }

@@ -157,11 +157,11 @@ impl Store for FaultyStore {
         self.honest.balances()
     }
 
-    fn available(
-        &self,
-        merchant: MerchantId,
-    ) -> BoxFuture<'_, Result<Vec<(AssetId, Amount)>, Unreachable>> {
-        self.honest.available(merchant)
+    fn held<'a>(
+        &'a self,
+        account: &'a LedgerAccount,
+    ) -> BoxFuture<'a, Result<Vec<(AssetId, Amount)>, Unreachable>> {
+        self.honest.held(account)
     }
 
     fn postings<'a>(

@@ -202,9 +202,8 @@ impl Contents {
         lines.map(balance).collect()
     }
 
-    pub(super) fn all_available(&self, merchant: MerchantId) -> Vec<(AssetId, Amount)> {
-        let account = LedgerAccount::Available(merchant);
-        let lines = self.balances.iter().filter(|it| it.0.0 == account && *it.1 != 0);
+    pub(super) fn held(&self, account: &LedgerAccount) -> Vec<(AssetId, Amount)> {
+        let lines = self.balances.iter().filter(|it| it.0.0 == *account && *it.1 > 0);
         lines.map(|((_, asset), units)| (asset.clone(), amount(*units))).collect()
     }
 

@@ -200,11 +200,11 @@ impl Store for Sqlite {
         Box::pin(async move { self.read(report::balances) })
     }
 
-    fn available(
-        &self,
-        merchant: MerchantId,
-    ) -> BoxFuture<'_, Result<Vec<(AssetId, Amount)>, Unreachable>> {
-        Box::pin(async move { self.read(|it| report::available(it, merchant)) })
+    fn held<'a>(
+        &'a self,
+        account: &'a LedgerAccount,
+    ) -> BoxFuture<'a, Result<Vec<(AssetId, Amount)>, Unreachable>> {
+        Box::pin(async move { self.read(|it| report::held(it, account)) })
     }
 
     fn postings<'a>(

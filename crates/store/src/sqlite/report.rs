@@ -102,14 +102,13 @@ pub(crate) fn balances(connection: &Connection) -> Result<Vec<Balance>, Fault> {
     })
 }
 
-pub(crate) fn available(
+pub(crate) fn held(
     connection: &Connection,
-    merchant: MerchantId,
+    account: &LedgerAccount,
 ) -> Result<Vec<(AssetId, Amount)>, Fault> {
-    let sql = "SELECT id, asset, units FROM balances WHERE account = ?1 AND units <> '0' \
-               ORDER BY asset";
-    let account = LedgerAccount::Available(merchant).to_string();
-    list(connection, sql, [account], |row| {
+    let sql = "SELECT id, asset, units FROM balances \
+               WHERE account = ?1 AND units <> '0' AND units NOT LIKE '-%' ORDER BY asset";
+    list(connection, sql, [account.to_string()], |row| {
         let cells = Cells::new(row, "balances");
         let units = cells.word("units", |it| codec::canonical(it).and_then(amount))?;
         Ok((cells.asset("asset")?, units))

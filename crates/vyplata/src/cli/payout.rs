@@ -3,12 +3,11 @@
 use anyhow::{Context as _, anyhow};
 use clap::{Args as ClapArgs, Subcommand};
 use domain::{
-    command::{Command as Asked, CreatePayout, OnOtherContent},
+    command::{Asked as Amounts, Command as Asked, CreatePayout},
     ids::{DialectId, PayoutId},
     money::Amount,
     payout::{Payout, Status},
     ports::{PageQuery, PayoutKey, PayoutView, Store},
-    quote::FeeBearer,
 };
 
 use super::{find_merchant, serve::payable, silent};
@@ -88,23 +87,14 @@ pub(super) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
             let asked = Amount::parse(&amount, asset.decimals)
                 .map_err(|error| anyhow!("{amount:?} is not an amount of {}: {error}", asset.id))?;
             let id = PayoutId(clock::uuid_v7(clock::now()));
+            let (dialect, asked) = (DialectId::new("native"), Amounts::Exact(asked));
+            let create =
+                CreatePayout::new(id, merchant.id, dialect, asset.id.clone(), asked, address);
             let create = CreatePayout {
-                id,
                 public_ids: vec![id.to_string()],
-                merchant: merchant.id,
-                dialect: DialectId::new("native"),
-                key: None,
                 merchant_ref: Some(reference),
-                idempotency_key: None,
-                on_other_content: OnOtherContent::Refuse,
-                nonce: None,
-                asset: asset.id.clone(),
-                asked,
-                bearer: FeeBearer::Merchant,
-                address,
                 memo,
-                webhook: None,
-                note: String::new(),
+                ..create
             };
             decide(&app, Asked::Create(Box::new(create))).await
         }
@@ -133,8 +123,8 @@ async fn decide(app: &App, command: Asked) -> anyhow::Result<()> {
     let outcomes = engine::accept(&*app.store, &desk, &[command], clock::now()).await;
     let outcome = outcomes.into_iter().next().context("one command has one outcome")?;
     let accepted = outcome.map_err(|why| anyhow!("refused: {}", explain::refusal(&why)))?;
-    let payout = accepted.payout.context("the command is about a payout")?;
-    let again = if accepted.fresh { "" } else { " (it was so already)" };
+    let payout = accepted.payout().context("the command is about a payout")?;
+    let again = if accepted.changed().is_some() { "" } else { " (it was so already)" };
     println!("{} is {}{again}", payout.id, payout.state.status().word());
     Ok(())
 }
@@ -177,7 +167,7 @@ async fn list(
         let fits = |it: &Payout| status.is_none_or(|status| it.state.status() == status);
         found.into_iter().filter(fits).collect()
     } else {
-        let query = PageQuery { merchant, status, before: None, count_max: count };
+        let query = PageQuery { merchant, status, count_max: count, ..PageQuery::default() };
         app.store.page(&query).await.map_err(silent)?
     };
     for payout in payouts {

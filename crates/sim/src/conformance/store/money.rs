@@ -136,8 +136,8 @@ pub(super) fn money_moves_and_none_is_lost(store: &dyn Store) {
     let earned = [(LedgerAccount::ServiceFee, 3), (LedgerAccount::NetworkFeeCharged, 7)];
     let after = [(available, 190), (wallet, -200), earned[0].clone(), earned[1].clone()];
     check(store, &after);
-    assert_eq!(ready(store.available(MERCHANT)), Ok(vec![(asset(), amount(190))]));
-    assert_eq!(ready(store.available(MerchantId(8))), Ok(vec![]));
+    assert_eq!(ready(store.held(&LedgerAccount::Available(MERCHANT))), Ok(vec![(asset(), amount(190))]));
+    assert_eq!(ready(store.held(&LedgerAccount::Available(MerchantId(8)))), Ok(vec![]));
     let again = commit(store, |it| it.postings = release(&failed, Timestamp(5)));
     assert_eq!(again, OVERDRAWN, "what was released cannot be released again");
     let gas = AssetId::new("GAS@net");
@@ -176,7 +176,7 @@ pub(super) fn inventory_may_be_overdrawn(store: &dyn Store) {
     assert_eq!(sell(110), Ok(()));
     let owed = [(inventory.clone(), -110), (promised.clone(), 110)];
     check(store, &owed);
-    assert_eq!(ready(store.available(MERCHANT)), Ok(vec![]));
+    assert_eq!(ready(store.held(&LedgerAccount::Available(MERCHANT))), Ok(vec![]));
     // What brings it nearer to zero is never refused.
     write(store, |it| it.postings = funding(inventory.clone(), 10));
     write(store, |it| it.postings = release(&sold, Timestamp(2)));

@@ -132,7 +132,7 @@ pub(super) fn what_is_not_there_is_not_made_up(store: &dyn Store) {
     assert_eq!(ready(store.merchant(MERCHANT)), Ok(None));
     assert_eq!(ready(store.key(KEY)), Ok(None));
     assert_eq!(ready(store.balances()), Ok(vec![]));
-    assert_eq!(ready(store.available(MERCHANT)), Ok(vec![]));
+    assert_eq!(ready(store.held(&LedgerAccount::Available(MERCHANT))), Ok(vec![]));
     assert_eq!(ready(store.merchants()), Ok(vec![]));
     assert_eq!(ready(store.lanes()), Ok(vec![]));
 }

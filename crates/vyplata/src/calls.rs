@@ -1,0 +1,178 @@
+//! What is asked, done: a call in neutral form becomes an outcome.
+
+use dialects::{Action, Call, Dialect, Message, Outcome};
+use domain::{
+    command::{Accepted, Command, Refusal},
+    event::{Event, EventKind},
+    ids::MerchantId,
+    ledger::LedgerAccount,
+    payout::{Payout, PayoutState},
+    ports::{PageQuery, PayoutKey, PayoutView, Unreachable},
+};
+
+use crate::http::Api;
+
+/// How many payouts may be asked for by name at once.
+const SHOWN_MAX: usize = 100;
+
+impl Api {
+    /// Does what a call asks, and writes the answer.
+    ///
+    /// # Errors
+    /// Says why not.
+    pub(crate) async fn run(
+        &self,
+        dialect: &dyn Dialect,
+        call: &Call,
+    ) -> Result<Answer, Refusal> {
+        if let Some(nonce) = &call.nonce {
+            self.acceptor.submit(Command::UseNonce(nonce.clone())).await?;
+        }
+        if let Action::Answer(message) = &call.action {
+            return Ok(Answer::Written(message.as_ref().clone()));
+        }
+        self.outcome(dialect, call).await.map(Answer::Outcome)
+    }
+
+    async fn outcome(&self, dialect: &dyn Dialect, call: &Call) -> Result<Outcome, Refusal> {
+        let merchant = call.merchant;
+        match &call.action {
+            Action::Create(create) => self.command(Command::Create(create.clone())).await,
+            Action::Quote(create) => self.command(Command::Quote(create.clone())).await,
+            Action::Cancel(key) => {
+                let payout = self.find(merchant, key).await?.payout.id;
+                self.command(Command::Cancel { merchant, payout }).await
+            }
+            Action::Judge(key, verdict) => {
+                let payout = self.find(merchant, key).await?.payout.id;
+                let verdict = verdict.clone();
+                self.command(Command::Judge { merchant, payout, verdict }).await
+            }
+            Action::Transfer { ticker, amount, direction } => {
+                let (ticker, amount, direction) = (ticker.clone(), *amount, *direction);
+                self.command(Command::Transfer { merchant, ticker, amount, direction }).await
+            }
+            Action::Show(key) => {
+                let view = self.find(merchant, key).await?;
+                Ok(Outcome::Payout {
+                    payout: Box::new(view.payout),
+                    events: view.events,
+                    available: view.available,
+                    fresh: false,
+                })
+            }
+            Action::ShowAll(keys) => self.show_all(merchant, keys).await,
+            Action::List(query) => self.list(merchant, query).await,
+            Action::Balances => self.balances(merchant).await,
+            Action::ShowDelivery(key, number) => {
+                let view = self.find(merchant, key).await?;
+                let found = view.deliveries.into_iter().find(|it| it.id.number == *number);
+                let delivery = found.ok_or(Refusal::NotFound)?;
+                let key = match view.payout.key {
+                    Some(id) => self.app.store.key(id).await.map_err(unreachable)?,
+                    None => None,
+                };
+                let key = key.map(Box::new);
+                Ok(Outcome::Delivery(Box::new(view.payout), Box::new(delivery), key))
+            }
+            Action::TestWebhook { about, url, message } => {
+                if let Some(key) = about {
+                    self.find(merchant, key).await?;
+                }
+                let (acknowledged, result) = self.courier.post(dialect, url, message).await;
+                Ok(Outcome::Posted { acknowledged, result })
+            }
+            // It was answered already.
+            Action::Answer(_) => Err(Refusal::UnknownPath),
+        }
+    }
+
+    async fn command(&self, command: Command) -> Result<Outcome, Refusal> {
+        let (payout, fresh, available) = match self.acceptor.submit(command).await? {
+            Accepted::Payout { payout, fresh, available } => (payout, fresh, available),
+            Accepted::Quoted(quote, locked) => return Ok(Outcome::Quoted(quote, locked)),
+            Accepted::Moved { available, personal } => {
+                return Ok(Outcome::Moved { available, personal });
+            }
+            Accepted::NonceUsed => return Err(Refusal::NotFound),
+        };
+        let events = if fresh && payout.state == PayoutState::Queued && payout.approval.is_none() {
+            vec![accepted_event(&payout)]
+        } else {
+            let key = PayoutKey::Id(payout.id);
+            let view = self.app.store.find_payout(&key).await.map_err(unreachable)?;
+            view.map(|it| it.events).unwrap_or_default()
+        };
+        Ok(Outcome::Payout { payout, events, available, fresh })
+    }
+
+    async fn find(&self, merchant: MerchantId, key: &PayoutKey) -> Result<PayoutView, Refusal> {
+        let found = self.app.store.find_payout(key).await.map_err(unreachable)?;
+        found.filter(|it| it.payout.merchant == merchant).ok_or(Refusal::NotFound)
+    }
+
+    async fn show_all(
+        &self,
+        merchant: MerchantId,
+        keys: &[PayoutKey],
+    ) -> Result<Outcome, Refusal> {
+        let mut page = vec![];
+        for key in keys.iter().take(SHOWN_MAX) {
+            match self.find(merchant, key).await {
+                Ok(view) => page.push(view.payout),
+                Err(Refusal::NotFound) => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        Ok(Outcome::Payouts { page, more: keys.len() > SHOWN_MAX })
+    }
+
+    async fn list(&self, merchant: MerchantId, query: &PageQuery) -> Result<Outcome, Refusal> {
+        let count = usize::try_from(query.count_max).unwrap_or(usize::MAX);
+        let query = PageQuery {
+            merchant: Some(merchant),
+            count_max: query.count_max.saturating_add(1),
+            ..query.clone()
+        };
+        let mut page = self.app.store.page(&query).await.map_err(unreachable)?;
+        let more = page.len() > count;
+        if more && query.after.is_some() {
+            // The newest of them is the one too many.
+            page.remove(0);
+        }
+        page.truncate(count);
+        Ok(Outcome::Payouts { page, more })
+    }
+
+    async fn balances(&self, merchant: MerchantId) -> Result<Outcome, Refusal> {
+        let held = |account| async move {
+            self.app.store.held(&account).await.map_err(unreachable)
+        };
+        Ok(Outcome::Balances {
+            available: held(LedgerAccount::Available(merchant)).await?,
+            personal: held(LedgerAccount::Personal(merchant)).await?,
+        })
+    }
+}
+
+/// What is answered to a call.
+pub(crate) enum Answer {
+    /// An outcome that the dialect writes.
+    Outcome(Outcome),
+    /// What the dialect has written already.
+    Written(Message),
+}
+
+/// All that has happened to a payout that was just accepted.
+fn accepted_event(payout: &Payout) -> Event {
+    Event {
+        payout: payout.id,
+        at: payout.created_at,
+        kind: EventKind::Accepted,
+        detail: String::new(),
+    }
+}
+
+pub(crate) fn unreachable(_: Unreachable) -> Refusal {
+    Refusal::Unavailable("the ledger did not answer; ask again")
+}
