@@ -26,6 +26,7 @@ pub mod money;
 pub mod payout;
 pub mod ports;
 pub mod quote;
+pub mod rates;
 pub mod reconcile;
 pub mod time;
 

@@ -1,6 +1,6 @@
 //! Amounts: whole smallest units of one asset, never floating point.
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 use ethnum::U256;
 
@@ -153,6 +153,9 @@ pub struct Rate {
 impl Rate {
     /// One for one.
     pub const ONE: Self = Self { units: 1, scale: 0 };
+    /// How many significant digits products and quotients have.
+    pub const DIGITS: u32 = 12;
+    const SCALE_MAX: u8 = 18;
 
     /// Parses a plain positive decimal of at most 18 digits in all.
     pub fn parse(text: &str) -> Option<Self> {
@@ -200,6 +203,74 @@ impl Rate {
             .checked_mul(ten_to(self.scale)?)?
             .checked_mul(U256::from(other.units))?;
         ratio(numerator, denominator, rounding)
+    }
+
+    /// Returns the product, rounded to [`Self::DIGITS`] significant digits, or `None` where that
+    /// is zero or does not fit.
+    #[must_use]
+    pub fn times(self, other: Self) -> Option<Self> {
+        let numerator = U256::from(self.units) * U256::from(other.units);
+        Self::round(numerator, ten_to(self.scale + other.scale)?)
+    }
+
+    /// Returns the quotient, rounded to [`Self::DIGITS`] significant digits, or `None` where that
+    /// is zero or does not fit.
+    #[must_use]
+    pub fn over(self, other: Self) -> Option<Self> {
+        let numerator = U256::from(self.units) * ten_to(other.scale)?;
+        Self::round(numerator, U256::from(other.units) * ten_to(self.scale)?)
+    }
+
+    /// Whether the difference to `middle` is more than `parts / whole` of `middle`.
+    pub fn deviates(self, middle: Self, parts: u32, whole: u32) -> bool {
+        let (own, middle) = (self.scaled(), middle.scaled());
+        let difference = if own > middle { own - middle } else { middle - own };
+        difference * U256::from(whole) > middle * U256::from(parts)
+    }
+
+    /// A count of the smallest unit that any rate has: below 10^36.
+    fn scaled(self) -> U256 {
+        U256::from(self.units) * U256::from(10u8).pow(u32::from(Self::SCALE_MAX - self.scale))
+    }
+
+    /// Rounds a fraction half to even. Both parts are below 10^37.
+    fn round(numerator: U256, denominator: U256) -> Option<Self> {
+        let limit = U256::from(10u8).pow(Self::DIGITS);
+        // The largest scale that leaves room for no more than the wanted digits.
+        let digits = |scale: &u8| {
+            let units = half_even(numerator.checked_mul(ten_to(*scale)?)?, denominator);
+            (units < limit).then_some(units)
+        };
+        let scale = (0..=Self::SCALE_MAX).rev().find(|scale| digits(scale).is_some())?;
+        let (mut units, mut scale) = (u64::try_from(digits(&scale)?).ok()?, scale);
+        while scale > 0 && units.is_multiple_of(10) {
+            (units, scale) = (units / 10, scale - 1);
+        }
+        (units > 0).then_some(Self { units, scale })
+    }
+}
+
+/// The whole number next to a fraction; of two that are as near, the even one.
+fn half_even(numerator: U256, denominator: U256) -> U256 {
+    let (whole, rest) = (numerator / denominator, numerator % denominator);
+    let is_odd = whole % U256::from(2u8) == U256::ONE;
+    let is_up = match (rest * U256::from(2u8)).cmp(&denominator) {
+        Ordering::Less => false,
+        Ordering::Equal => is_odd,
+        Ordering::Greater => true,
+    };
+    if is_up { whole + U256::ONE } else { whole }
+}
+
+impl Ord for Rate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.scaled().cmp(&other.scaled())
+    }
+}
+
+impl PartialOrd for Rate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -270,6 +341,30 @@ mod tests {
         let in_tether = ether.convert(fee, 18, tether, 6, Rounding::Up).unwrap();
         assert_eq!(in_tether.to_text(6), "6.301261");
         assert_eq!(ether.price(fee, 18, 2, Rounding::Down).unwrap().to_text(2), "6.3");
+    }
+
+    #[test]
+    fn rates_are_compared_multiplied_and_divided() {
+        let rate = |text: &str| Rate::parse(text).unwrap();
+        assert!(rate("0.5") < rate("0.51") && rate("9") < rate("10") && rate("1.0") == Rate::ONE);
+        assert!(rate("999999999999999999") > rate("0.000000000000000001"));
+        let over = |one, other| rate(one).over(rate(other)).map(|it| it.to_string());
+        assert_eq!(over("1", "3").unwrap(), "0.333333333333");
+        assert_eq!(over("2", "3").unwrap(), "0.666666666667");
+        assert_eq!(over("1", "96.42").unwrap(), "0.010371292263");
+        assert_eq!(over("1", "8").unwrap(), "0.125");
+        // Halves go to the even neighbour.
+        assert_eq!(over("0.1234567890125", "1").unwrap(), "0.123456789012");
+        assert_eq!(over("0.1234567890135", "1").unwrap(), "0.123456789014");
+        assert_eq!(over("0.9999999999995", "1").unwrap(), "1");
+        assert_eq!(over("1", "999999999999999999").unwrap(), "0.000000000000000001");
+        assert_eq!(over("0.000000000000000001", "9"), None);
+        assert_eq!(over("999999999999999999", "0.1"), None);
+        assert_eq!(rate("60000.5").times(rate("1.0001")).unwrap().to_string(), "60006.50005");
+        assert_eq!(rate("0.0000000001").times(rate("0.0000000001")), None);
+        assert!(!rate("105").deviates(rate("100"), 5, 100));
+        assert!(!rate("95").deviates(rate("100"), 5, 100));
+        assert!(rate("94.999999999999999").deviates(rate("100"), 5, 100));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     lane::Lane,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
-    money::Amount,
+    money::{Amount, Rate},
     payout::{Payout, Status},
 };
 
@@ -35,6 +35,17 @@ pub trait AddressRules: Send + Sync {
         address: &str,
         memo: Option<&str>,
     ) -> Result<Destination, DestinationError>;
+}
+
+// --- Rates -----------------------------------------------------------------------------------
+
+/// Where prices come from.
+pub trait RateSource: Send + Sync {
+    /// Its name in configuration, requests and on payouts, in small letters.
+    fn name(&self) -> &str;
+    /// Asks for the US dollar prices of everything it knows. Currencies are in capitals, each one
+    /// at most once.
+    fn fetch(&self) -> BoxFuture<'_, Result<Vec<(String, Rate)>, Unreachable>>;
 }
 
 // --- Rails -----------------------------------------------------------------------------------
