@@ -31,6 +31,7 @@ use crate::{
     config::{Config, Webhooks},
     metrics::Metrics,
     prices::Pricing,
+    rates::{self, Rates},
     server::Server,
     wiring,
 };
@@ -80,6 +81,7 @@ pub(crate) async fn start(data: &Path, listener: TcpListener) -> anyhow::Result<
         own_addresses: BTreeSet::new(),
         pay_although_coins_are_missing: false,
         book: RwLock::new(Arc::new(PriceBook::default())),
+        rates: RwLock::new(rates::book(&config, &catalog)?),
         metrics: Metrics::default(),
         deliveries_rang: Notify::new(),
     };
@@ -101,9 +103,10 @@ pub(crate) async fn start(data: &Path, listener: TcpListener) -> anyhow::Result<
     demo::prepare(&app, &vault, &format!("{base}/sandbox/webhooks")).await?;
     resume(&app, &chains).await?;
     let pricing = Pricing::read(&config, &catalog, catalog.assets())?;
+    let rates = Rates::read(&config, &catalog)?;
     let webhooks = Webhooks { allow: vec![address.to_string()], timeout_ms: None };
     let extra = receiver::Receiver::default().router();
-    let server = Server::start(app.clone(), pricing, &webhooks, listener, extra).await?;
+    let server = Server::start(app.clone(), pricing, rates, &webhooks, listener, extra).await?;
     let miner = tokio::spawn(mine(chains));
     Ok(Sandbox { app, base, server, miner, _lock: lock })
 }

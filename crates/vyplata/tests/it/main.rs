@@ -23,6 +23,8 @@ mod once;
 #[cfg(test)]
 mod pays_everything;
 #[cfg(test)]
+mod rates;
+#[cfg(test)]
 mod raw_http;
 #[cfg(test)]
 mod receiver;
