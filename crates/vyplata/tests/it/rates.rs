@@ -86,3 +86,31 @@ fn silent_sources_are_told_of_and_the_others_are_used() {
     let again = "vyplata_rate_failures_total{source=\"exmo\"} 2";
     wait_for("a second question", || figures().contains(again).then_some(()));
 }
+
+/// Two exchanges of which one is wrong about ether.
+fn quarrel(received: &Received) -> Answer {
+    let body = match received.path.as_str() {
+        "/api/v3/ticker/price" => r#"[{"symbol":"ETHUSDT","price":"2611.72"}]"#,
+        _ => r#"{"ETH_USD":{"last_trade":"26.1172"},"USDT_USD":{"last_trade":"1.01"}}"#,
+    };
+    ("200 OK".to_owned(), String::new(), body.to_owned())
+}
+
+#[test]
+fn the_doctor_tells_of_sources_that_disagree() {
+    let (node, exchange) = (Receiver::start(0, idle_node), Receiver::start(0, quarrel));
+    let url = format!("\"http://{}\"", exchange.address);
+    let sources = format!(
+        "rate_sources = {{ use = [\"binance\", \"exmo\"], \
+         base_url = {{ binance = {url}, exmo = {url} }} }}"
+    );
+    let it = Installation::new(&Installation::ethereum(node.address, &sources));
+    it.ok(&["keys", "init"]);
+    let said = it.run(&["doctor"]);
+    assert!(said.stdout.contains("WRONG  the rate sources disagree about ETH\n"), "{said:?}");
+    assert!(!said.stdout.contains("disagree about USDT"), "{said:?}");
+    let mine = format!("{sources}\n[rates]\nETH = \"2600\"");
+    it.configure(&Installation::ethereum(node.address, &mine));
+    let said = it.run(&["doctor"]);
+    assert!(!said.stdout.contains("disagree"), "{said:?}");
+}
