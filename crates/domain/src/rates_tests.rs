@@ -1,3 +1,5 @@
+//! Prices that are late, wrong, or nobody else's.
+
 use proptest::{collection::vec, prelude::*};
 
 use super::*;

@@ -15,6 +15,7 @@ use domain::{
     merchant::ApiKey,
     ports::{Rail, Signer, Store, Unreachable},
     quote::PriceBook,
+    rates::RateBook,
     reconcile::Comparison,
 };
 use signer::Vault;
@@ -42,6 +43,8 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     /// Terms, renewed by the price loop.
     pub(crate) book: RwLock<Arc<PriceBook>>,
+    /// What currencies are worth, renewed by the loop of rates.
+    pub(crate) rates: RwLock<RateBook>,
     /// Figures for the operator.
     pub(crate) metrics: Metrics,
     /// Rings when there may be something to deliver.
@@ -76,6 +79,14 @@ impl App {
     /// Never: the lock is held for a pointer copy only.
     pub(crate) fn set_book(&self, book: PriceBook) {
         *self.book.write().expect("nobody panics while holding this lock") = Arc::new(book);
+    }
+
+    /// What currencies are worth, as told so far.
+    ///
+    /// # Panics
+    /// Never: whoever holds the lock only copies or takes in prices.
+    pub(crate) fn rates(&self) -> RateBook {
+        self.rates.read().expect("nobody panics while holding this lock").clone()
     }
 
     /// The desk that decisions are made at, over given terms.

@@ -50,6 +50,9 @@ pub(crate) struct Config {
     /// Prices in US dollars, by ticker. Tokens whose network fee is paid in another coin need both.
     #[serde(default)]
     pub(crate) rates: BTreeMap<String, String>,
+    /// Where prices come from that `rates` does not fix.
+    #[serde(default)]
+    pub(crate) rate_sources: RateSources,
     /// Networks to pay on.
     #[serde(default, rename = "network")]
     pub(crate) networks: Vec<NetworkConfig>,
@@ -76,6 +79,27 @@ pub(crate) struct Webhooks {
     pub(crate) allow: Vec<String>,
     /// How long a receiver may take, in milliseconds.
     pub(crate) timeout_ms: Option<u64>,
+}
+
+/// Where prices come from.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RateSources {
+    /// The sources to ask, by name.
+    #[serde(default, rename = "use")]
+    pub(crate) names: Vec<String>,
+    /// How often they are asked, in milliseconds.
+    pub(crate) refresh_ms: Option<u64>,
+    /// How old a price may be before it is refused instead of used, in milliseconds.
+    pub(crate) age_ms_max: Option<u64>,
+    /// How far a price may lie from what the other sources say, as a percentage in decimal text.
+    pub(crate) deviation_percent: Option<String>,
+    /// Fiat currencies to ask for, by their ISO 4217 code.
+    #[serde(default)]
+    pub(crate) fiat: Vec<String>,
+    /// Where sources are, if not where they usually are.
+    #[serde(default)]
+    pub(crate) base_url: BTreeMap<String, String>,
 }
 
 /// What merchants are charged.
@@ -232,6 +256,7 @@ impl Config {
             fees: Fees::default(),
             limits: BTreeMap::new(),
             rates: BTreeMap::new(),
+            rate_sources: RateSources::default(),
             networks: vec![],
             lanes: vec![],
             source: Source::default(),

@@ -1,4 +1,5 @@
-//! The loops that do what is due: one thread per lane, one task for webhooks, one for prices.
+//! The loops that do what is due: one thread per lane, one task for webhooks, one for
+//! prices, one for rates.
 //!
 //! A lane's work blocks on the disk, so it has a thread of its own and never holds up requests.
 
@@ -27,6 +28,7 @@ use crate::{
     clock,
     courier::HttpCourier,
     prices::Pricing,
+    rates::Rates,
 };
 
 /// How many due things are taken at once.
@@ -300,6 +302,20 @@ pub(crate) async fn price(app: Arc<App>, pricing: Arc<Pricing>, mut stop: Stop) 
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
             _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Asks the sources of rates until told to stop.
+pub(crate) async fn rates(app: Arc<App>, rates: Rates, mut stop: Stop) {
+    while !rates.is_empty() && !*stop.borrow() {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(rates.refresh_ms())) => {}
+            _ = stop.changed() => return,
+        }
+        tokio::select! {
+            _ = rates.renew(&app, clock::now()) => {}
+            _ = stop.changed() => return,
         }
     }
 }

@@ -15,6 +15,7 @@ mod listen;
 mod loops;
 mod metrics;
 mod prices;
+mod rates;
 mod rules;
 mod sandbox;
 mod server;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::Timestamp;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -31,6 +32,11 @@ struct StateLabel {
     state: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabel {
+    source: String,
+}
+
 /// All figures.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -54,6 +60,8 @@ pub(crate) struct Metrics {
     pub(crate) broken_batches: Counter,
     payouts: Family<StateLabel, Gauge>,
     deliveries: Family<StateLabel, Gauge>,
+    rates_answered_at: Family<SourceLabel, Gauge>,
+    rate_failures: Family<SourceLabel, Counter>,
 }
 
 impl Default for Metrics {
@@ -71,6 +79,8 @@ impl Default for Metrics {
             broken_batches: Counter::default(),
             payouts: Family::default(),
             deliveries: Family::default(),
+            rates_answered_at: Family::default(),
+            rate_failures: Family::default(),
         };
         let all = &mut metrics.registry;
         all.register("requests", "Requests answered", metrics.requests.clone());
@@ -88,11 +98,32 @@ impl Default for Metrics {
         all.register("broken_batches", "Batches left alone because of a bug", broken);
         all.register("payouts", "Payouts by status", metrics.payouts.clone());
         all.register("deliveries", "Webhooks by state", metrics.deliveries.clone());
+        let answered = metrics.rates_answered_at.clone();
+        let help = "When a source of rates answered last, in seconds since 1970; 0 is never";
+        all.register("rates_answered_at_seconds", help, answered);
+        let failures = metrics.rate_failures.clone();
+        all.register("rate_failures", "Times a source of rates did not answer", failures);
         metrics
     }
 }
 
 impl Metrics {
+    /// Takes down that a source of rates answered, or that it did not.
+    pub(crate) fn rates(&self, source: &str, answered_at: Option<Timestamp>) {
+        let label = SourceLabel { source: source.to_owned() };
+        // Both figures are there from the first question on.
+        let failures = self.rate_failures.get_or_create_owned(&label);
+        let answered = self.rates_answered_at.get_or_create_owned(&label);
+        match answered_at {
+            Some(at) => {
+                answered.set(i64::try_from(at.0 / 1_000).unwrap_or(i64::MAX));
+            }
+            None => {
+                failures.inc();
+            }
+        }
+    }
+
     /// Prints all figures, with the store's counts as they are now.
     pub(crate) fn text(&self, counts: &BTreeMap<String, u64>) -> String {
         for (name, count) in counts {

@@ -7,10 +7,9 @@ use domain::{
     Timestamp,
     catalog::{Asset, Catalog},
     ids::AssetId,
-    money::{Amount, Rate},
+    money::Amount,
     ports::Unreachable,
     quote::{AssetTerms, ConversionTerms, FeePlan, MerchantTerms, PriceBook, fee_in_asset},
-    rates::RateBook,
 };
 
 use crate::{
@@ -47,7 +46,6 @@ impl Pricing {
         let sums = Sums::read_all(config, catalog)?;
         let mut base = PriceBook {
             age_ms_max: FEE_AGE_MS_MAX,
-            rates: fixed_rates(config, catalog)?,
             approval_ms: APPROVAL_MS,
             ..PriceBook::default()
         };
@@ -86,6 +84,7 @@ impl Pricing {
         let before = app.book();
         let mut book = self.initial();
         let mut silent = BTreeSet::new();
+        book.rates = app.rates();
         let rates = book.rates.clone();
         let price = |ticker: &str| rates.price(ticker, None, now).ok().map(|it| it.usd);
         for (id, terms) in &mut book.terms {
@@ -172,23 +171,6 @@ impl Sums {
         }
         Ok(all)
     }
-}
-
-/// The operator's own prices.
-fn fixed_rates(config: &Config, catalog: &Catalog) -> anyhow::Result<RateBook> {
-    let mut rates = RateBook::default();
-    for (ticker, text) in &config.rates {
-        let place = || config.place(&["rates", ticker]);
-        anyhow::ensure!(
-            catalog.assets().any(|it| it.ticker == *ticker),
-            "{}: no asset has this ticker",
-            place()
-        );
-        let rate = Rate::parse(text);
-        let rate = rate.ok_or_else(|| anyhow!("{}: {text:?} is not a price", place()))?;
-        rates.fix(ticker, rate);
-    }
-    Ok(rates)
 }
 
 fn parts_per_million(percent: &str) -> Option<u32> {

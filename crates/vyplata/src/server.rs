@@ -1,4 +1,4 @@
-//! Runs a gateway: the API, a thread per lane, the tasks for webhooks and prices; and ends them.
+//! Runs a gateway: the API, a thread per lane, the tasks for webhooks, prices and rates; and ends them.
 
 use std::{sync::Arc, thread::JoinHandle};
 
@@ -17,6 +17,7 @@ use crate::{
     limiter::Limiter,
     listen, loops,
     prices::Pricing,
+    rates::Rates,
 };
 
 /// How long a webhook's receiver may take unless configured, in milliseconds.
@@ -39,6 +40,7 @@ impl Server {
     pub(crate) async fn start(
         app: Arc<App>,
         pricing: Pricing,
+        rates: Rates,
         config: &Config,
         listener: TcpListener,
         extra: Router,
@@ -55,12 +57,14 @@ impl Server {
         let mut threads = vec![thread];
         let pricing = Arc::new(pricing);
         app.set_book(pricing.initial());
+        rates.renew(&app, clock::now()).await;
         pricing.renew(&app, clock::now()).await;
         for work in &app.lanes {
             threads.push(loops::start_lane(app.clone(), work.clone(), stopped.clone()));
         }
         let mut tasks = JoinSet::new();
         tasks.spawn(loops::price(app.clone(), pricing, stopped.clone()));
+        tasks.spawn(loops::rates(app.clone(), rates, stopped.clone()));
         tasks.spawn(loops::deliver(app.clone(), courier.clone(), stopped.clone()));
         tasks.spawn(loops::expire(app.clone(), acceptor.clone(), stopped.clone()));
         let limiter = Limiter::new(&config.requests, &Uptime);

@@ -27,6 +27,7 @@ use crate::{
     app::{App, LaneWork},
     config::{Config, LaneConfig, NetworkConfig},
     metrics::Metrics,
+    rates,
     rules::RAILS,
 };
 
@@ -153,6 +154,7 @@ pub(crate) enum Need {
 /// Says what is wrong in the configuration or does not answer.
 pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> {
     let catalog = Arc::new(catalog(config)?);
+    let rates = RwLock::new(rates::book(config, &catalog)?);
     let store = open_store(config)?;
     let mut app = App {
         catalog,
@@ -164,6 +166,7 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
         pay_although_coins_are_missing: false,
         settings: dialects::Settings::default(),
         book: RwLock::new(Arc::new(PriceBook::default())),
+        rates,
         metrics: Metrics::default(),
         deliveries_rang: Notify::new(),
     };

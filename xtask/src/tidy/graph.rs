@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 /// Every crate and which of ours its code may use.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("catalog", &["domain"]),
     ("dialects", &["domain"]),
     ("domain", &[]),
@@ -20,6 +20,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("rail-solana", RAIL),
     ("rail-ton", RAIL),
     ("rail-tron", RAIL),
+    ("rates", &["domain", "net"]),
     ("signer", &["domain"]),
     ("sim", &["domain", "engine", "rail-sim"]),
     ("store", &["domain"]),
@@ -41,6 +42,7 @@ const EVERYTHING: &[&str] = &[
     "rail-solana",
     "rail-ton",
     "rail-tron",
+    "rates",
     "signer",
     "store",
 ];

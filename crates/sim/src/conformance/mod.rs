@@ -1,6 +1,7 @@
 //! Suites that every implementation of a port must pass.
 
 pub mod rail;
+pub mod rates;
 pub mod store;
 
 use std::{

@@ -3,6 +3,7 @@
 mod conformance;
 mod crashes;
 mod payouts;
+mod rates;
 mod seeds;
 mod story;
 mod webhooks;

@@ -12,6 +12,7 @@ use crate::{
     app::App,
     config::Config,
     prices::Pricing,
+    rates::Rates,
     server::{Server, asked_to_stop},
     wiring::{self, Need},
 };
@@ -35,12 +36,14 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let mut app = wiring::gateway(config, Need::Everything).await?;
     app.pay_although_coins_are_missing = args.pay_although_coins_are_missing;
     let pricing = Pricing::read(config, &app.catalog, payable(&app))?;
+    let rates = Rates::read(config, &app.catalog)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}; is it in use?", config.listen))?;
     let address = listener.local_addr()?;
     let lanes: Vec<String> = app.lanes.iter().map(|it| it.lane.to_string()).collect();
-    let server = Server::start(Arc::new(app), pricing, config, listener, Router::new()).await?;
+    let server =
+        Server::start(Arc::new(app), pricing, rates, config, listener, Router::new()).await?;
     println!("serving on http://{address}, paying from {}", lanes.join(", "));
     asked_to_stop().await?;
     println!("stopping: no new requests, what is being done ends");

@@ -32,6 +32,7 @@ use crate::{
     limiter::Settings,
     metrics::Metrics,
     prices::Pricing,
+    rates::{self, Rates},
     server::Server,
     wiring,
 };
@@ -87,6 +88,7 @@ pub(crate) async fn start(
         pay_although_coins_are_missing: false,
         settings: dialects::Settings::default(),
         book: RwLock::new(Arc::new(PriceBook::default())),
+        rates: RwLock::new(rates::book(&config, &catalog)?),
         metrics: Metrics::default(),
         deliveries_rang: Notify::new(),
     };
@@ -108,9 +110,10 @@ pub(crate) async fn start(
     demo::prepare(&app, &vault, &format!("{base}/sandbox/webhooks")).await?;
     resume(&app, &chains).await?;
     let pricing = Pricing::read(&config, &catalog, catalog.assets())?;
+    let rates = Rates::read(&config, &catalog)?;
     config.webhooks = Webhooks { allow: vec![address.to_string()], timeout_ms: None };
     let extra = receiver::Receiver::default().router();
-    let server = Server::start(app.clone(), pricing, &config, listener, extra).await?;
+    let server = Server::start(app.clone(), pricing, rates, &config, listener, extra).await?;
     let miner = tokio::spawn(mine(chains));
     Ok(Sandbox { app, base, server, miner, _lock: lock })
 }

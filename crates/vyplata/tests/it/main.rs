@@ -25,6 +25,8 @@ mod once;
 #[cfg(test)]
 mod pays_everything;
 #[cfg(test)]
+mod rates;
+#[cfg(test)]
 mod raw_http;
 #[cfg(test)]
 mod receiver;
