@@ -51,6 +51,7 @@ const EVERYTHING: &[&str] = &[
 const ALLOWED_IN_TESTS: &[&str] = &[
     "catalog",
     "domain",
+    "engine",
     "rail-bitcoin",
     "rail-evm",
     "rail-sim",

@@ -99,8 +99,8 @@ fn event(event: &Event) -> EventBody<'_> {
 }
 
 /// The words of statuses.
-pub(super) const STATUSES: [&str; 6] =
-    ["queued", "sending", "in_block", "paid", "failed", "cancelled"];
+pub(super) const STATUSES: [&str; 7] =
+    ["awaiting_approval", "queued", "sending", "in_block", "paid", "failed", "cancelled"];
 
 /// The words for who bears the fees.
 pub(super) const BEARERS: [&str; 2] = ["merchant", "recipient"];

@@ -3,7 +3,9 @@
 //!
 //! A file has sections that begin with `== NAME`. `given` and `request` are written by people, the
 //! others by the test: `UPDATE_GOLDEN=1 cargo test -p dialects` writes them again. Lines of
-//! `given`: `poor` (owns nothing), `balance ASSET AMOUNT`, `pause`, `lenient`, `refuse WORD` (instead of looking at the
+//! `given`: `poor` (owns nothing), `new` (never owned anything), `balance ASSET AMOUNT`,
+//! `inventory ASSET AMOUNT` (of the house), `forget ASSET` (its network fee) or `forget CURRENCY` (its
+//! price, and what sources told), `pause`, `lenient`, `refuse WORD` (instead of looking at the
 //! next request), `state WORD DETAIL` (of the last payout) and `webhook` (about that state, or
 //! about the earlier one that `WORD TXID` says).
 //!
@@ -15,9 +17,9 @@ use std::{collections::BTreeSet, fmt::Write, fs, path::PathBuf};
 
 use dialects::{Action, DIALECTS, Dialect, Message, Request};
 use domain::{
-    command::{CreatePayout, Refusal},
+    command::{Asked, CreatePayout, Least, Refusal, Source},
     ids::DialectId,
-    payout::Status,
+    payout::{Priority, Status},
 };
 
 use crate::world::{Answered, World};
@@ -101,7 +103,13 @@ fn run(file: &str, mut world: World) -> String {
                     let (asset, amount) = rest.split_once(' ').expect("an asset and an amount");
                     world.set_balance(asset, amount);
                 }
-                "poor" => world.view.available.clear(),
+                "inventory" => {
+                    let (asset, amount) = rest.split_once(' ').expect("an asset and an amount");
+                    world.set_inventory(asset, amount);
+                }
+                "poor" => world.be_poor(),
+                "new" => world.be_new(),
+                "forget" => world.forget(rest),
                 "pause" => world.pause(),
                 "lenient" => world.be_lenient(),
                 "refuse" => refusal = Some(refusal_by_word(rest)),
@@ -125,7 +133,7 @@ fn refusal_by_word(word: &str) -> Refusal {
     match word {
         "BodyTooLarge" => Refusal::BodyTooLarge,
         "RateLimited" => Refusal::RateLimited { retry_after_ms: 11_001 },
-        "Unavailable" => Refusal::Unavailable("the network fee is not known yet"),
+        "Unavailable" => Refusal::Unavailable("the ledger did not answer; ask again"),
         "AssetUnavailable" => Refusal::AssetUnavailable,
         other => panic!("no refusal is called {other}"),
     }
@@ -182,29 +190,55 @@ fn describe(action: &Action) -> String {
         asset,
         asked,
         bearer,
+        source,
+        course,
+        insured,
+        priority,
+        least,
+        locked,
+        approval,
         address,
         memo,
         webhook,
         note,
     } = &**create;
+    let unusual = unusual(&[
+        ("source", *source != Source::Own, format!("{source:?}")),
+        ("course", course.is_some(), format!("{course:?}")),
+        ("insured", *insured, insured.to_string()),
+        ("priority", *priority != Priority::default(), priority.word().to_owned()),
+        ("least", *least != Least::default(), format!("{least:?}")),
+        ("locked", locked.is_some(), format!("{locked:?}")),
+        ("approval", approval.is_some(), format!("{approval:?}")),
+    ]);
+    let asked = match asked {
+        Asked::Exact(amount) => format!("{} units", amount.units()),
+        Asked::Worth { currency, amount } => format!("the worth of {amount} {currency}"),
+        Asked::Spend(amount) => format!("what {amount} buys"),
+    };
     let told = webhook.as_ref().map(|it| {
         let words: Vec<_> = it.on.iter().map(|status: &Status| status.word()).collect();
         format!("{} on {}", it.url, words.join(" "))
     });
     format!(
-        "Create {} units of {asset} to {address:?} memo {memo:?}, fees: {bearer:?}\n\
+        "Create {asked} of {asset} to {address:?} memo {memo:?}, fees: {bearer:?}\n\
          by {dialect} key {}, ref {merchant_ref:?}, idempotency key {idempotency_key:?}, nonce {:?}\n\
          on other content: {on_other_content:?}\n\
          one of {}\n\
          webhook {}\n\
-         note {}",
-        asked.units(),
+         note {}{unusual}",
         key.map_or(0, |it| it.0),
         nonce.as_ref().map(|it| &it.text),
         public_ids.join(" "),
         told.unwrap_or_else(|| "none".to_owned()),
         if note.is_empty() { "none" } else { note },
     )
+}
+
+/// What is not as usual, a line each.
+fn unusual(facts: &[(&str, bool, String)]) -> String {
+    let unusual = facts.iter().filter(|it| it.1);
+    unusual.map(|(name, _, value)| format!("\n{name} {value}")).collect()
 }
 
 fn folder(dialect: &str) -> PathBuf {

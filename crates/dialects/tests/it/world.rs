@@ -2,21 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dialects::{Action, Caller, Context, Dialect, Message, Outcome, Request, Webhook};
+use dialects::{Action, Caller, Context, Dialect, Message, Outcome, Request, Settings, Webhook};
 use domain::{
     Timestamp,
-    accept::{Desk, Sitting},
+    accept::Desk,
     catalog::{Asset, Catalog, Destination, DestinationError, Network},
     command::{Accepted, Command, Refusal},
     delivery::{Delivery, DeliveryState},
-    event::Event,
-    ids::{AssetId, BatchId, DeliveryId, DialectId, KeyId, MerchantId, PayoutId, TxId},
+    ids::{AssetId, BatchId, DeliveryId, DialectId, KeyId, LaneId, MerchantId, NetworkId, PayoutId, TxId},
+    ledger::{LedgerAccount, fund},
     merchant::{ApiKey, Merchant, Sealed},
     money::{Amount, Rate},
     payout::{Failure, FailureCode, Payout, PayoutState, Stage, Status},
-    ports::{AcceptView, AddressRules, PayoutKey},
-    quote::{AssetTerms, FeePlan, PriceBook},
+    ports::{AddressRules, ChangeSet, PageQuery, PayoutKey, PayoutView, Store},
+    quote::{AssetTerms, ConversionTerms, FeePlan, MerchantTerms, PriceBook},
+    rates::RateBook,
 };
+use sim::{conformance::ready, store::MemoryStore};
 
 /// 2026-01-02 03:04:05.678 UTC.
 const NOW: Timestamp = Timestamp(1_767_323_045_678);
@@ -35,8 +37,18 @@ const KEYS: [(&str, &str, &str, &str); 8] = [
     ("apollo", "payout", "apollo-pub==", "apollo-priv=="),
 ];
 
-const PRICES: [(&str, &str); 4] =
-    [("USDT", "1"), ("BTC", "60000.5"), ("TON", "3.21"), ("SHIB", "0.00001234")];
+const PRICES: [(&str, &str); 8] = [
+    ("USDT", "1"),
+    ("BTC", "60000.5"),
+    ("TON", "3.21"),
+    ("SHIB", "0.00001234"),
+    ("ETH", "3000"),
+    ("LTC", "80"),
+    ("EUR", "1.1"),
+    ("TRX", "0.2"),
+];
+/// Prices that one source tells, beside the operator's own: only who names the source gets them.
+const TOLD: [(&str, &str); 2] = [("RUB", "0.0125"), ("SOL", "150.5")];
 
 /// All rows of all rails.
 pub(crate) fn catalog() -> Catalog {
@@ -74,9 +86,10 @@ impl AddressRules for Rules {
 pub(crate) struct World {
     pub(crate) catalog: Catalog,
     pub(crate) callers: Vec<Caller>,
-    pub(crate) view: AcceptView,
-    book: PriceBook,
-    events: BTreeMap<PayoutId, Vec<Event>>,
+    pub(crate) store: MemoryStore,
+    pub(crate) book: PriceBook,
+    pub(crate) settings: Settings,
+    wallets: BTreeSet<(NetworkId, String)>,
     /// Which payout was touched last.
     last: Option<PayoutId>,
     requests: u32,
@@ -102,11 +115,42 @@ fn terms(asset: &Asset) -> AssetTerms {
     let parse = |text| Amount::parse(text, asset.decimals).ok();
     let usdt = asset.ticker == "USDT";
     AssetTerms {
-        fee_plan: FeePlan { parts_per_million: 10_000, fixed: Amount::ZERO },
+        fee_plan: FeePlan { parts_per_million: 10_000, ..FeePlan::default() },
         network_fee: parse(if usdt { "1" } else { "0.0001" }).map(|it| (it, NOW)),
         amount_min: usdt.then(|| parse("0.5")).flatten(),
         amount_max: usdt.then(|| parse("10000000")).flatten(),
-        usd_rate: PRICES.iter().find(|it| it.0 == asset.ticker).and_then(|it| Rate::parse(it.1)),
+    }
+}
+
+/// Terms of everything: the house sells all, one percent above the price; USDT is one for one
+/// between networks; this merchant's coin is USDT on BNB Smart Chain where an API leaves it to the
+/// settings.
+fn book(catalog: &Catalog) -> PriceBook {
+    let mut rates = RateBook::default();
+    let rate = |text| Rate::parse(text).expect("it is a price");
+    PRICES.iter().for_each(|(currency, price)| rates.fix(currency, rate(price)));
+    let told: Vec<_> = TOLD.iter().map(|it| (it.0.to_owned(), rate(it.1))).collect();
+    rates.observe("binance", &told, NOW);
+    let conversion = ConversionTerms {
+        spread_parts_per_million: 10_000,
+        insurance_parts_per_million: 20_000,
+        sells: catalog.assets().map(|it| it.id.clone()).collect(),
+        at_par: ["USDT".to_owned()].into(),
+        overdrafts: BTreeMap::new(),
+        quote_ms: 30_000,
+    };
+    let agreed = MerchantTerms {
+        sources: vec![AssetId::new("USDT@bsc"), AssetId::new("USDT@tron")],
+        ..MerchantTerms::default()
+    };
+    PriceBook {
+        terms: catalog.assets().map(|it| (it.id.clone(), terms(it))).collect(),
+        age_ms_max: 1_000,
+        rates,
+        conversion,
+        merchants: [(merchant().name, agreed)].into(),
+        everybody: MerchantTerms::default(),
+        approval_ms: 3_600_000,
     }
 }
 
@@ -140,38 +184,43 @@ fn caller(number: u128, dialect: &str, role: &str, public: &str, secret: &str) -
 }
 
 impl World {
-    /// A gateway with one merchant that owns 1000 of everything.
+    /// A gateway with one merchant that owns 1000 of everything, as the house does.
     pub(crate) fn new() -> Self {
         let catalog = catalog();
-        let rich = |asset: &Asset| {
-            let amount = Amount::parse("1000", asset.decimals).expect("it is a small number");
-            ((MERCHANT, asset.id.clone()), amount)
-        };
-        let view = AcceptView {
-            merchants: BTreeMap::from([(MERCHANT, merchant())]),
-            available: catalog.assets().map(rich).collect(),
-            ..AcceptView::default()
-        };
-        let terms = catalog.assets().map(|it| (it.id.clone(), terms(it))).collect();
         let callers = (1..).zip(KEYS).map(|(number, (dialect, role, public, secret))| {
             caller(number, dialect, role, public, secret)
         });
-        Self {
+        let wallet = |network: &Network| (network.id.clone(), format!("wallet-{}", network.id));
+        let mut world = Self {
             callers: callers.collect(),
-            view,
-            book: PriceBook { terms, age_ms_max: 1_000 },
-            events: BTreeMap::new(),
+            store: MemoryStore::default(),
+            book: book(&catalog),
+            settings: Settings::default(),
+            wallets: catalog.networks().map(wallet).collect(),
             last: None,
             requests: 0,
             random: [0; 64],
             catalog,
+        };
+        let keys = world.callers.iter().map(|it| it.key.clone()).collect();
+        world.write(ChangeSet { merchants: vec![merchant()], keys, ..ChangeSet::default() });
+        let assets: Vec<AssetId> = world.catalog.assets().map(|it| it.id.clone()).collect();
+        for asset in assets {
+            for owner in [LedgerAccount::Available(MERCHANT), LedgerAccount::Inventory] {
+                world.set(owner, asset.as_str(), "1000");
+            }
         }
+        world
     }
 
     /// The facts of one request.
     pub(crate) fn context(&self) -> Context<'_> {
         Context {
             catalog: &self.catalog,
+            book: &self.book,
+            rules: &Rules,
+            wallets: &self.wallets,
+            settings: &self.settings,
             now: NOW,
             payout_id: PayoutId(
                 0x019b_7c00_0000_7000_8000_0000_0000_0000 + u128::from(self.requests),
@@ -180,18 +229,71 @@ impl World {
         }
     }
 
+    fn write(&mut self, change: ChangeSet) {
+        ready(self.store.commit(change)).expect("the store takes it");
+    }
+
+    /// Sets what somebody has.
+    fn set(&mut self, owner: LedgerAccount, asset: &str, amount: &str) {
+        let row = self.catalog.asset(asset).expect("the asset is in the catalog").clone();
+        let wanted = Amount::parse(amount, row.decimals).expect("it is an amount");
+        let held = ready(self.store.held(&owner)).expect("reachable");
+        let before = held.iter().find(|it| it.0 == row.id).map(|it| it.1).unwrap_or_default();
+        let lane = LaneId::new(&format!("{}/hot", row.network));
+        let put = |amount| fund(&lane, &row.id, owner.clone(), amount, String::new(), NOW);
+        let mut postings = match (wanted.checked_sub(before), before.checked_sub(wanted)) {
+            (Some(more), _) => put(more),
+            (_, less) => put(less.expect("one of both is smaller")),
+        };
+        if wanted < before {
+            for it in &mut postings {
+                std::mem::swap(&mut it.debit, &mut it.credit);
+            }
+        }
+        self.write(ChangeSet { postings, ..ChangeSet::default() });
+    }
+
     /// Sets what the merchant has.
     pub(crate) fn set_balance(&mut self, asset: &str, amount: &str) {
-        let row = self.catalog.asset(asset).expect("the asset is in the catalog");
-        let amount = Amount::parse(amount, row.decimals).expect("it is an amount");
-        self.view.available.insert((MERCHANT, row.id.clone()), amount);
+        self.set(LedgerAccount::Available(MERCHANT), asset, amount);
+    }
+
+    /// Sets what the house has.
+    pub(crate) fn set_inventory(&mut self, asset: &str, amount: &str) {
+        self.set(LedgerAccount::Inventory, asset, amount);
+    }
+
+    /// Takes everything from the merchant.
+    pub(crate) fn be_poor(&mut self) {
+        let assets: Vec<AssetId> = self.catalog.assets().map(|it| it.id.clone()).collect();
+        assets.iter().for_each(|it| self.set_balance(it.as_str(), "0"));
+    }
+
+    /// Begins again without ever having had any money.
+    pub(crate) fn be_new(&mut self) {
+        self.store = MemoryStore::default();
+        let keys = self.callers.iter().map(|it| it.key.clone()).collect();
+        self.write(ChangeSet { merchants: vec![merchant()], keys, ..ChangeSet::default() });
+    }
+
+    /// Forgets the price of a currency and the network fee of an asset.
+    pub(crate) fn forget(&mut self, name: &str) {
+        match self.book.terms.get_mut(name) {
+            Some(terms) => terms.network_fee = None,
+            None => {
+                let kept = PRICES.iter().filter(|it| it.0 != name);
+                self.book.rates = RateBook::default();
+                for (currency, price) in kept {
+                    self.book.rates.fix(currency, Rate::parse(price).expect("it is a price"));
+                }
+            }
+        }
     }
 
     /// Stops the merchant's payouts.
     pub(crate) fn pause(&mut self) {
-        for merchant in self.view.merchants.values_mut() {
-            merchant.paused = true;
-        }
+        let merchant = Merchant { paused: true, version: 2, ..merchant() };
+        self.write(ChangeSet { merchants: vec![merchant], ..ChangeSet::default() });
     }
 
     /// Takes requests without a nonce.
@@ -218,7 +320,10 @@ impl World {
             Err(refusal) => return self.refused_by(dialect, None, refusal, request),
         };
         let action = Some(call.action.clone());
-        let nonce = call.nonce.clone().map(|it| self.decide(&Command::UseNonce(it))).transpose();
+        let nonce = call.nonce.clone().map(|it| self.decide(Command::UseNonce(it))).transpose();
+        if let (Ok(_), Action::Answer(message)) = (&nonce, &call.action) {
+            return Answered { action, refusal: None, message: message.as_ref().clone() };
+        }
         match nonce.and_then(|_| self.act(&call.action)) {
             Ok(outcome) => {
                 let message = dialect.encode(&call, &outcome, &self.context());
@@ -270,84 +375,109 @@ impl World {
         Answered { action, refusal: Some(refusal), message }
     }
 
-    fn decide(&mut self, command: &Command) -> Result<Accepted, Refusal> {
+    fn decide(&mut self, command: Command) -> Result<Accepted, Refusal> {
         let desk = Desk {
             catalog: &self.catalog,
             rules: &Rules,
             book: &self.book,
-            own_addresses: &BTreeSet::new(),
+            own_addresses: &self.wallets,
         };
-        let mut sitting = Sitting::new(self.view.clone());
-        let decided = sitting.decide(&desk, command, NOW);
-        let change = sitting.end();
-        self.view.claims.extend(change.claims);
-        for payout in change.payouts {
-            self.view.public_ids.insert(payout.public_id.clone());
-            self.view.payouts.insert(payout.id, payout);
-        }
-        for event in change.events {
-            self.events.entry(event.payout).or_default().push(event);
-        }
-        if let Ok(Accepted { payout: Some(payout), available, .. }) = &decided {
+        let decided = ready(engine::accept(&self.store, &desk, &[command], NOW)).remove(0);
+        if let Some(payout) = decided.as_ref().ok().and_then(Accepted::payout) {
             self.last = Some(payout.id);
-            self.view.available.insert((MERCHANT, payout.asset.clone()), *available);
         }
         decided
     }
 
     fn act(&mut self, action: &Action) -> Result<Outcome, Refusal> {
         match action {
-            Action::Create(create) => self.change(&Command::Create(create.clone())),
+            Action::Create(create) => self.change(Command::Create(create.clone())),
+            Action::Quote(create) => self.change(Command::Quote(create.clone())),
             Action::Cancel(key) => {
-                let payout = self.find(key)?.id;
-                self.change(&Command::Cancel { merchant: MERCHANT, payout })
+                let payout = self.find(key)?.payout.id;
+                self.change(Command::Cancel { merchant: MERCHANT, payout })
             }
+            Action::Judge(key, verdict) => {
+                let payout = self.find(key)?.payout.id;
+                let verdict = verdict.clone();
+                self.change(Command::Judge { merchant: MERCHANT, payout, verdict })
+            }
+            Action::Transfer { ticker, amount, direction } => self.change(Command::Transfer {
+                merchant: MERCHANT,
+                ticker: ticker.clone(),
+                amount: *amount,
+                direction: *direction,
+            }),
             Action::Show(key) => {
-                let payout = Box::new(self.find(key)?);
-                let events = self.events.get(&payout.id).cloned().unwrap_or_default();
-                let available = self.available(&payout.asset);
+                let PayoutView { payout, events, available, .. } = self.find(key)?;
+                let payout = Box::new(payout);
                 Ok(Outcome::Payout { payout, events, available, fresh: false })
             }
-            Action::List(query) => {
-                let newest = self.view.payouts.values().rev().filter(|it| {
-                    query.status.is_none_or(|status| status == it.state.status())
-                        && query.before.is_none_or(|before| it.id < before)
-                });
-                let mut page: Vec<Payout> = newest.cloned().collect();
-                let count_max = usize::try_from(query.count_max).expect("a page is small");
-                let more = count_max < page.len();
-                page.truncate(count_max);
-                Ok(Outcome::Payouts { page, more })
+            Action::ShowAll(keys) => {
+                let found = keys.iter().filter_map(|key| self.find(key).ok());
+                Ok(Outcome::Payouts { page: found.map(|it| it.payout).collect(), more: false })
             }
+            Action::List(query) => Ok(self.list(query)),
             Action::Balances => {
-                let rows =
-                    self.view.available.iter().map(|(line, amount)| (line.1.clone(), *amount));
-                Ok(Outcome::Balances(rows.filter(|row| !row.1.is_zero()).collect()))
+                let held = |account| ready(self.store.held(&account)).expect("reachable");
+                Ok(Outcome::Balances {
+                    available: held(LedgerAccount::Available(MERCHANT)),
+                    personal: held(LedgerAccount::Personal(MERCHANT)),
+                })
             }
+            Action::ShowDelivery(key, number) => {
+                let PayoutView { payout, deliveries, .. } = self.find(key)?;
+                let delivery = deliveries.into_iter().find(|it| it.id.number == *number);
+                let delivery = Box::new(delivery.ok_or(Refusal::NotFound)?);
+                let key = self.callers.iter().find(|it| Some(it.key.id) == payout.key);
+                let key = key.map(|it| Box::new(it.key.clone()));
+                Ok(Outcome::Delivery(Box::new(payout), delivery, key))
+            }
+            Action::TestWebhook { about, .. } => {
+                about.as_ref().map(|key| self.find(key)).transpose()?;
+                Ok(Outcome::Posted { acknowledged: true, result: "HTTP 200".to_owned() })
+            }
+            Action::Answer(_) => panic!("it is answered already"),
         }
     }
 
-    fn change(&mut self, command: &Command) -> Result<Outcome, Refusal> {
-        let Accepted { payout, fresh, available } = self.decide(command)?;
-        let payout = payout.expect("the command was about a payout");
-        let events = self.events.get(&payout.id).cloned().unwrap_or_default();
-        Ok(Outcome::Payout { payout: Box::new(payout), events, available, fresh })
+    fn list(&self, query: &PageQuery) -> Outcome {
+        let (merchant, count_max) = (Some(MERCHANT), query.count_max + 1);
+        let query = PageQuery { merchant, count_max, ..query.clone() };
+        let mut page = ready(self.store.page(&query)).expect("reachable");
+        let more = page.len() == usize::try_from(count_max).expect("a page is small");
+        if more && query.after.is_some() {
+            page.remove(0);
+        } else if more {
+            page.pop();
+        }
+        Outcome::Payouts { page, more }
     }
 
-    fn find(&self, key: &PayoutKey) -> Result<Payout, Refusal> {
-        let found = self.view.payouts.values().find(|it| match key {
-            PayoutKey::Id(id) => it.id == *id,
-            PayoutKey::PublicId(id) => it.public_id == *id,
-            PayoutKey::MerchantRef(merchant, text) => {
-                it.merchant == *merchant && it.merchant_ref.as_ref() == Some(text)
+    fn change(&mut self, command: Command) -> Result<Outcome, Refusal> {
+        Ok(match self.decide(command)? {
+            Accepted::Payout { payout, fresh, available } => {
+                let events = self.find(&PayoutKey::Id(payout.id))?.events;
+                Outcome::Payout { payout, events, available, fresh }
             }
-        });
-        found.cloned().ok_or(Refusal::NotFound)
+            Accepted::Quoted(quote, locked) => Outcome::Quoted(quote, locked),
+            Accepted::Moved { available, personal } => Outcome::Moved { available, personal },
+            Accepted::NonceUsed => panic!("an action uses no nonce"),
+        })
     }
 
-    fn available(&self, asset: &AssetId) -> Amount {
-        let line = (MERCHANT, asset.clone());
-        self.view.available.get(&line).copied().unwrap_or_default()
+    fn find(&self, key: &PayoutKey) -> Result<PayoutView, Refusal> {
+        ready(self.store.find_payout(key)).expect("reachable").ok_or(Refusal::NotFound)
+    }
+
+    /// How many payouts there are.
+    pub(crate) fn payout_count(&self) -> usize {
+        self.store.look(|contents| contents.payouts.len())
+    }
+
+    fn last(&self) -> Payout {
+        let last = self.last.expect("there is a payout");
+        self.find(&PayoutKey::Id(last)).expect("it is there").payout
     }
 
     /// Puts the last payout into a state: a word, then a transaction or what was found.
@@ -368,25 +498,31 @@ impl World {
             "cancelled" => PayoutState::Cancelled,
             other => panic!("no state is called {other}"),
         };
-        let last = self.last.expect("there is a payout");
-        let payout = self.view.payouts.get_mut(&last).expect("there is a payout");
+        let mut payout = self.last();
         payout.state = state;
         payout.updated_at = NOW.plus_ms(90_000);
+        payout.version += 1;
+        self.write(ChangeSet { payouts: vec![payout], ..ChangeSet::default() });
     }
 
     /// Writes the webhook about the last payout's state, or about an earlier status (a word, then
     /// a transaction); `None` if its merchant is not told of it.
     pub(crate) fn tell_last(&self, earlier: &str) -> Option<Message> {
-        let payout = &self.view.payouts[&self.last.expect("there is a payout")];
+        let payout = &self.last();
         let (mut status, mut txid) = (payout.state.status(), payout.state.txid().cloned());
         if let Some((word, seen)) = earlier.split_once(' ') {
             status = Status::from_word(word).expect("it is the word of a status");
             txid = Some(TxId::new(seen));
         }
-        let asked = payout.webhook.as_ref().filter(|it| it.on.contains(&status))?;
+        let question = payout.approval.as_ref().and_then(|it| it.url.clone());
+        let asked = payout.webhook.as_ref().filter(|it| it.on.contains(&status));
+        let url = match status {
+            Status::AwaitingApproval => question,
+            _ => asked.map(|it| it.url.clone()),
+        }?;
         let delivery = Delivery {
             id: DeliveryId { payout: payout.id, number: 0 },
-            url: asked.url.clone(),
+            url,
             status,
             txid,
             occurred_at: if earlier.is_empty() { payout.updated_at } else { NOW },

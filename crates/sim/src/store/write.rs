@@ -16,6 +16,9 @@ impl Contents {
         if !self.versions_fit(&change) || !self.names_are_free(&change) {
             return Err(CommitError::Conflict);
         }
+        if !change.payouts.iter().all(|it| it.quote.adds_up()) {
+            return Err(CommitError::Overdrawn);
+        }
         let mut balances = self.balances.clone();
         for Posting { asset, debit, credit, amount, .. } in &change.postings {
             for (account, units) in [(debit, -amount.signed()), (credit, amount.signed())] {

@@ -355,7 +355,7 @@ pub(crate) fn due_deliveries(
     Ok(due)
 }
 
-const EXPIRED_APPROVALS: &str = "SELECT id FROM payouts \
+const EXPIRED_APPROVALS: &str = "SELECT id FROM payouts INDEXED BY payouts_awaiting_approval \
     WHERE status = 'awaiting_approval' AND approval_until < ?1 \
     ORDER BY approval_until, id LIMIT ?2";
 

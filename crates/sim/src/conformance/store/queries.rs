@@ -295,11 +295,12 @@ pub(super) fn pages(store: &dyn Store) {
 }
 
 pub(super) fn counts(store: &dyn Store) {
-    let check = |expected: [(&str, u64); 9]| {
+    let check = |expected: [(&str, u64); 10]| {
         let expected = expected.map(|(word, count)| (word.to_owned(), count));
         assert_eq!(ready(store.counts()), Ok(expected.into()));
     };
     let mut expected = [
+        ("payouts.awaiting_approval", 0),
         ("payouts.queued", 0),
         ("payouts.sending", 0),
         ("payouts.in_block", 0),
@@ -316,11 +317,12 @@ pub(super) fn counts(store: &dyn Store) {
         it.batches.push(batch(1, &[11, 12, 13, 14]));
         it.payouts = not_waiting();
         it.payouts.push(payout(1));
+        it.payouts.push(Payout { state: PayoutState::AwaitingApproval, ..payout(2) });
         it.deliveries.extend([delivery(1, 0), delivery(1, 1), delivery(1, 2)]);
         it.deliveries[1].state = DeliveryState::Delivered;
         it.deliveries[2].state = DeliveryState::GivenUp;
     });
-    for (entry, count) in expected.iter_mut().zip([2, 2, 1, 1, 1, 1, 1, 1, 1]) {
+    for (entry, count) in expected.iter_mut().zip([1, 2, 2, 1, 1, 1, 1, 1, 1, 1]) {
         entry.1 = count;
     }
     check(expected);
