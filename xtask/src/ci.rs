@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::{args::Args, kill, mutants, nodes, process, tidy};
+use crate::{args::Args, clients, kill, mutants, nodes, process, tidy};
 
 /// Seeds of the simulator in one run.
 const SEEDS: &str = "200";
@@ -24,12 +24,13 @@ struct Step {
     run: fn(&Path) -> Result<()>,
 }
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     Step { name: "tidy", is_long: false, run: tidy::run },
     Step { name: "fmt", is_long: false, run: fmt },
     Step { name: "clippy", is_long: false, run: clippy },
     Step { name: "nodes", is_long: false, run: nodes::run },
     Step { name: "test", is_long: false, run: test },
+    Step { name: "clients", is_long: false, run: clients },
     Step { name: "doc", is_long: false, run: doc },
     Step { name: "deny", is_long: false, run: deny },
     Step { name: "build --release", is_long: true, run: build },
@@ -88,8 +89,11 @@ fn clippy(root: &Path) -> Result<()> {
 
 fn test(root: &Path) -> Result<()> {
     let mut command = cargo(root, "test --locked --workspace");
-    command.env("RUN_NODE_TESTS", "1").env("ANVIL", nodes::anvil(root)?);
-    process::run(command.env("RUN_CLIENT_TESTS", "1"))
+    process::run(command.env("RUN_NODE_TESTS", "1").env("ANVIL", nodes::anvil(root)?))
+}
+
+fn clients(root: &Path) -> Result<()> {
+    clients::run(root, &[])
 }
 
 fn doc(root: &Path) -> Result<()> {

@@ -4,6 +4,7 @@
 mod args;
 mod bench;
 mod ci;
+mod clients;
 mod kill;
 mod mutants;
 mod nodes;
@@ -24,6 +25,8 @@ cargo xtask COMMAND
   mutants [ARGS]       plants bugs; every one must be found
   kill --rail evm [--payouts 200] [--kills 50] [--seed 1] [--negative-control]
                        kills the gateway again and again while it pays on a real node, and counts
+  clients [--only NAME] [--base URL]
+                       published clients of the providers against a sandbox, or what runs at URL
   bench                figures of the release binary: size, start, memory, creates per second";
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "sim" => ci::simulate(&root, rest),
         "mutants" => mutants::run(&root, rest),
         "kill" => kill::run(&root, rest),
+        "clients" => clients::run(&root, rest),
         "bench" => bench::run(&root),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

@@ -10,7 +10,7 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest as _, Sha512};
 
@@ -112,18 +112,8 @@ fn need_npm() -> Result<()> {
     if process::is_installed("npm") {
         return Ok(());
     }
-    if !process::is_installed("apt-get") {
-        bail!("npm is missing: install Node.js with npm, or set ANVIL to a program");
-    }
-    println!("npm is missing: installing it with apt-get");
-    apt_get(&["update", "-qq"])
-        .and_then(|()| apt_get(&["install", "-y", "-qq", "--no-install-recommends", "npm"]))
-        .context("npm is missing and cannot be installed: run `apt-get install npm` as root")
-}
-
-fn apt_get(arguments: &[&str]) -> Result<()> {
-    let mut command = Command::new("apt-get");
-    process::run(command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments))
+    let npm = process::apt_install(&["npm"]);
+    npm.context("npm is missing: install Node.js with npm, or set ANVIL to a program")
 }
 
 #[cfg(test)]

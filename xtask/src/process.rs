@@ -3,10 +3,10 @@
 use std::{
     env,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 /// The root of the workspace this was built in.
 pub(crate) fn root() -> PathBuf {
@@ -67,6 +67,29 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     Ok(text)
 }
 
+/// Installs Debian packages, if there are any to install.
+///
+/// # Errors
+/// Names them if they cannot be installed.
+pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let wanted = packages.join(" ");
+    ensure!(is_installed("apt-get"), "{wanted} is missing, and there is no apt-get to install it");
+    println!("installing {wanted}");
+    let apt_get = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        run(command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments))
+    };
+    apt_get(&["update", "-qq"])
+        .and_then(|()| {
+            let install = ["install", "-y", "-qq", "--no-install-recommends"];
+            apt_get(&[&install, packages].concat())
+        })
+        .with_context(|| format!("{wanted} cannot be installed: run `apt-get install` as root"))
+}
+
 /// A program that runs beside us and never longer than us.
 pub(crate) struct Guarded(Child);
 
@@ -85,6 +108,11 @@ impl Guarded {
         // Both fail only if it is gone already.
         drop(self.0.kill());
         drop(self.0.wait());
+    }
+
+    /// What it writes to its standard output, if that is piped and was not taken before.
+    pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
+        self.0.stdout.take()
     }
 
     /// How it ended, if it has.

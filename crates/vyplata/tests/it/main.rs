@@ -7,8 +7,6 @@ mod bad_input;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
-mod clients;
-#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod crash;

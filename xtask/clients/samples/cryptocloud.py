@@ -1,10 +1,3 @@
-"""The Python class that CryptoCloud's documentation prints, word for word, and a test around it.
-
-The class: https://docs.cryptocloud.plus/ru/api-reference-v2/withdrawals
-"""
-
-import os
-
 import requests
 from typing import Optional
 
@@ -50,35 +43,19 @@ class PayoutAPIError(Exception):
         super().__init__(message)
 
 
-# What follows is ours. Nothing of the class is changed but the host.
-def client(key):
-    made = PayoutAPIClient(key)
-    made.base_url = os.environ["BASE"]
-    return made
+# Example of use:
+if __name__ == "__main__":
+    # Client Configuration
+    api_key = ""
 
+    client = PayoutAPIClient(api_key)
 
-def refused(key, *arguments):
     try:
-        client(key).create_payout(*arguments)
-    except PayoutAPIError as error:
-        return error.status_code, error.error_data["result"]
-    raise SystemExit("not refused")
-
-
-ADDRESS = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
-KEY = "cc-withdraw-key"
-answer = client(KEY).create_payout(currency_code="BTC", to_address=ADDRESS, amount=0.00023)
-assert answer["status"] == "success" and answer["result"]["amount"] == 0.00023, answer
-# Small floats are sent with an exponent.
-small = client(KEY).create_payout("BTC", ADDRESS, 0.00001)
-assert small["data"]["amount"] == 0.00001, small
-assert refused("bad-key-entirely", "BTC", ADDRESS, 1.0) == (
-    400,
-    {"authorization": "Unauthorized request."},
-)
-assert list(refused(KEY, "BTC", "x", 1.0)[1]) == ["network"]
-assert list(refused(KEY, "XBT", ADDRESS, 1.0)[1]) == ["currency_code"]
-assert list(refused(KEY, "BTC", ADDRESS, 0.0)[1]) == ["uncorrected_amount"]
-assert list(refused(KEY, "BTC", ADDRESS, 0.1 + 0.2)[1]) == ["uncorrected_amount"]
-print(answer["result"]["uuid"])
-print(small["result"]["uuid"])
+        result = client.create_payout(
+            currency_code="BTC",
+            to_address="",
+            amount=0.00023
+        )
+        print("Success:", result)
+    except PayoutAPIError as e:
+        print("Error occurred:", e)
