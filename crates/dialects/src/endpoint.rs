@@ -1,10 +1,13 @@
 //! The calls of an API, described once: requests are routed by a dialect's table of endpoints, and
 //! the description of the API is made of it.
 
+use std::fmt;
+
 use domain::command::Refusal;
 use schemars::{Schema, SchemaGenerator};
 
 use crate::{
+    about::Subject,
     field::Field,
     fields::Fields,
     http,
@@ -34,6 +37,8 @@ pub(crate) struct Endpoint<R: 'static> {
     pub(crate) fields: &'static [Field],
     /// Whether it reads the header `Idempotency-Key`.
     pub(crate) idempotency_key: bool,
+    /// What its refusals can be about, beside the request itself and who asks.
+    pub(crate) subjects: &'static [Subject],
     /// The HTTP statuses of successes.
     pub(crate) statuses: &'static [u16],
     /// The form of the body of a success.
@@ -73,6 +78,7 @@ impl<R> Endpoint<R> {
             body: Body::Ignored,
             fields: &[],
             idempotency_key: false,
+            subjects: &[],
             statuses: &[200],
             answer,
         }
@@ -94,6 +100,28 @@ impl<R> Endpoint<R> {
     /// Its path and its other paths.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &'static str> {
         [self.path].into_iter().chain(self.aliases.iter().copied())
+    }
+
+    /// The same, with the call's name in the place of the call.
+    pub(crate) fn named(&self) -> Endpoint<String>
+    where
+        R: fmt::Debug,
+    {
+        Endpoint {
+            call: format!("{:?}", self.call),
+            method: self.method,
+            path: self.path,
+            aliases: self.aliases,
+            summary: self.summary,
+            detail: self.detail,
+            parameters: self.parameters,
+            body: self.body,
+            fields: self.fields,
+            idempotency_key: self.idempotency_key,
+            subjects: self.subjects,
+            statuses: self.statuses,
+            answer: self.answer,
+        }
     }
 
     /// What a path has in the places of braces; `None` if it is not a path of this call.

@@ -7,6 +7,7 @@
 //! secrets; [`Dialect::decode`] of the first that [`knows`] one checks the signature over the raw bytes and translates; the
 //! [`Outcome`] or refusal goes back through [`Dialect::encode`] or [`Dialect::refuse`].
 
+mod about;
 mod cryptocloud;
 mod cryptomus;
 mod decimal;
@@ -17,9 +18,12 @@ mod http;
 mod identity;
 mod native;
 mod onchainpay;
+mod openapi;
 mod shown;
 mod wire;
 
+pub use about::About;
+pub use openapi::openapi;
 pub use wire::{Action, Call, Caller, Context, Message, NewKey, Outcome, Request, Secret, Webhook};
 
 use domain::{Timestamp, command::Refusal};
@@ -57,6 +61,8 @@ pub trait Dialect: Sync {
     fn acknowledges(&self, status: u16) -> bool {
         (200..300).contains(&status)
     }
+    /// Describes the API.
+    fn about(&self) -> About;
     /// Makes a merchant's credentials from random bytes (`random(n)` returns `n` of them).
     fn draw_keys(&self, random: &mut dyn FnMut(usize) -> Vec<u8>) -> Vec<NewKey>;
     /// Takes over a credential that a merchant has already: its public part (empty in dialects

@@ -4,6 +4,7 @@ use schemars::SchemaGenerator;
 
 use super::wire::Created;
 use crate::{
+    about::PAYING,
     endpoint::{Body, Endpoint},
     field::Field,
 };
@@ -19,6 +20,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[Endpoint {
     detail: "A request with an `order_id` or an `Idempotency-Key` is safe to repeat: the first \
              outcome is answered again. The same name with other content is refused.",
     fields: CREATE,
+    subjects: PAYING,
     idempotency_key: true,
     ..Endpoint::post(
         Route::Create,

@@ -7,6 +7,7 @@ use super::{
     wire::{BalancesBody, PayoutBody, Success},
 };
 use crate::{
+    about::{PAYING, Subject},
     endpoint::{Body, Endpoint},
     field::Field,
 };
@@ -35,6 +36,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
         detail: "Signed with the payout key. An `order_id` that was used before gets the payout \
                  that exists.",
         fields: CREATE,
+        subjects: PAYING,
         ..Endpoint::post(
             Route::Create,
             "/v1/payout",
@@ -50,6 +52,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
             Field::text("uuid", "658aafd4-f91e-4368-8db2-d7fc21466b90").about("The payout's uuid."),
             ORDER_ID,
         ],
+        subjects: &[Subject::Existence],
         ..Endpoint::post(
             Route::Info,
             "/v1/payout/info",

@@ -48,6 +48,7 @@ fn note(shown: &Shown<'_>) -> Note {
 
 /// A successful answer.
 #[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 pub(super) struct Success<T> {
     state: u8,
     result: T,

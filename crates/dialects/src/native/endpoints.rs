@@ -4,6 +4,7 @@ use schemars::SchemaGenerator;
 
 use super::wire::{BEARERS, BalancesBody, PageBody, PayoutBody, STATUSES};
 use crate::{
+    about::{PAYING, Subject},
     endpoint::{Body, Endpoint},
     field::Field,
     http::URL_CHARACTERS_MAX,
@@ -46,6 +47,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
                  cannot pay twice: the same name with the same content gets the payout that \
                  exists (200 instead of 201), with other content it is refused.",
         fields: CREATE,
+        subjects: PAYING,
         idempotency_key: true,
         statuses: &[201, 200],
         ..Endpoint::post(
@@ -58,6 +60,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
     Endpoint {
         summary: "Show a payout",
         parameters: &[ID],
+        subjects: &[Subject::Existence],
         ..Endpoint::get(
             Route::Show,
             "/vyplata/v1/payouts/{id}",
@@ -68,6 +71,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
         summary: "Cancel a payout",
         detail: "As long as no transaction exists for it. The request has no body.",
         parameters: &[ID],
+        subjects: &[Subject::Existence, Subject::Cancelling],
         ..Endpoint::post(
             Route::Cancel,
             "/vyplata/v1/payouts/{id}/cancel",

@@ -1,5 +1,6 @@
 //! Our own API, under `/vyplata/v1/`: small, strict, and with nothing to guess. See its README.
 
+mod about;
 mod assets;
 mod decode;
 mod endpoints;
@@ -14,7 +15,7 @@ use self::{
     wire::{BalancesBody, ErrorBody, ErrorDetail, PageBody, PayoutBody, WebhookBody},
 };
 use crate::{
-    Action, Call, Caller, Context, Dialect, Message, NewKey, Outcome, Request, Webhook,
+    About, Action, Call, Caller, Context, Dialect, Message, NewKey, Outcome, Request, Webhook,
     endpoint::{self, Found},
     http, identity,
     shown::Shown,
@@ -139,6 +140,10 @@ impl Dialect for Native {
     fn retry_delay_ms(&self, tries: u16) -> Option<u64> {
         let index = usize::from(tries.saturating_sub(1));
         RETRY_DELAYS_S.get(index).map(|seconds| seconds * 1_000)
+    }
+
+    fn about(&self) -> About {
+        about::about()
     }
 
     fn draw_keys(&self, random: &mut dyn FnMut(usize) -> Vec<u8>) -> Vec<NewKey> {

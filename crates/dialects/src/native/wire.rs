@@ -19,6 +19,7 @@ use crate::shown::{Shown, rfc3339};
 pub(super) struct PayoutBody<'a> {
     id: String,
     public_id: &'a str,
+    #[schemars(extend("enum" = STATUSES))]
     status: &'static str,
     asset: &'a str,
     network: &'a str,
@@ -28,6 +29,7 @@ pub(super) struct PayoutBody<'a> {
     service_fee: String,
     network_fee: String,
     price: String,
+    #[schemars(extend("enum" = BEARERS))]
     fee_bearer: &'static str,
     address: &'a str,
     memo: Option<&'a str>,

@@ -4,6 +4,7 @@ use schemars::SchemaGenerator;
 
 use super::wire::{AdvancedBalance, Success, Withdrawal};
 use crate::{
+    about::{PAYING, Subject},
     endpoint::{Body, Endpoint},
     field::Field,
     http::URL_CHARACTERS_MAX,
@@ -25,6 +26,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
         detail: "With the header `Idempotency-Key` it is safe to repeat: the first outcome is \
                  answered again. The same key with other content is refused.",
         fields: CREATE,
+        subjects: PAYING,
         idempotency_key: true,
         ..Endpoint::post(
             Route::Create,
@@ -42,6 +44,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
                 .about("The withdrawal's `id`."),
             NONCE,
         ],
+        subjects: &[Subject::Existence],
         ..Endpoint::post(
             Route::Get,
             "/api-gateway/auto-withdrawals/get",
@@ -76,10 +79,10 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
     },
 ];
 
-const NONCE: Field = Field::text_or_number("nonce", "1749475091513")
-    .required()
-    .at_most(128)
-    .about("A number or text that was never used before; some accounts may leave it out.");
+const NONCE: Field = Field::text_or_number("nonce", "1749475091513").at_most(128).about(
+    "A number or text that was never used before. Must be there, unless the account is set \
+            to do without.",
+);
 
 const CREATE: &[Field] = &[
     Field::text("currency", "USDT").required().about("The coin."),

@@ -33,6 +33,7 @@ impl Note {
 
 /// A successful answer.
 #[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 pub(super) struct Success<T> {
     success: bool,
     response: T,
