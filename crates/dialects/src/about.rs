@@ -37,6 +37,8 @@ pub(crate) struct AboutWebhook {
     pub(crate) headers: &'static [(&'static str, &'static str)],
     /// The form of its body.
     pub(crate) body: fn(&mut SchemaGenerator) -> Schema,
+    /// A conversation of `golden/` in which one is sent, for an example.
+    pub(crate) golden: &'static str,
     /// The HTTP status that acknowledges it.
     pub(crate) acknowledgement: &'static str,
 }

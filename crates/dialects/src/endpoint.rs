@@ -43,6 +43,9 @@ pub(crate) struct Endpoint<R: 'static> {
     pub(crate) statuses: &'static [u16],
     /// The form of the body of a success.
     pub(crate) answer: fn(&mut SchemaGenerator) -> Schema,
+    /// A conversation of `golden/` in which the call succeeds, for an example; empty where there is
+    /// none.
+    pub(crate) golden: &'static str,
 }
 
 /// How the body of a request comes.
@@ -81,6 +84,7 @@ impl<R> Endpoint<R> {
             subjects: &[],
             statuses: &[200],
             answer,
+            golden: "",
         }
     }
 
@@ -121,11 +125,12 @@ impl<R> Endpoint<R> {
             subjects: self.subjects,
             statuses: self.statuses,
             answer: self.answer,
+            golden: self.golden,
         }
     }
 
     /// What a path has in the places of braces; `None` if it is not a path of this call.
-    fn variables<'a>(&self, path: &'a str) -> Option<Vec<&'a str>> {
+    pub(crate) fn variables<'a>(&self, path: &'a str) -> Option<Vec<&'a str>> {
         self.paths().find_map(|pattern| variables(pattern, path))
     }
 }

@@ -6,12 +6,16 @@
 //! [`Dialect::lookup`] of its credential; whoever has the store finds the keys and unseals their
 //! secrets; [`Dialect::decode`] of the first that [`knows`] one checks the signature over the raw bytes and translates; the
 //! [`Outcome`] or refusal goes back through [`Dialect::encode`] or [`Dialect::refuse`].
+//!
+//! A new call is an entry in its dialect's table of endpoints, a variant of its `Route`, and what
+//! decodes and encodes it; [`openapi()`] describes it then, too.
 
 mod about;
 mod cryptocloud;
 mod cryptomus;
 mod decimal;
 mod endpoint;
+mod example;
 mod field;
 mod fields;
 mod http;
@@ -19,6 +23,7 @@ mod identity;
 mod native;
 mod onchainpay;
 mod openapi;
+mod request_form;
 mod shown;
 mod wire;
 

@@ -2,8 +2,6 @@
 //! the tables that route requests, the types that are written, and the refusals that dialects
 //! write.
 
-mod request;
-
 use std::collections::BTreeMap;
 
 use domain::{Timestamp, catalog::Catalog, command::Refusal, ids::PayoutId};
@@ -14,7 +12,7 @@ use crate::{
     About, Context, DIALECTS, Dialect, Message, Request,
     about::{self, Credential},
     endpoint::Endpoint,
-    owners,
+    example, owners, request_form,
 };
 
 /// Where schemars puts definitions, as references say it.
@@ -78,14 +76,17 @@ struct Document {
 
 impl Document {
     fn add(&mut self, dialect: &'static dyn Dialect, about: &About) {
+        let twins = twins(dialect.name());
+        let brands: Vec<&str> = [about.title].into_iter().chain(twins.iter().copied()).collect();
+        let tag = brands.join(" and ");
         let speaks =
             |it| format!("{it} speaks it too: the same calls, with credentials of its own.");
-        let twins = twins(dialect.name()).into_iter().map(speaks);
+        let twins = twins.iter().map(speaks);
         let text: Vec<String> = [about.text.to_owned()].into_iter().chain(twins).collect();
         let text = text.join(" ");
-        self.tags.push(json!({ "name": about.title, "description": text }));
+        self.tags.push(json!({ "name": tag, "description": text }));
         let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
-        let mut section = Section { dialect, about, generator, responses: vec![] };
+        let mut section = Section { dialect, about, tag, generator, responses: vec![] };
         let security = section.security(&mut self.security_schemes);
         let mut paths = Map::new();
         for endpoint in &about.endpoints {
@@ -142,6 +143,8 @@ fn rename(value: &mut Value, title: &str) {
 struct Section<'a> {
     dialect: &'static dyn Dialect,
     about: &'a About,
+    /// What it is called: all its brands.
+    tag: String,
     generator: SchemaGenerator,
     /// Answers that several calls have, by their names.
     responses: Vec<(String, Value)>,
@@ -183,14 +186,14 @@ impl Section<'_> {
             text = format!("Another path of `{}`. {text}", endpoint.path);
             operation.insert("deprecated".to_owned(), true.into());
         }
-        operation.insert("tags".to_owned(), json!([self.about.title]));
+        operation.insert("tags".to_owned(), json!([self.tag]));
         operation.insert("operationId".to_owned(), id.into());
         operation.insert("summary".to_owned(), endpoint.summary.into());
         operation.insert("description".to_owned(), text.into());
         operation.insert("security".to_owned(), security.clone());
-        let parameters = request::parameters(endpoint, path);
+        let parameters = request_form::parameters(endpoint, path);
         operation.insert("parameters".to_owned(), parameters.into());
-        if let Some(body) = request::body(endpoint) {
+        if let Some(body) = request_form::body(endpoint) {
             operation.insert("requestBody".to_owned(), body);
         }
         operation.insert("responses".to_owned(), self.answers(endpoint).into());
@@ -202,7 +205,10 @@ impl Section<'_> {
         let mut answers = Map::new();
         for status in endpoint.statuses {
             let schema = (endpoint.answer)(&mut self.generator);
-            let content = json!({ "application/json": { "schema": schema } });
+            let mut content = json!({ "application/json": { "schema": schema } });
+            if let Some(example) = example::success(endpoint, *status) {
+                content["application/json"]["example"] = example;
+            }
             let answer = json!({ "description": "Success.", "content": content });
             answers.insert(status.to_string(), answer);
         }
@@ -282,17 +288,18 @@ impl Section<'_> {
             })
         };
         let parameters: Vec<Value> = webhook.headers.iter().map(header).collect();
+        let example = example::webhook(webhook.golden);
         let title = self.about.title;
         json!({
             "post": {
-                "tags": [title],
+                "tags": [self.tag],
                 "operationId": format!("{}.webhook", self.dialect.name()),
                 "summary": format!("Webhook of {title}"),
                 "description": webhook.text,
                 "parameters": parameters,
                 "requestBody": {
                     "required": true,
-                    "content": { "application/json": { "schema": schema } },
+                    "content": { "application/json": { "schema": schema, "example": example } },
                 },
                 "responses": {
                     webhook.acknowledgement: { "description": "It arrived; it is not sent again." },

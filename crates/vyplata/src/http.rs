@@ -21,7 +21,7 @@ use domain::{
 use http_body_util::LengthLimitError;
 use tokio::{sync::Semaphore, time::timeout};
 
-use crate::{acceptor::Acceptor, app::App, clock, metrics::RequestLabels};
+use crate::{acceptor::Acceptor, app::App, clock, docs, metrics::RequestLabels};
 
 /// The largest body that is read.
 pub(crate) const BODY_BYTES_MAX: usize = 64 * 1_024;
@@ -46,12 +46,13 @@ impl Api {
         Self { app, acceptor, permits: Arc::new(Semaphore::new(REQUESTS_MAX)) }
     }
 
-    /// The routes: our own three, and everything else by dialect.
+    /// The routes: our own, and everything else by dialect.
     pub(crate) fn router(self) -> Router {
         Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
+            .merge(docs::router())
             .fallback(serve)
             .with_state(self)
     }
@@ -82,7 +83,7 @@ async fn metrics(State(api): State<Api>) -> Response {
 async fn serve(State(api): State<Api>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let Some(first) = dialects::owners(head.uri.path()).next() else {
-        return (StatusCode::NOT_FOUND, "no API has this path; see docs/api.md\n").into_response();
+        return (StatusCode::NOT_FOUND, "no API has this path; see /docs\n").into_response();
     };
     let headers = text_headers(&head.headers);
     let read = timeout(BODY_TIME_MAX, to_bytes(body, BODY_BYTES_MAX)).await;

@@ -6,6 +6,7 @@ mod cli;
 mod clock;
 mod config;
 mod courier;
+mod docs;
 mod explain;
 mod http;
 mod listen;

@@ -27,6 +27,7 @@ pub(super) fn about() -> About {
                    Tries after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h.",
             headers: &[],
             body: SchemaGenerator::subschema_for::<Postback<'static>>,
+            golden: include_str!("golden/paid.txt"),
             acknowledgement: "2XX",
         },
     }

@@ -22,6 +22,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[Endpoint {
     fields: CREATE,
     subjects: PAYING,
     idempotency_key: true,
+    golden: include_str!("golden/create.txt"),
     ..Endpoint::post(
         Route::Create,
         "/v2/invoice/api/out/create",

@@ -37,6 +37,7 @@ pub(super) fn about(title: &'static str) -> About {
                    `JSON_UNESCAPED_UNICODE`. Tried 13 times over 23 h.",
             headers: &[],
             body: webhook,
+            golden: include_str!("golden/create.txt"),
             acknowledgement: "200",
         },
     }

@@ -37,6 +37,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
                  that exists.",
         fields: CREATE,
         subjects: PAYING,
+        golden: include_str!("golden/create.txt"),
         ..Endpoint::post(
             Route::Create,
             "/v1/payout",
@@ -53,6 +54,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
             ORDER_ID,
         ],
         subjects: &[Subject::Existence],
+        golden: include_str!("golden/info.txt"),
         ..Endpoint::post(
             Route::Info,
             "/v1/payout/info",
@@ -63,6 +65,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
     Endpoint {
         summary: "Show balances",
         detail: "Signed with the payment key. One sum per currency, over its networks.",
+        golden: include_str!("golden/balance.txt"),
         ..Endpoint::post(
             Route::Balance,
             "/v1/balance",

@@ -35,6 +35,7 @@ pub(super) fn about() -> About {
                 ("Vyplata-Delivery", "The delivery's identifier: the same for every try."),
             ],
             body: SchemaGenerator::subschema_for::<WebhookBody<'static>>,
+            golden: include_str!("golden/create.txt"),
             acknowledgement: "2XX",
         },
     }

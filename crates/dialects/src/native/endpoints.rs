@@ -35,6 +35,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
             Field::text("before", "po_019b7c00000070008000000000000001")
                 .about("Only those older than the payout with this `id`."),
         ],
+        golden: include_str!("golden/list.txt"),
         ..Endpoint::get(
             Route::List,
             "/vyplata/v1/payouts",
@@ -50,6 +51,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
         subjects: PAYING,
         idempotency_key: true,
         statuses: &[201, 200],
+        golden: include_str!("golden/create.txt"),
         ..Endpoint::post(
             Route::Create,
             "/vyplata/v1/payouts",
@@ -61,6 +63,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
         summary: "Show a payout",
         parameters: &[ID],
         subjects: &[Subject::Existence],
+        golden: include_str!("golden/create.txt"),
         ..Endpoint::get(
             Route::Show,
             "/vyplata/v1/payouts/{id}",
@@ -72,6 +75,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
         detail: "As long as no transaction exists for it. The request has no body.",
         parameters: &[ID],
         subjects: &[Subject::Existence, Subject::Cancelling],
+        golden: include_str!("golden/cancel.txt"),
         ..Endpoint::post(
             Route::Cancel,
             "/vyplata/v1/payouts/{id}/cancel",
@@ -82,6 +86,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
     Endpoint {
         summary: "Show balances",
         detail: "What can be spent, where it is not zero.",
+        golden: include_str!("golden/balances.txt"),
         ..Endpoint::get(
             Route::Balances,
             "/vyplata/v1/balances",

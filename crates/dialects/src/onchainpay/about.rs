@@ -36,6 +36,7 @@ pub(super) fn about(title: &'static str) -> About {
                 (SIGNATURE, "The HMAC-SHA256 of the body with its private key, in hexadecimal."),
             ],
             body: SchemaGenerator::subschema_for::<Withdrawal<'static>>,
+            golden: include_str!("golden/create.txt"),
             acknowledgement: "200",
         },
     }

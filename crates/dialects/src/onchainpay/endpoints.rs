@@ -28,6 +28,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
         fields: CREATE,
         subjects: PAYING,
         idempotency_key: true,
+        golden: include_str!("golden/create.txt"),
         ..Endpoint::post(
             Route::Create,
             "/api-gateway/auto-withdrawals/create",
@@ -45,6 +46,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
             NONCE,
         ],
         subjects: &[Subject::Existence],
+        golden: include_str!("golden/create.txt"),
         ..Endpoint::post(
             Route::Get,
             "/api-gateway/auto-withdrawals/get",
@@ -56,6 +58,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
         summary: "List prepaid balances",
         detail: "There is one, and it is always zero: fees come out of the coin that is paid.",
         fields: &[NONCE],
+        golden: include_str!("golden/advanced_balances.txt"),
         ..Endpoint::post(
             Route::AdvancedBalances,
             "/api-gateway/advanced-balances",
@@ -70,6 +73,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
             Field::text("advancedBalanceId", "").about("Any: there is one balance only."),
             NONCE,
         ],
+        golden: include_str!("golden/advanced_balances.txt"),
         ..Endpoint::post(
             Route::AdvancedBalance,
             "/api-gateway/advanced-balance",
