@@ -4,8 +4,9 @@
 //!
 //! A request takes this way: the dialects that own its path ([`owners`]) are asked for the
 //! [`Dialect::lookup`] of its credential; whoever has the store finds the keys and unseals their
-//! secrets; [`Dialect::decode`] of the first that [`knows`] one checks the signature over the raw bytes and translates; the
-//! [`Outcome`] or refusal goes back through [`Dialect::encode`] or [`Dialect::refuse`].
+//! secrets; [`Dialect::decode`] of the first that [`knows`] one checks the signature over the raw
+//! bytes and translates; the [`Outcome`] or refusal goes back through [`Dialect::encode`] or
+//! [`Dialect::refuse`].
 //!
 //! A new call is an entry in its dialect's table of endpoints, a variant of its `Route`, and what
 //! decodes and encodes it; [`openapi()`] describes it then, too.

@@ -154,3 +154,19 @@ impl Dialect for Native {
         sign::adopt(role, public, secret)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_without_an_identifier_is_none_about_all() {
+        for path in ["/vyplata/v1/payouts/", "/vyplata/v1/payouts//", "/vyplata/v1/payouts//cancel"]
+        {
+            for method in ["GET", "POST"] {
+                let request = Request { method, path, query: "", headers: &[], body: b"" };
+                assert_eq!(Native.lookup(&request), Err(Refusal::UnknownPath), "{method} {path}");
+            }
+        }
+    }
+}

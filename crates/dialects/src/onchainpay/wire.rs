@@ -46,6 +46,9 @@ impl<T> Success<T> {
     }
 }
 
+/// The words of statuses.
+const STATUSES: [&str; 5] = ["PENDING", "WITHDRAWING", "PROCESSED", "ERROR", "REJECTED"];
+
 /// A withdrawal, all of the page's keys in its order. What we do not know is null: the wallet that
 /// pays is chosen later, and nobody assesses the address's risk.
 #[derive(Serialize, JsonSchema)]
@@ -54,6 +57,7 @@ pub(super) struct Withdrawal<'a> {
     id: &'a str,
     organization_id: String,
     r#type: &'static str,
+    #[schemars(extend("enum" = STATUSES))]
     status: &'static str,
     message: Option<&'a str>,
     address_risk_level: Option<()>,
