@@ -1,10 +1,13 @@
 //! The calls of an API, described once: requests are routed by a dialect's table of endpoints, and
 //! the description of the API is made of it.
 
+use std::fmt;
+
 use domain::command::Refusal;
 use schemars::{Schema, SchemaGenerator};
 
 use crate::{
+    about::Subject,
     field::Field,
     fields::Fields,
     http,
@@ -34,10 +37,15 @@ pub(crate) struct Endpoint<R: 'static> {
     pub(crate) fields: &'static [Field],
     /// Whether it reads the header `Idempotency-Key`.
     pub(crate) idempotency_key: bool,
+    /// What its refusals can be about, beside the request itself and who asks.
+    pub(crate) subjects: &'static [Subject],
     /// The HTTP statuses of successes.
     pub(crate) statuses: &'static [u16],
     /// The form of the body of a success.
     pub(crate) answer: fn(&mut SchemaGenerator) -> Schema,
+    /// A conversation of `golden/` in which the call succeeds, for an example; empty where there is
+    /// none.
+    pub(crate) golden: &'static str,
 }
 
 /// How the body of a request comes.
@@ -73,8 +81,10 @@ impl<R> Endpoint<R> {
             body: Body::Ignored,
             fields: &[],
             idempotency_key: false,
+            subjects: &[],
             statuses: &[200],
             answer,
+            golden: "",
         }
     }
 
@@ -96,8 +106,31 @@ impl<R> Endpoint<R> {
         [self.path].into_iter().chain(self.aliases.iter().copied())
     }
 
+    /// The same, with the call's name in the place of the call.
+    pub(crate) fn named(&self) -> Endpoint<String>
+    where
+        R: fmt::Debug,
+    {
+        Endpoint {
+            call: format!("{:?}", self.call),
+            method: self.method,
+            path: self.path,
+            aliases: self.aliases,
+            summary: self.summary,
+            detail: self.detail,
+            parameters: self.parameters,
+            body: self.body,
+            fields: self.fields,
+            idempotency_key: self.idempotency_key,
+            subjects: self.subjects,
+            statuses: self.statuses,
+            answer: self.answer,
+            golden: self.golden,
+        }
+    }
+
     /// What a path has in the places of braces; `None` if it is not a path of this call.
-    fn variables<'a>(&self, path: &'a str) -> Option<Vec<&'a str>> {
+    pub(crate) fn variables<'a>(&self, path: &'a str) -> Option<Vec<&'a str>> {
         self.paths().find_map(|pattern| variables(pattern, path))
     }
 }

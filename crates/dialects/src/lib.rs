@@ -4,23 +4,35 @@
 //!
 //! A request takes this way: the dialects that own its path ([`owners`]) are asked for the
 //! [`Dialect::lookup`] of its credential; whoever has the store finds the keys and unseals their
-//! secrets; [`Dialect::decode`] of the first that [`knows`] one checks the signature over the raw bytes and translates; the
-//! [`Outcome`] or refusal goes back through [`Dialect::encode`] or [`Dialect::refuse`].
+//! secrets; [`Dialect::decode`] of the first that [`knows`] one checks the signature over the raw
+//! bytes and translates; the [`Outcome`] or refusal goes back through [`Dialect::encode`] or
+//! [`Dialect::refuse`].
+//!
+//! A new call is an entry in its dialect's table of endpoints, a variant of its `Route`, and what
+//! decodes and encodes it; [`openapi()`] describes it then, too.
 
+mod about;
 mod cryptocloud;
 mod cryptomus;
 mod decimal;
 mod endpoint;
+mod example;
 mod field;
 mod fields;
 mod http;
 mod identity;
 mod native;
 mod onchainpay;
+mod openapi;
+mod request_form;
 mod shown;
 mod wire;
 
-pub use wire::{Action, Call, Caller, Context, Message, NewKey, Outcome, Request, Secret, Settings, Webhook};
+pub use about::About;
+pub use openapi::openapi;
+pub use wire::{
+    Action, Call, Caller, Context, Message, NewKey, Outcome, Request, Secret, Settings, Webhook,
+};
 
 use domain::{Timestamp, command::Refusal};
 
@@ -62,6 +74,8 @@ pub trait Dialect: Sync {
     fn spacing_ms(&self) -> Option<u64> {
         None
     }
+    /// Describes the API.
+    fn about(&self) -> About;
     /// Makes a merchant's credentials from random bytes (`random(n)` returns `n` of them).
     fn draw_keys(&self, random: &mut dyn FnMut(usize) -> Vec<u8>) -> Vec<NewKey>;
     /// Takes over a credential that a merchant has already: its public part (empty in dialects

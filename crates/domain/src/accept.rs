@@ -294,7 +294,11 @@ impl Sitting {
         let approval = payout.approval.as_mut().ok_or(Refusal::NotAwaitingApproval)?;
         if let Some(before) = &approval.verdict {
             let same = before.approve == verdict.approve;
-            return if same { Ok(self.answer(payout, false)) } else { Err(Refusal::NotAwaitingApproval) };
+            return if same {
+                Ok(self.answer(payout, false))
+            } else {
+                Err(Refusal::NotAwaitingApproval)
+            };
         }
         let state = match (verdict.approve, payout.state.approve()) {
             (_, Err(_)) => return Err(Refusal::NotAwaitingApproval),

@@ -157,9 +157,8 @@ impl Stored {
         view.public_ids.retain(|it| needs.public_ids.contains(it));
         let led_to: BTreeSet<PayoutId> = view.claims.values().flatten().copied().collect();
         view.payouts.retain(|id, _| needs.payouts.contains(id) || led_to.contains(id));
-        let charged = |it: &Payout| {
-            (LedgerAccount::Available(it.merchant), it.charged_asset().clone())
-        };
+        let charged =
+            |it: &Payout| (LedgerAccount::Available(it.merchant), it.charged_asset().clone());
         let lines: BTreeSet<_> = view.payouts.values().map(charged).collect();
         view.balances.retain(|it, _| needs.balances.contains(it) || lines.contains(it));
         view
@@ -244,7 +243,8 @@ fn a_payout_is_reserved_claimed_and_told_of() {
     request.nonce = Some(nonce("1"));
     let command = Command::Create(Box::new(request));
     let stored = Stored::with(1_000);
-    let mut sitting = Sitting::new(stored.view(&needs(&room.desk(), std::slice::from_ref(&command))));
+    let mut sitting =
+        Sitting::new(stored.view(&needs(&room.desk(), std::slice::from_ref(&command))));
     let accepted = sitting.decide(&room.desk(), &command, NOW).unwrap();
     let (payout, fresh, available) = parts(accepted);
     assert_eq!((fresh, available), (true, amount(893)));
@@ -470,7 +470,8 @@ fn a_cancellation_is_told_of() {
     let mut stored = Stored::with(1_000);
     stored.create(create(1, "a")).unwrap();
     let command = Command::Cancel { merchant: MERCHANT, payout: PayoutId(1) };
-    let mut sitting = Sitting::new(stored.view(&needs(&room.desk(), std::slice::from_ref(&command))));
+    let mut sitting =
+        Sitting::new(stored.view(&needs(&room.desk(), std::slice::from_ref(&command))));
     sitting.decide(&room.desk(), &command, NOW).unwrap();
     let change = sitting.end();
     assert_eq!(change.deliveries.len(), 1);

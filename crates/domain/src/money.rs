@@ -462,7 +462,8 @@ mod tests {
         let gold = Rate::parse("99999999.9999999999").unwrap();
         let billion = Amount::parse("1000000000", 18).unwrap();
         assert!(dust.convert(billion, 18, gold, 18, Rounding::Up).is_some());
-        let back = dust.convert_scaled(billion, 18, (gold, 18), (1_010_000, 1_000_000), Rounding::Up);
+        let back =
+            dust.convert_scaled(billion, 18, (gold, 18), (1_010_000, 1_000_000), Rounding::Up);
         assert!(back.is_some());
     }
 

@@ -450,7 +450,9 @@ impl Question<'_> {
         // One unit less, so that the insurance, which is rounded up, is covered too.
         let uninsured = has
             .scale(u128::from(MILLION), u128::from(MILLION) + u128::from(parts), Rounding::Down)
-            .and_then(|it| if parts == 0 { Some(it) } else { it.checked_sub(Amount::from_units(1)?) });
+            .and_then(
+                |it| if parts == 0 { Some(it) } else { it.checked_sub(Amount::from_units(1)?) },
+            );
         let Some(uninsured) = uninsured else { return Ok(None) };
         let bought = self.bought_for(from, to, price.as_ref(), uninsured)?.min(wanted);
         if bought.is_zero() {

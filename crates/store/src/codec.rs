@@ -171,9 +171,10 @@ pub(crate) fn verdict(word: &str) -> Option<bool> {
 /// Conversions, one to a line: cost, insurance, bought, asset, and price, source and moment.
 pub(crate) fn conversions_text(conversions: &[Conversion]) -> String {
     let line = |it: &Conversion| {
-        let price = it.price.as_ref().map_or_else(String::new, |it| {
-            format!(" {} {} {}", it.usd, ms(it.at), it.source)
-        });
+        let price = it
+            .price
+            .as_ref()
+            .map_or_else(String::new, |it| format!(" {} {} {}", it.usd, ms(it.at), it.source));
         let (cost, insurance, bought) = (it.cost.units(), it.insurance.units(), it.bought.units());
         format!("{cost} {insurance} {bought} {}{price}", it.from)
     };

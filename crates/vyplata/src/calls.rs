@@ -20,11 +20,7 @@ impl Api {
     ///
     /// # Errors
     /// Says why not.
-    pub(crate) async fn run(
-        &self,
-        dialect: &dyn Dialect,
-        call: &Call,
-    ) -> Result<Answer, Refusal> {
+    pub(crate) async fn run(&self, dialect: &dyn Dialect, call: &Call) -> Result<Answer, Refusal> {
         if let Some(nonce) = &call.nonce {
             self.acceptor.submit(Command::UseNonce(nonce.clone())).await?;
         }
@@ -111,11 +107,7 @@ impl Api {
         found.filter(|it| it.payout.merchant == merchant).ok_or(Refusal::NotFound)
     }
 
-    async fn show_all(
-        &self,
-        merchant: MerchantId,
-        keys: &[PayoutKey],
-    ) -> Result<Outcome, Refusal> {
+    async fn show_all(&self, merchant: MerchantId, keys: &[PayoutKey]) -> Result<Outcome, Refusal> {
         let mut page = vec![];
         for key in keys.iter().take(SHOWN_MAX) {
             match self.find(merchant, key).await {
@@ -145,9 +137,8 @@ impl Api {
     }
 
     async fn balances(&self, merchant: MerchantId) -> Result<Outcome, Refusal> {
-        let held = |account| async move {
-            self.app.store.held(&account).await.map_err(unreachable)
-        };
+        let held =
+            |account| async move { self.app.store.held(&account).await.map_err(unreachable) };
         Ok(Outcome::Balances {
             available: held(LedgerAccount::Available(merchant)).await?,
             personal: held(LedgerAccount::Personal(merchant)).await?,

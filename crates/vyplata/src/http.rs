@@ -28,8 +28,9 @@ use crate::{
     acceptor::Acceptor,
     app::App,
     calls::{Answer, unreachable},
-    courier::HttpCourier,
     client, clock,
+    courier::HttpCourier,
+    docs,
     limiter::{Limiter, TooOften},
     metrics::{LimitLabels, RequestLabels},
 };
@@ -69,12 +70,13 @@ impl Api {
         Self { app, acceptor, courier, permits, limiter, trusted_proxies: trusted_proxies.into() }
     }
 
-    /// The routes: our own three, and everything else by dialect.
+    /// The routes: our own, and everything else by dialect.
     pub(crate) fn router(self) -> Router {
         Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
+            .merge(docs::router())
             .fallback(serve)
             .with_state(self)
     }
@@ -109,7 +111,7 @@ async fn serve(
 ) -> Response {
     let (head, body) = request.into_parts();
     let Some(first) = dialects::owners(head.uri.path()).next() else {
-        return (StatusCode::NOT_FOUND, "no API has this path; see docs/api.md\n").into_response();
+        return (StatusCode::NOT_FOUND, "no API has this path; see /docs\n").into_response();
     };
     let headers = text_headers(&head.headers);
     let client = client::address(peer.ip(), &headers, &api.trusted_proxies);

@@ -2,12 +2,13 @@
 
 mod acceptor;
 mod app;
-mod cli;
 mod calls;
+mod cli;
 mod client;
 mod clock;
 mod config;
 mod courier;
+mod docs;
 mod explain;
 mod http;
 mod limiter;

@@ -100,8 +100,9 @@ impl Pricing {
             };
             let fee_asset = &app.catalog.network_of(asset).fee_asset;
             terms.network_fee = match fee {
-                Ok(fee) => fee_in_asset(&app.catalog, &price, fee, fee_asset, id)
-                    .map(|fee| (fee, now)),
+                Ok(fee) => {
+                    fee_in_asset(&app.catalog, &price, fee, fee_asset, id).map(|fee| (fee, now))
+                }
                 // What was known stays good until it is too old.
                 Err(Unreachable) => {
                     silent.insert(asset.network.clone());

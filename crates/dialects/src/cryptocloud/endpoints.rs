@@ -4,6 +4,7 @@ use schemars::SchemaGenerator;
 
 use super::wire::Created;
 use crate::{
+    about::PAYING,
     endpoint::{Body, Endpoint},
     field::Field,
 };
@@ -19,7 +20,9 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[Endpoint {
     detail: "A request with an `order_id` or an `Idempotency-Key` is safe to repeat: the first \
              outcome is answered again. The same name with other content is refused.",
     fields: CREATE,
+    subjects: PAYING,
     idempotency_key: true,
+    golden: include_str!("golden/create.txt"),
     ..Endpoint::post(
         Route::Create,
         "/v2/invoice/api/out/create",

@@ -1,5 +1,6 @@
 //! `CryptoCloud`'s withdrawal API, under `/v2/`. See its README for sources and quirks.
 
+mod about;
 mod assets;
 mod decode;
 mod endpoints;
@@ -11,8 +12,8 @@ use domain::command::Refusal;
 
 use self::endpoints::{ENDPOINTS, Route};
 use crate::{
-    Action, Call, Caller, Context, Dialect, Message, NewKey, Outcome, Request, Webhook, endpoint,
-    http, identity, shown::Shown,
+    About, Action, Call, Caller, Context, Dialect, Message, NewKey, Outcome, Request, Webhook,
+    endpoint, http, identity, shown::Shown,
 };
 
 /// `CryptoCloud`'s withdrawal API.
@@ -98,6 +99,10 @@ impl Dialect for CryptoCloud {
 
     fn spacing_ms(&self) -> Option<u64> {
         Some(SPACING_MS)
+    }
+
+    fn about(&self) -> About {
+        about::about()
     }
 
     fn draw_keys(&self, random: &mut dyn FnMut(usize) -> Vec<u8>) -> Vec<NewKey> {

@@ -79,7 +79,9 @@ fn describe(refusal: &Refusal) -> (u16, &'static str, String) {
         Refusal::NotFound => (404, "validate_error", "Not found.".to_owned()),
         Refusal::NotCancellable => bad("validate_error", "It cannot be canceled any more."),
         Refusal::NotAwaitingApproval => bad("validate_error", "It does not wait for an approval."),
-        Refusal::NotSupported(why) => (404, "validate_error", format!("Not available here: {why}.")),
+        Refusal::NotSupported(why) => {
+            (404, "validate_error", format!("Not available here: {why}."))
+        }
         Refusal::InsufficientForConversion { from, .. } => {
             bad("uncorrected_amount", &format!("The balance of {from} is too small for it."))
         }

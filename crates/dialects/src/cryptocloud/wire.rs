@@ -177,7 +177,9 @@ pub(super) struct Postback<'a> {
 /// The words of a status: the request's, the invoice's, and that of its course.
 fn words(status: Status) -> (&'static str, &'static str) {
     match status {
-        Status::AwaitingApproval | Status::Queued | Status::Sending | Status::InBlock => ("created", "start"),
+        Status::AwaitingApproval | Status::Queued | Status::Sending | Status::InBlock => {
+            ("created", "start")
+        }
         Status::Paid => ("paid", "success"),
         Status::Failed | Status::Cancelled => ("canceled", "fail"),
     }

@@ -7,6 +7,7 @@ use super::{
     wire::{BalancesBody, PayoutBody, Success},
 };
 use crate::{
+    about::{PAYING, Subject},
     endpoint::{Body, Endpoint},
     field::Field,
 };
@@ -35,6 +36,8 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
         detail: "Signed with the payout key. An `order_id` that was used before gets the payout \
                  that exists.",
         fields: CREATE,
+        subjects: PAYING,
+        golden: include_str!("golden/create.txt"),
         ..Endpoint::post(
             Route::Create,
             "/v1/payout",
@@ -50,6 +53,8 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
             Field::text("uuid", "658aafd4-f91e-4368-8db2-d7fc21466b90").about("The payout's uuid."),
             ORDER_ID,
         ],
+        subjects: &[Subject::Existence],
+        golden: include_str!("golden/info.txt"),
         ..Endpoint::post(
             Route::Info,
             "/v1/payout/info",
@@ -60,6 +65,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
     Endpoint {
         summary: "Show balances",
         detail: "Signed with the payment key. One sum per currency, over its networks.",
+        golden: include_str!("golden/balance.txt"),
         ..Endpoint::post(
             Route::Balance,
             "/v1/balance",

@@ -1,5 +1,6 @@
 //! Cryptomus's payout API, under `/v1/`. See its README for sources and quirks.
 
+mod about;
 mod assets;
 mod decode;
 mod endpoints;
@@ -13,8 +14,8 @@ use self::{
     wire::{BalancesBody, PayoutBody, SERVER_ERROR, Success, WebhookBody},
 };
 use crate::{
-    Action, Call, Caller, Context, Dialect, Message, NewKey, Outcome, Request, Webhook, endpoint,
-    http, identity, shown::Shown,
+    About, Action, Call, Caller, Context, Dialect, Message, NewKey, Outcome, Request, Webhook,
+    endpoint, http, identity, shown::Shown,
 };
 
 /// Cryptomus's payout API, under one of its brands.
@@ -25,12 +26,15 @@ pub(crate) struct Cryptomus {
 /// What sets a brand apart.
 struct Profile {
     name: &'static str,
+    title: &'static str,
 }
 
 /// The brand that the API is known by.
-pub(crate) const CRYPTOMUS: Cryptomus = Cryptomus { profile: &Profile { name: "cryptomus" } };
+pub(crate) const CRYPTOMUS: Cryptomus =
+    Cryptomus { profile: &Profile { name: "cryptomus", title: "Cryptomus" } };
 /// Its twin.
-pub(crate) const HELEKET: Cryptomus = Cryptomus { profile: &Profile { name: "heleket" } };
+pub(crate) const HELEKET: Cryptomus =
+    Cryptomus { profile: &Profile { name: "heleket", title: "Heleket" } };
 
 const ROOT: &str = "/v1/";
 
@@ -140,6 +144,10 @@ impl Dialect for Cryptomus {
 
     fn acknowledges(&self, status: u16) -> bool {
         status == 200
+    }
+
+    fn about(&self) -> About {
+        about::about(self.profile.title)
     }
 
     fn draw_keys(&self, random: &mut dyn FnMut(usize) -> Vec<u8>) -> Vec<NewKey> {

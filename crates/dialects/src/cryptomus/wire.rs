@@ -48,6 +48,7 @@ fn note(shown: &Shown<'_>) -> Note {
 
 /// A successful answer.
 #[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 pub(super) struct Success<T> {
     state: u8,
     result: T,
@@ -60,6 +61,9 @@ impl<T> Success<T> {
     }
 }
 
+/// The words of statuses.
+const STATUSES: [&str; 6] = ["process", "check", "paid", "fail", "system_fail", "cancel"];
+
 /// A payout.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct PayoutBody<'a> {
@@ -69,6 +73,7 @@ pub(super) struct PayoutBody<'a> {
     network: String,
     address: &'a str,
     txid: Option<&'a str>,
+    #[schemars(extend("enum" = STATUSES))]
     status: &'static str,
     is_final: bool,
     balance: Number,
@@ -119,6 +124,7 @@ pub(super) struct WebhookBody<'a> {
     merchant_amount: String,
     commission: String,
     is_final: bool,
+    #[schemars(extend("enum" = STATUSES))]
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     txid: Option<&'a str>,

@@ -4,6 +4,7 @@ use schemars::SchemaGenerator;
 
 use super::wire::{BEARERS, BalancesBody, PageBody, PayoutBody, STATUSES};
 use crate::{
+    about::{PAYING, Subject},
     endpoint::{Body, Endpoint},
     field::Field,
     http::URL_CHARACTERS_MAX,
@@ -34,6 +35,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
             Field::text("before", "po_019b7c00000070008000000000000001")
                 .about("Only those older than the payout with this `id`."),
         ],
+        golden: include_str!("golden/list.txt"),
         ..Endpoint::get(
             Route::List,
             "/vyplata/v1/payouts",
@@ -46,8 +48,10 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
                  cannot pay twice: the same name with the same content gets the payout that \
                  exists (200 instead of 201), with other content it is refused.",
         fields: CREATE,
+        subjects: PAYING,
         idempotency_key: true,
         statuses: &[201, 200],
+        golden: include_str!("golden/create.txt"),
         ..Endpoint::post(
             Route::Create,
             "/vyplata/v1/payouts",
@@ -58,6 +62,8 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
     Endpoint {
         summary: "Show a payout",
         parameters: &[ID],
+        subjects: &[Subject::Existence],
+        golden: include_str!("golden/create.txt"),
         ..Endpoint::get(
             Route::Show,
             "/vyplata/v1/payouts/{id}",
@@ -68,6 +74,8 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
         summary: "Cancel a payout",
         detail: "As long as no transaction exists for it. The request has no body.",
         parameters: &[ID],
+        subjects: &[Subject::Existence, Subject::Cancelling],
+        golden: include_str!("golden/cancel.txt"),
         ..Endpoint::post(
             Route::Cancel,
             "/vyplata/v1/payouts/{id}/cancel",
@@ -78,6 +86,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
     Endpoint {
         summary: "Show balances",
         detail: "What can be spent, where it is not zero.",
+        golden: include_str!("golden/balances.txt"),
         ..Endpoint::get(
             Route::Balances,
             "/vyplata/v1/balances",

@@ -1,5 +1,6 @@
 //! Our own API, under `/vyplata/v1/`: small, strict, and with nothing to guess. See its README.
 
+mod about;
 mod assets;
 mod decode;
 mod endpoints;
@@ -14,7 +15,7 @@ use self::{
     wire::{BalancesBody, ErrorBody, ErrorDetail, PageBody, PayoutBody, WebhookBody},
 };
 use crate::{
-    Action, Call, Caller, Context, Dialect, Message, NewKey, Outcome, Request, Webhook,
+    About, Action, Call, Caller, Context, Dialect, Message, NewKey, Outcome, Request, Webhook,
     endpoint::{self, Found},
     http, identity,
     shown::Shown,
@@ -149,11 +150,32 @@ impl Dialect for Native {
         RETRY_DELAYS_S.get(index).map(|seconds| seconds * 1_000)
     }
 
+    fn about(&self) -> About {
+        about::about()
+    }
+
     fn draw_keys(&self, random: &mut dyn FnMut(usize) -> Vec<u8>) -> Vec<NewKey> {
         vec![sign::draw(random)]
     }
 
     fn adopt_key(&self, role: &str, public: &str, secret: &str) -> Option<NewKey> {
         sign::adopt(role, public, secret)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_without_an_identifier_is_none_about_all() {
+        for path in ["/vyplata/v1/payouts/", "/vyplata/v1/payouts//", "/vyplata/v1/payouts//cancel"]
+        {
+            for method in ["GET", "POST"] {
+                let request =
+                    Request { method, path, query: "", headers: &[], body: b"", client: None };
+                assert_eq!(Native.lookup(&request), Err(Refusal::UnknownPath), "{method} {path}");
+            }
+        }
     }
 }

@@ -19,6 +19,7 @@ use crate::shown::{Shown, rfc3339};
 pub(super) struct PayoutBody<'a> {
     id: String,
     public_id: &'a str,
+    #[schemars(extend("enum" = STATUSES))]
     status: &'static str,
     asset: &'a str,
     network: &'a str,
@@ -28,6 +29,7 @@ pub(super) struct PayoutBody<'a> {
     service_fee: String,
     network_fee: String,
     price: String,
+    #[schemars(extend("enum" = BEARERS))]
     fee_bearer: &'static str,
     address: &'a str,
     memo: Option<&'a str>,
@@ -260,13 +262,17 @@ pub(super) fn describe(
             (409, "not_awaiting_approval", "the payout does not wait for an approval")
         }
         Refusal::NotSupported(reason) => (404, "not_supported", *reason),
-        Refusal::InsufficientForConversion { .. } => {
-            (422, "insufficient_funds", "the balance of what is sold for it does not cover its cost")
-        }
+        Refusal::InsufficientForConversion { .. } => (
+            422,
+            "insufficient_funds",
+            "the balance of what is sold for it does not cover its cost",
+        ),
         Refusal::NoWallet => {
             (422, "insufficient_funds", "the merchant never had any of what it is paid from")
         }
-        Refusal::QuoteExpired => (409, "quote_expired", "the quote is too old, or for something else"),
+        Refusal::QuoteExpired => {
+            (409, "quote_expired", "the quote is too old, or for something else")
+        }
         Refusal::NotConvertible(reason) => (422, "not_convertible", *reason),
         Refusal::RateUnknown { .. } => {
             (503, "rate_unknown", "there is no price that can be relied on at the moment")

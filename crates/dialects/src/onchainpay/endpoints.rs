@@ -4,6 +4,7 @@ use schemars::SchemaGenerator;
 
 use super::wire::{AdvancedBalance, Success, Withdrawal};
 use crate::{
+    about::{PAYING, Subject},
     endpoint::{Body, Endpoint},
     field::Field,
     http::URL_CHARACTERS_MAX,
@@ -25,7 +26,9 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
         detail: "With the header `Idempotency-Key` it is safe to repeat: the first outcome is \
                  answered again. The same key with other content is refused.",
         fields: CREATE,
+        subjects: PAYING,
         idempotency_key: true,
+        golden: include_str!("golden/create.txt"),
         ..Endpoint::post(
             Route::Create,
             "/api-gateway/auto-withdrawals/create",
@@ -42,6 +45,8 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
                 .about("The withdrawal's `id`."),
             NONCE,
         ],
+        subjects: &[Subject::Existence],
+        golden: include_str!("golden/create.txt"),
         ..Endpoint::post(
             Route::Get,
             "/api-gateway/auto-withdrawals/get",
@@ -53,6 +58,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
         summary: "List prepaid balances",
         detail: "There is one, and it is always zero: fees come out of the coin that is paid.",
         fields: &[NONCE],
+        golden: include_str!("golden/advanced_balances.txt"),
         ..Endpoint::post(
             Route::AdvancedBalances,
             "/api-gateway/advanced-balances",
@@ -67,6 +73,7 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
             Field::text("advancedBalanceId", "").about("Any: there is one balance only."),
             NONCE,
         ],
+        golden: include_str!("golden/advanced_balances.txt"),
         ..Endpoint::post(
             Route::AdvancedBalance,
             "/api-gateway/advanced-balance",
@@ -76,10 +83,10 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
     },
 ];
 
-const NONCE: Field = Field::text_or_number("nonce", "1749475091513")
-    .required()
-    .at_most(128)
-    .about("A number or text that was never used before; some accounts may leave it out.");
+const NONCE: Field = Field::text_or_number("nonce", "1749475091513").at_most(128).about(
+    "A number or text that was never used before. Must be there, unless the account is set \
+            to do without.",
+);
 
 const CREATE: &[Field] = &[
     Field::text("currency", "USDT").required().about("The coin."),

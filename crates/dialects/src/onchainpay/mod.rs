@@ -1,5 +1,6 @@
 //! `OnchainPay`'s auto-withdrawals, under `/api-gateway/`. See its README for sources and quirks.
 
+mod about;
 mod assets;
 mod decode;
 mod endpoints;
@@ -13,8 +14,8 @@ use self::{
     wire::{AdvancedBalance, ErrorBody, Success, Withdrawal},
 };
 use crate::{
-    Action, Call, Caller, Context, Dialect, Message, NewKey, Outcome, Request, Webhook, endpoint,
-    http, identity, shown::Shown,
+    About, Action, Call, Caller, Context, Dialect, Message, NewKey, Outcome, Request, Webhook,
+    endpoint, http, identity, shown::Shown,
 };
 
 /// `OnchainPay`'s auto-withdrawals, under one of its brands.
@@ -25,12 +26,15 @@ pub(crate) struct OnchainPay {
 /// What sets a brand apart.
 struct Profile {
     name: &'static str,
+    title: &'static str,
 }
 
 /// The brand that the API is known by.
-pub(crate) const ONCHAINPAY: OnchainPay = OnchainPay { profile: &Profile { name: "onchainpay" } };
+pub(crate) const ONCHAINPAY: OnchainPay =
+    OnchainPay { profile: &Profile { name: "onchainpay", title: "OnchainPay" } };
 /// Its twin.
-pub(crate) const APOLLO: OnchainPay = OnchainPay { profile: &Profile { name: "apollo" } };
+pub(crate) const APOLLO: OnchainPay =
+    OnchainPay { profile: &Profile { name: "apollo", title: "Apollo" } };
 
 const ROOT: &str = "/api-gateway/";
 
@@ -146,6 +150,10 @@ impl Dialect for OnchainPay {
 
     fn acknowledges(&self, status: u16) -> bool {
         status == 200
+    }
+
+    fn about(&self) -> About {
+        about::about(self.profile.title)
     }
 
     fn draw_keys(&self, random: &mut dyn FnMut(usize) -> Vec<u8>) -> Vec<NewKey> {

@@ -33,6 +33,7 @@ impl Note {
 
 /// A successful answer.
 #[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
 pub(super) struct Success<T> {
     success: bool,
     response: T,
@@ -45,6 +46,9 @@ impl<T> Success<T> {
     }
 }
 
+/// The words of statuses.
+const STATUSES: [&str; 5] = ["PENDING", "WITHDRAWING", "PROCESSED", "ERROR", "REJECTED"];
+
 /// A withdrawal, all of the page's keys in its order. What we do not know is null: the wallet that
 /// pays is chosen later, and nobody assesses the address's risk.
 #[derive(Serialize, JsonSchema)]
@@ -53,6 +57,7 @@ pub(super) struct Withdrawal<'a> {
     id: &'a str,
     organization_id: String,
     r#type: &'static str,
+    #[schemars(extend("enum" = STATUSES))]
     status: &'static str,
     message: Option<&'a str>,
     address_risk_level: Option<()>,
@@ -253,10 +258,10 @@ pub(super) fn describe(refusal: &Refusal, print: &dyn Fn(Amount) -> String) -> E
         Refusal::InsufficientForConversion { .. } => {
             (400, "INSUFFICIENT_FUNDS", "The balance of the source coin does not cover its cost")
         }
-        Refusal::NoWallet => {
-            (400, "INSUFFICIENT_FUNDS", "There is no balance in the source coin")
+        Refusal::NoWallet => (400, "INSUFFICIENT_FUNDS", "There is no balance in the source coin"),
+        Refusal::QuoteExpired => {
+            (400, "FEE_TOKEN_EXPIRED", "The fee token is too old, or for something else")
         }
-        Refusal::QuoteExpired => (400, "FEE_TOKEN_EXPIRED", "The fee token is too old, or for something else"),
         Refusal::NotConvertible(why) => (400, "EXCHANGE_UNAVAILABLE", *why),
         Refusal::RateUnknown { .. } => {
             (503, "RATE_UNAVAILABLE", "There is no price that can be relied on at the moment")

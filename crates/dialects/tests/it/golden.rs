@@ -58,17 +58,19 @@ const IMPOSSIBLE: [(&str, &str); 2] =
 const TWINS: [(&str, &str); 2] = [("heleket", "cryptomus"), ("apollo", "onchainpay")];
 
 /// The dialects that have conversations.
-fn spoken() -> impl Iterator<Item = &'static dyn Dialect> {
+pub(crate) fn spoken() -> impl Iterator<Item = &'static dyn Dialect> {
     let is_twin = |name: &str| TWINS.iter().any(|it| it.0 == name);
     DIALECTS.iter().copied().filter(move |it| !is_twin(it.name()))
 }
 
-struct Section {
-    name: String,
-    text: String,
+/// What follows a line `== NAME`.
+pub(crate) struct Section {
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
-fn sections(file: &str) -> (String, Vec<Section>) {
+/// Splits a conversation into what stands before its first section, and its sections.
+pub(crate) fn sections(file: &str) -> (String, Vec<Section>) {
     let mut preamble = String::new();
     let mut sections: Vec<Section> = Vec::new();
     for line in file.split_inclusive('\n') {
@@ -245,7 +247,8 @@ fn folder(dialect: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src").join(dialect).join("golden")
 }
 
-fn files(dialect: &str) -> Vec<(PathBuf, String)> {
+/// All conversations of a dialect.
+pub(crate) fn files(dialect: &str) -> Vec<(PathBuf, String)> {
     let entries = fs::read_dir(folder(dialect)).expect("every dialect has a golden folder");
     let mut paths: Vec<_> = entries.map(|it| it.expect("it can be listed").path()).collect();
     paths.sort();

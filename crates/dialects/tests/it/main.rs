@@ -5,5 +5,6 @@ mod assets;
 mod golden;
 mod headers;
 mod hostile;
+mod openapi;
 mod vectors;
 mod world;

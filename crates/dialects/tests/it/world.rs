@@ -9,7 +9,10 @@ use domain::{
     catalog::{Asset, Catalog, Destination, DestinationError, Network},
     command::{Accepted, Command, Refusal},
     delivery::{Delivery, DeliveryState},
-    ids::{AssetId, BatchId, DeliveryId, DialectId, KeyId, LaneId, MerchantId, NetworkId, PayoutId, TxId},
+    ids::{
+        AssetId, BatchId, DeliveryId, DialectId, KeyId, LaneId, MerchantId, NetworkId, PayoutId,
+        TxId,
+    },
     ledger::{LedgerAccount, fund},
     merchant::{ApiKey, Merchant, Sealed},
     money::{Amount, Rate},

@@ -121,9 +121,7 @@ impl Auditor {
                 payout.state,
                 self.paid_by.get(&id)
             ),
-            PayoutState::AwaitingApproval
-            | PayoutState::Queued
-            | PayoutState::Sending { .. } => {}
+            PayoutState::AwaitingApproval | PayoutState::Queued | PayoutState::Sending { .. } => {}
         }
         let status = payout.state.status();
         let wanted = payout.webhook.as_ref().is_some_and(|it| it.on.contains(&status));

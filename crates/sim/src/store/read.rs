@@ -39,9 +39,8 @@ impl Contents {
         for id in needs.payouts.iter().chain(led_to) {
             view.payouts.extend(self.payouts.get(id).map(|it| (*id, it.clone())));
         }
-        let charged = |it: &Payout| {
-            (LedgerAccount::Available(it.merchant), it.charged_asset().clone())
-        };
+        let charged =
+            |it: &Payout| (LedgerAccount::Available(it.merchant), it.charged_asset().clone());
         let charged = view.payouts.values().map(charged);
         for line in needs.balances.iter().cloned().chain(charged) {
             view.balances.extend(self.balances.get(&line).map(|it| (line, *it)));
@@ -146,9 +145,8 @@ impl Contents {
             PayoutKey::PublicId(text) => self.public_ids.get(text).copied(),
             PayoutKey::MerchantRef(merchant, text) => self.payout_by_ref(*merchant, text),
             PayoutKey::TxId(merchant, txid) => {
-                let paid_by = |it: &&Payout| {
-                    it.merchant == *merchant && it.state.txid() == Some(txid)
-                };
+                let paid_by =
+                    |it: &&Payout| it.merchant == *merchant && it.state.txid() == Some(txid);
                 self.payouts.values().find(paid_by).map(|it| it.id)
             }
         }

@@ -6,8 +6,8 @@ use domain::{
     ids::PayoutId,
     ports::{PayoutKey, Store},
 };
-use sim::conformance::ready;
 use sha2::Digest as _;
+use sim::conformance::ready;
 use store::{Sqlite, StoreError};
 
 use crate::support::{raw, step, write};

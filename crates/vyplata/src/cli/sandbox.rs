@@ -69,6 +69,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             println!("# {}\n{}\n", example.dialect, example.curl);
         }
         println!("Webhooks that arrived: curl -s {}/sandbox/webhooks", sandbox.base);
+        println!("All calls of all APIs: {}/docs", sandbox.base);
         println!("Serving on {}; Ctrl-C ends.", sandbox.base);
         asked_to_stop().await?;
         sandbox.stop().await;

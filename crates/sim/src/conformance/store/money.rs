@@ -136,7 +136,10 @@ pub(super) fn money_moves_and_none_is_lost(store: &dyn Store) {
     let earned = [(LedgerAccount::ServiceFee, 3), (LedgerAccount::NetworkFeeCharged, 7)];
     let after = [(available, 190), (wallet, -200), earned[0].clone(), earned[1].clone()];
     check(store, &after);
-    assert_eq!(ready(store.held(&LedgerAccount::Available(MERCHANT))), Ok(vec![(asset(), amount(190))]));
+    assert_eq!(
+        ready(store.held(&LedgerAccount::Available(MERCHANT))),
+        Ok(vec![(asset(), amount(190))])
+    );
     assert_eq!(ready(store.held(&LedgerAccount::Available(MerchantId(8)))), Ok(vec![]));
     let again = commit(store, |it| it.postings = release(&failed, Timestamp(5)));
     assert_eq!(again, OVERDRAWN, "what was released cannot be released again");

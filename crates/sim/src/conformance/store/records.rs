@@ -10,7 +10,8 @@ use domain::{
     merchant::Sealed,
     money::{Amount, Decimal, Rate},
     payout::{
-        Approval, Failure, FailureCode, Payout, PayoutState, Priority, Stage, Status, Verdict, Webhook,
+        Approval, Failure, FailureCode, Payout, PayoutState, Priority, Stage, Status, Verdict,
+        Webhook,
     },
     ports::{AcceptNeeds, Claim, ClaimScope, Hold, HoldReason, PayoutKey, Store},
     quote::{Conversion, FeeBearer, Quote, Worth},

@@ -10,8 +10,8 @@ use domain::{
 };
 
 use super::fixtures::{
-    KEY, MERCHANT, asset, attempt, batch, change, commit, delivery, event, find, funding,
-    furnish, key, lane, look, merchant, payout, sending, snapshot, write,
+    KEY, MERCHANT, asset, attempt, batch, change, commit, delivery, event, find, funding, furnish,
+    key, lane, look, merchant, payout, sending, snapshot, write,
 };
 use crate::conformance::ready;
 
