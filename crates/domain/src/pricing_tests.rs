@@ -1,1 +1,645 @@
-//! Quotes: limits, conversions, and sums that add up.
+//! Quotes: limits, conversions, and sums that add up to the last unit.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    batch::Batch,
+    catalog::{Destination, Network},
+    command::Least,
+    ids::{BatchId, DialectId, LaneId, MerchantId, NetworkId, PayoutId},
+    ledger::{self, LedgerAccount, Posting},
+    money::{Decimal, Rate},
+    payout::{Payout, PayoutState},
+    quote::{AssetTerms, ConversionTerms, FeePlan, MerchantTerms},
+    rates::RateBook,
+};
+
+const NOW: Timestamp = Timestamp(1_000);
+const MERCHANT: MerchantId = MerchantId(1);
+/// One dollar.
+const USD: &str = "USDX";
+
+fn amount(units: u128) -> Amount {
+    Amount::from_units(units).unwrap()
+}
+
+fn rate(text: &str) -> Rate {
+    Rate::parse(text).unwrap()
+}
+
+fn merchant() -> Merchant {
+    Merchant {
+        id: MERCHANT,
+        name: "shop".to_owned(),
+        webhook_url: None,
+        paused: false,
+        created_at: NOW,
+        version: 1,
+    }
+}
+
+/// `GOLD@deep` is what is paid; `USDX` is on both networks, with other decimals on each.
+struct Scene {
+    catalog: Catalog,
+    book: PriceBook,
+    funds: Purse,
+}
+
+#[derive(Default)]
+struct Purse {
+    available: BTreeMap<AssetId, Amount>,
+    inventory: BTreeMap<AssetId, Amount>,
+}
+
+impl Funds for Purse {
+    fn available(&self, asset: &AssetId) -> Option<Amount> {
+        self.available.get(asset).copied()
+    }
+
+    fn inventory(&self, asset: &AssetId) -> Amount {
+        self.inventory.get(asset).copied().unwrap_or_default()
+    }
+}
+
+fn gold() -> AssetId {
+    AssetId::new("GOLD@deep")
+}
+
+fn scene(decimals: [u8; 3]) -> Scene {
+    let network = |id: &str, fee: &str| Network {
+        id: NetworkId::new(id),
+        title: String::new(),
+        family: String::new(),
+        fee_asset: AssetId::new(fee),
+        explorer_url: String::new(),
+        has_priorities: id == "deep",
+        parameters: BTreeMap::new(),
+    };
+    let asset = |ticker: &str, network: &str, decimals: u8| Asset {
+        id: AssetId::new(&format!("{ticker}@{network}")),
+        network: NetworkId::new(network),
+        ticker: ticker.to_owned(),
+        title: String::new(),
+        decimals,
+        contract: None,
+        stablecoin: false,
+    };
+    let networks = vec![network("deep", "GOLD@deep"), network("wide", "USDX@wide")];
+    let assets = vec![
+        asset("GOLD", "deep", decimals[0]),
+        asset(USD, "deep", decimals[1]),
+        asset(USD, "wide", decimals[2]),
+    ];
+    let catalog = Catalog::new(networks, assets).unwrap();
+    let terms = AssetTerms {
+        fee_plan: FeePlan { parts_per_million: 10_000, fixed: amount(2), minimum: amount(3) },
+        network_fee: Some((amount(5), NOW)),
+        amount_min: Some(amount(10)),
+        amount_max: None,
+    };
+    let mut rates = RateBook::default();
+    rates.fix("GOLD", rate("50"));
+    rates.fix(USD, Rate::ONE);
+    rates.fix("EUR", rate("1.1"));
+    let all: BTreeSet<AssetId> = catalog.assets().map(|it| it.id.clone()).collect();
+    let book = PriceBook {
+        terms: all.iter().map(|it| (it.clone(), terms.clone())).collect(),
+        age_ms_max: 1_000,
+        rates,
+        conversion: ConversionTerms {
+            spread_parts_per_million: 10_000,
+            insurance_parts_per_million: 20_000,
+            sells: all.clone(),
+            at_par: [USD.to_owned()].into(),
+            overdrafts: BTreeMap::new(),
+            quote_ms: 500,
+        },
+        ..PriceBook::default()
+    };
+    let rich = |units| all.iter().map(|it| (it.clone(), amount(units))).collect();
+    let funds = Purse { available: rich(1_000_000), inventory: rich(1_000_000) };
+    Scene { catalog, book, funds }
+}
+
+fn ask(asset: &str, asked: Asked) -> CreatePayout {
+    let (dialect, asset) = (DialectId::new("plain"), AssetId::new(asset));
+    CreatePayout::new(PayoutId(1), MERCHANT, dialect, asset, asked, "to-bob".to_owned())
+}
+
+fn pay_gold(units: u128) -> CreatePayout {
+    ask("GOLD@deep", Asked::Exact(amount(units)))
+}
+
+impl Scene {
+    fn quote_at(&self, create: &CreatePayout, now: Timestamp) -> Result<Quote, Refusal> {
+        let (catalog, book, merchant) = (&self.catalog, &self.book, &merchant());
+        Question { catalog, book, merchant, create, now }.quote(&self.funds)
+    }
+
+    fn quote(&self, create: &CreatePayout) -> Result<Quote, Refusal> {
+        self.quote_at(create, NOW)
+    }
+
+    fn own(&mut self, asset: &str, units: u128) {
+        self.funds.available.insert(AssetId::new(asset), amount(units));
+    }
+
+    fn owns_nothing(&mut self) {
+        self.funds.available.clear();
+    }
+}
+
+#[test]
+fn fees_come_on_top_or_out_of_the_amount() {
+    let scene = scene([2, 2, 2]);
+    let on_top = scene.quote(&pay_gold(150)).unwrap();
+    assert_eq!((on_top.amount, on_top.service_fee), (amount(150), amount(4)));
+    assert_eq!((on_top.price(), on_top.own_part()), (amount(159), amount(159)));
+    let out_of = CreatePayout { bearer: FeeBearer::Recipient, ..pay_gold(150) };
+    let out_of = scene.quote(&out_of).unwrap();
+    assert_eq!((out_of.amount, out_of.price()), (amount(141), amount(150)));
+    assert_eq!(out_of.usd.unwrap().source, "fixed");
+}
+
+#[test]
+fn a_merchant_has_a_plan_of_its_own_and_a_fee_a_minimum() {
+    let mut scene = scene([2, 2, 2]);
+    assert_eq!(scene.quote(&pay_gold(10)).unwrap().service_fee, amount(3), "the minimum");
+    let plan = FeePlan { parts_per_million: 500_000, ..FeePlan::default() };
+    let agreed = MerchantTerms { fee_plans: [(gold(), plan)].into(), ..MerchantTerms::default() };
+    scene.book.merchants.insert("shop".to_owned(), agreed);
+    assert_eq!(scene.quote(&pay_gold(10)).unwrap().service_fee, amount(5));
+}
+
+#[test]
+fn priority_costs_where_it_makes_a_difference() {
+    let scene = scene([2, 2, 2]);
+    let fee = |asset: &str, priority| {
+        let create = CreatePayout { priority, ..ask(asset, Asked::Exact(amount(100))) };
+        scene.quote(&create).unwrap().network_fee.units()
+    };
+    let fees = Priority::ALL.map(|it| fee("GOLD@deep", it));
+    assert_eq!(fees, [5, 5, 8, 10], "rounded up");
+    assert_eq!(Priority::ALL.map(|it| fee("USDX@wide", it)), [5; 4]);
+}
+
+#[test]
+fn refuses_rather_than_guesses() {
+    let mut scene = scene([2, 2, 2]);
+    let small = Refusal::AmountTooSmall { minimum: Some(amount(10)) };
+    assert_eq!(scene.quote(&pay_gold(0)), Err(small.clone()));
+    assert_eq!(scene.quote(&pay_gold(9)), Err(small.clone()));
+    let out_of = CreatePayout { bearer: FeeBearer::Recipient, ..pay_gold(8) };
+    assert_eq!(scene.quote(&out_of), Err(small));
+    let largest = scene.quote(&pay_gold(Amount::MAX.units()));
+    assert_eq!(largest, Err(Refusal::AmountTooLarge { maximum: None }));
+    let late = scene.quote_at(&pay_gold(50), NOW.plus_ms(1_001));
+    assert!(matches!(late, Err(Refusal::TermsUnknown(_))));
+    scene.book.terms.get_mut(&gold()).unwrap().amount_max = Some(amount(1_000));
+    let large = Refusal::AmountTooLarge { maximum: Some(amount(1_000)) };
+    assert_eq!(scene.quote(&pay_gold(1_001)), Err(large));
+    scene.book.terms.get_mut(&gold()).unwrap().network_fee = None;
+    assert!(matches!(scene.quote(&pay_gold(50)), Err(Refusal::TermsUnknown(_))));
+    scene.book.terms.remove(&gold());
+    assert_eq!(scene.quote(&pay_gold(50)), Err(Refusal::AssetUnavailable));
+    assert_eq!(scene.quote(&ask("X@deep", Asked::Exact(amount(50)))), Err(Refusal::UnknownAsset));
+}
+
+#[test]
+fn a_sum_in_another_currency_is_what_it_is_worth() {
+    let scene = scene([2, 2, 2]);
+    let euros = |text: &str| {
+        let amount = Decimal::parse(text).unwrap();
+        ask("GOLD@deep", Asked::Worth { currency: "EUR".to_owned(), amount })
+    };
+    // 100 EUR are 110 USD are 2.2 GOLD.
+    let quote = scene.quote(&euros("100")).unwrap();
+    assert_eq!((quote.asked, quote.amount), (amount(220), amount(220)));
+    let worth = quote.worth.unwrap();
+    assert_eq!((worth.currency.as_str(), worth.price.usd), ("EUR", rate("1.1")));
+    assert_eq!(scene.quote(&euros("100.01")).unwrap().asked, amount(221), "rounded up, once");
+    let unknown = Asked::Worth { currency: "XXX".to_owned(), amount: Decimal::default() };
+    let refused = scene.quote(&ask("GOLD@deep", unknown));
+    assert_eq!(refused, Err(Refusal::RateUnknown { currency: "XXX".to_owned() }));
+}
+
+#[test]
+fn another_coin_is_sold_at_its_price_and_the_spread() {
+    let mut scene = scene([2, 2, 2]);
+    let from =
+        |ticker: &str| CreatePayout { source: Source::Ticker(ticker.to_owned()), ..pay_gold(200) };
+    // 2.00 + 0.04 + 0.05 GOLD at 50 are 104.5 USD, and one percent more.
+    let quote = scene.quote(&from(USD)).unwrap();
+    let [sold] = &quote.conversions[..] else { panic!("{quote:?}") };
+    assert_eq!((sold.from.as_str(), sold.cost), ("USDX@deep", amount(10_555)));
+    assert_eq!((sold.bought, sold.insurance), (amount(209), Amount::ZERO));
+    assert_eq!((quote.own_part(), sold.price.as_ref().unwrap().usd), (Amount::ZERO, Rate::ONE));
+    let insured = CreatePayout { insured: true, ..from(USD) };
+    assert_eq!(scene.quote(&insured).unwrap().conversions[0].insurance, amount(212));
+    // What one network lacks, the other has.
+    scene.own("USDX@deep", 10_000);
+    let both = scene.quote(&from(USD)).unwrap();
+    let sold: Vec<_> =
+        both.conversions.iter().map(|it| (it.from.as_str(), it.cost.units())).collect();
+    assert_eq!(sold, [("USDX@deep", 9_999), ("USDX@wide", 556)]);
+    assert_eq!(both.own_part(), Amount::ZERO);
+    scene.own("USDX@wide", 555);
+    let short = Refusal::InsufficientForConversion { from: USD.to_owned(), to: "GOLD".to_owned() };
+    assert_eq!(scene.quote(&from(USD)), Err(short));
+    scene.owns_nothing();
+    assert_eq!(scene.quote(&from(USD)), Err(Refusal::NoWallet));
+    assert_eq!(scene.quote(&from("NONE")), Err(Refusal::NoWallet));
+}
+
+#[test]
+fn what_the_house_does_not_sell_or_have_is_not_sold() {
+    let mut scene = scene([2, 2, 2]);
+    let create = CreatePayout { source: Source::Ticker(USD.to_owned()), ..pay_gold(200) };
+    scene.funds.inventory.insert(gold(), amount(208));
+    assert!(matches!(scene.quote(&create), Err(Refusal::NotConvertible(_))));
+    scene.funds.inventory.insert(gold(), amount(209));
+    assert!(scene.quote(&create).is_ok());
+    scene.book.conversion.sells.remove(&gold());
+    assert!(matches!(scene.quote(&create), Err(Refusal::NotConvertible(_))));
+}
+
+#[test]
+fn the_same_coin_of_another_network_is_worth_the_same() {
+    let mut scene = scene([2, 6, 4]);
+    scene.own("USDX@deep", 1_000_000);
+    scene.own("USDX@wide", 999_999);
+    scene.funds.inventory.insert(AssetId::new("USDX@deep"), amount(2_000_000));
+    let create = ask("USDX@deep", Asked::Exact(amount(2_000_001)));
+    // 2.000001 and its fees of 1 percent and 7 units; 1 is there, the rest is rounded up.
+    let quote = scene.quote(&create).unwrap();
+    let [sold] = &quote.conversions[..] else { panic!("{quote:?}") };
+    assert_eq!((quote.price(), quote.own_part()), (amount(2_020_009), amount(1_000_000)));
+    assert_eq!((sold.bought, sold.cost), (amount(1_020_009), amount(10_201)));
+    assert_eq!((sold.price.clone(), sold.insurance), (None, Amount::ZERO));
+    scene.book.conversion.at_par.clear();
+    assert_eq!(scene.quote(&create), Err(Refusal::InsufficientFunds));
+}
+
+#[test]
+fn a_given_sum_is_sold_to_the_last_unit() {
+    let mut scene = scene([4, 2, 2]);
+    let agreed = MerchantTerms {
+        sources: vec![AssetId::new("USDX@wide"), AssetId::new("USDX@deep")],
+        ..MerchantTerms::default()
+    };
+    scene.book.merchants.insert("shop".to_owned(), agreed);
+    let spend = |text: &str, bearer| CreatePayout {
+        source: Source::Configured,
+        bearer,
+        ..ask("GOLD@deep", Asked::Spend(Decimal::parse(text).unwrap()))
+    };
+    // 1000 USD buy 20 GOLD without the spread, 19.8019... with it.
+    let out_of = scene.quote(&spend("1000", FeeBearer::Recipient)).unwrap();
+    assert_eq!((out_of.asked, out_of.price()), (amount(198_019), amount(198_019)));
+    assert_eq!(out_of.conversions[0].cost, amount(100_000));
+    assert_eq!(out_of.conversions[0].from.as_str(), "USDX@wide");
+    let on_top = scene.quote(&spend("1000", FeeBearer::Merchant)).unwrap();
+    assert_eq!(on_top.amount, amount(198_019), "the fees come on top");
+    assert_eq!(on_top.conversions[0].cost, amount(100_000 + 1_004));
+    assert_eq!(on_top.conversions[0].bought, on_top.price());
+    // The next network is asked if the first has too little.
+    scene.own("USDX@wide", 99_999);
+    let other = scene.quote(&spend("1000", FeeBearer::Recipient)).unwrap();
+    assert_eq!(other.conversions[0].from.as_str(), "USDX@deep");
+    let too_precise = scene.quote(&spend("1000.001", FeeBearer::Recipient));
+    assert_eq!(too_precise, Err(Refusal::Amount(AmountError::TooPrecise)));
+    // Without a source, the payout's own coin is spent.
+    scene.book.merchants.clear();
+    let own = scene.quote(&spend("20", FeeBearer::Recipient)).unwrap();
+    assert_eq!((own.price(), own.conversions.len()), (amount(200_000), 0));
+}
+
+#[test]
+fn an_api_may_have_a_least_of_its_own() {
+    let scene = scene([2, 2, 2]);
+    let least = |usd: &str, network_fees, units| {
+        let least = Least { more_than_usd: Decimal::parse(usd).unwrap(), network_fees };
+        scene.quote(&CreatePayout { least, ..pay_gold(units) }).map(|it| it.amount.units())
+    };
+    let small = |units| Err(Refusal::AmountTooSmall { minimum: Some(amount(units)) });
+    // 20 USD are 0.40 GOLD, and it must be more.
+    assert_eq!((least("20", 0, 40), least("20", 0, 41)), (small(41), Ok(41)));
+    assert_eq!((least("0", 20, 99), least("0", 20, 100)), (small(100), Ok(100)));
+    assert_eq!(least("20", 20, 50), small(100));
+    assert_eq!(least("0", 0, 10), Ok(10));
+}
+
+#[test]
+fn a_promise_is_kept_until_its_end() {
+    let mut scene = scene([2, 2, 2]);
+    let asked = CreatePayout {
+        source: Source::Ticker(USD.to_owned()),
+        priority: Priority::High,
+        ..ask(
+            "GOLD@deep",
+            Asked::Worth { currency: "EUR".to_owned(), amount: Decimal::parse("100").unwrap() },
+        )
+    };
+    let promised = scene.quote(&asked).unwrap();
+    let asset = scene.catalog.asset("GOLD@deep").unwrap();
+    let locked = lock(&scene.book, asset, asked.priority, &promised, NOW);
+    assert_eq!(locked.until, NOW.plus_ms(500));
+    // Everything changes.
+    scene.book.rates = RateBook::default();
+    scene.book.terms.get_mut(&gold()).unwrap().network_fee = None;
+    let taken_up = CreatePayout { locked: Some(locked.clone()), ..asked.clone() };
+    assert_eq!(scene.quote_at(&taken_up, locked.until), Ok(promised));
+    let late = scene.quote_at(&taken_up, locked.until.plus_ms(1));
+    assert_eq!(late, Err(Refusal::QuoteExpired));
+    let other_speed = CreatePayout { priority: Priority::Economy, ..taken_up.clone() };
+    assert_eq!(scene.quote(&other_speed), Err(Refusal::QuoteExpired));
+    let other_asset = CreatePayout { asset: AssetId::new("USDX@wide"), ..taken_up };
+    assert_eq!(scene.quote(&other_asset), Err(Refusal::QuoteExpired));
+}
+
+// --- Every combination -------------------------------------------------------------------------
+
+#[derive(Clone, Debug)]
+struct Case {
+    decimals: [u8; 3],
+    gold_usd: u64,
+    spread: u32,
+    insurance: u32,
+    plan: FeePlan,
+    network_fee: u128,
+    asked: u128,
+    how: u8,
+    asset: usize,
+    source: u8,
+    on_top: bool,
+    insured: bool,
+    priority: usize,
+    has: [Option<u128>; 3],
+}
+
+const ASSETS: [&str; 3] = ["GOLD@deep", "USDX@deep", "USDX@wide"];
+
+fn case() -> impl Strategy<Value = Case> {
+    let plan = (0u32..=1_000_000, 0u128..1_000, 0u128..1_000);
+    let plan = plan.prop_map(|(parts_per_million, fixed, minimum)| FeePlan {
+        parts_per_million,
+        fixed: amount(fixed),
+        minimum: amount(minimum),
+    });
+    let units = || prop_oneof![0u128..1_000, 0u128..1_000_000_000, 0u128..10u128.pow(24)];
+    let has = || prop::option::weighted(0.9, units());
+    let money = (units(), 0u128..100_000, plan, [has(), has(), has()]);
+    let rates =
+        (prop::array::uniform3(0u8..=18), 1u64..1_000_000_000, 0u32..500_000, 0u32..500_000);
+    let choices = (0u8..3, 0usize..3, 0u8..3, any::<bool>(), any::<bool>(), 0usize..4);
+    (money, rates, choices).prop_map(|(money, rates, choices)| {
+        let (asked, network_fee, plan, has) = money;
+        let (decimals, gold_usd, spread, insurance) = rates;
+        let (how, asset, source, on_top, insured, priority) = choices;
+        Case {
+            decimals,
+            gold_usd,
+            spread,
+            insurance,
+            plan,
+            network_fee,
+            asked,
+            how,
+            asset,
+            source,
+            on_top,
+            insured,
+            priority,
+            has,
+        }
+    })
+}
+
+fn build(case: &Case) -> (Scene, CreatePayout) {
+    let mut scene = scene(case.decimals);
+    // A price between 0.000001 and 1000 dollars.
+    let gold = format!("{}.{:06}", case.gold_usd / 1_000_000, case.gold_usd % 1_000_000);
+    scene.book.rates.fix("GOLD", rate(&gold));
+    scene.book.conversion.spread_parts_per_million = case.spread;
+    scene.book.conversion.insurance_parts_per_million = case.insurance;
+    for terms in scene.book.terms.values_mut() {
+        terms.fee_plan = case.plan;
+        terms.network_fee = Some((amount(case.network_fee), NOW));
+        terms.amount_min = None;
+    }
+    let sources = [AssetId::new("USDX@wide"), AssetId::new("USDX@deep")].to_vec();
+    scene.book.everybody = MerchantTerms { sources, ..MerchantTerms::default() };
+    scene.owns_nothing();
+    for (asset, units) in ASSETS.iter().zip(case.has) {
+        scene.funds.available.extend(units.map(|it| (AssetId::new(asset), amount(it))));
+    }
+    scene.funds.inventory = ASSETS.map(|it| (AssetId::new(it), Amount::MAX)).into();
+    let sum = Decimal::new(amount(case.asked), case.decimals[case.asset]);
+    let asked = match case.how {
+        0 => Asked::Exact(amount(case.asked)),
+        1 => Asked::Worth { currency: "EUR".to_owned(), amount: sum },
+        _ => Asked::Spend(sum),
+    };
+    let create = CreatePayout {
+        source: match case.source {
+            0 => Source::Own,
+            1 => Source::Ticker(USD.to_owned()),
+            _ => Source::Configured,
+        },
+        bearer: if case.on_top { FeeBearer::Merchant } else { FeeBearer::Recipient },
+        insured: case.insured,
+        priority: Priority::ALL[case.priority],
+        ..ask(ASSETS[case.asset], asked)
+    };
+    (scene, create)
+}
+
+fn payout(create: &CreatePayout, quote: &Quote) -> Payout {
+    Payout {
+        id: create.id,
+        public_id: String::new(),
+        merchant: MERCHANT,
+        dialect: create.dialect.clone(),
+        key: None,
+        merchant_ref: None,
+        network: NetworkId::new("deep"),
+        asset: create.asset.clone(),
+        destination: Destination { address: String::new(), memo: None },
+        quote: quote.clone(),
+        priority: create.priority,
+        content: String::new(),
+        approval: None,
+        webhook: None,
+        note: String::new(),
+        state: PayoutState::Queued,
+        delivery_count: 0,
+        created_at: NOW,
+        updated_at: NOW,
+        version: 1,
+    }
+}
+
+type Lines = BTreeMap<(LedgerAccount, AssetId), i128>;
+
+fn post(lines: &mut Lines, postings: Vec<Posting>) {
+    for it in postings {
+        assert!(!it.amount.is_zero(), "an empty posting: {it:?}");
+        *lines.entry((it.debit, it.asset.clone())).or_default() -= it.amount.signed();
+        *lines.entry((it.credit, it.asset)).or_default() += it.amount.signed();
+    }
+    lines.retain(|_, units| *units != 0);
+}
+
+/// The price in smallest units of dollars per smallest unit, as a fraction.
+fn price_of(case: &Case, index: usize) -> (u128, u128) {
+    let usd = if index == 0 { u128::from(case.gold_usd) } else { 1_000_000 };
+    (usd, 10u128.pow(u32::from(case.decimals[index])))
+}
+
+/// Whether `cost` is the least whole number that is worth `bought` and the spread.
+fn is_least_cost(case: &Case, from: usize, to: usize, bought: u128, cost: u128) -> bool {
+    use ethnum::U256;
+    let ((from_usd, from_one), (to_usd, to_one)) = (price_of(case, from), price_of(case, to));
+    let at_par = ASSETS[from].split('@').next() == ASSETS[to].split('@').next();
+    let spread = if at_par { 0 } else { u128::from(case.spread) };
+    let product = |parts: &[u128]| parts.iter().fold(U256::ONE, |all, it| all * U256::from(*it));
+    let owed = product(&[bought, to_usd, from_one, 1_000_000 + spread]);
+    let unit = product(&[from_usd, to_one, 1_000_000]);
+    let paid = unit * U256::from(cost);
+    paid >= owed && (cost == 0 || paid - unit < owed)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn quote_accept_and_settle_agree_to_the_unit(case in case()) {
+        let (scene, create) = build(&case);
+        let Ok(quote) = scene.quote(&create) else { return Ok(()) };
+        prop_assert!(quote.adds_up());
+        let bought: u128 = quote.conversions.iter().map(|it| it.bought.units()).sum();
+        prop_assert_eq!(quote.own_part().units() + bought, quote.price().units());
+        let fees = quote.service_fee.units() + quote.network_fee.units();
+        prop_assert_eq!(quote.amount.units() + fees, quote.price().units());
+        let bound = if case.on_top { quote.amount } else { quote.price() };
+        prop_assert_eq!(bound, quote.asked, "who bears the fees");
+        // A fee is rounded up once.
+        let millionths = quote.asked.units() * u128::from(case.plan.parts_per_million);
+        let fee = quote.service_fee.units();
+        if quote.service_fee > case.plan.minimum {
+            let part = (fee - case.plan.fixed.units()) * 1_000_000;
+            prop_assert!(part >= millionths && part < millionths + 1_000_000);
+        } else {
+            prop_assert_eq!(quote.service_fee, case.plan.minimum);
+        }
+        // Nothing is sold that is not there, and no more than it takes.
+        for it in &quote.conversions {
+            let from = ASSETS.iter().position(|asset| *asset == it.from.as_str()).unwrap();
+            prop_assert!(it.set_aside() <= scene.funds.available(&it.from).unwrap());
+            let is_given_sum = matches!(create.asked, Asked::Spend(_));
+            if is_given_sum {
+                prop_assert_eq!(quote.conversions.len(), 1);
+                prop_assert_eq!(it.insurance, Amount::ZERO);
+            } else {
+                prop_assert!(is_least_cost(&case, from, case.asset, it.bought.units(), it.cost.units()));
+            }
+            if !create.insured || it.price.is_none() {
+                prop_assert_eq!(it.insurance, Amount::ZERO);
+            }
+        }
+        let own = scene.funds.available(&create.asset).unwrap_or_default();
+        prop_assert!(quote.own_part() <= own);
+        // The ledger takes exactly that, and gives back exactly the rest.
+        let payout = payout(&create, &quote);
+        let mut lines = Lines::new();
+        post(&mut lines, ledger::reserve(&payout, NOW));
+        let reserved = lines.clone();
+        post(&mut lines, ledger::release(&payout, NOW));
+        prop_assert_eq!(&lines, &Lines::new(), "a release leaves nothing behind");
+        lines = reserved;
+        let lane = LaneId::new("deep/hot");
+        post(&mut lines, ledger::settle(&payout, &lane, NOW));
+        let mut expected = Lines::new();
+        let mut add = |account: LedgerAccount, asset: &AssetId, units: i128| {
+            *expected.entry((account, asset.clone())).or_default() += units;
+        };
+        let available = LedgerAccount::Available(MERCHANT);
+        add(available.clone(), &create.asset, -quote.own_part().signed());
+        add(LedgerAccount::HotWallet(lane), &create.asset, quote.amount.signed());
+        add(LedgerAccount::ServiceFee, &create.asset, quote.service_fee.signed());
+        add(LedgerAccount::NetworkFeeCharged, &create.asset, quote.network_fee.signed());
+        for it in &quote.conversions {
+            add(available.clone(), &it.from, -it.cost.signed());
+            add(LedgerAccount::Inventory, &it.from, it.cost.signed());
+            add(LedgerAccount::Inventory, &create.asset, -it.bought.signed());
+        }
+        expected.retain(|_, units| *units != 0);
+        prop_assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_given_sum_buys_no_more_and_hardly_less_than_it_is_worth(case in case()) {
+        let case = Case { how: 2, source: 2, asset: 0, on_top: false, ..case };
+        let (scene, create) = build(&case);
+        let Ok(quote) = scene.quote(&create) else { return Ok(()) };
+        let [it] = &quote.conversions[..] else { return Ok(()) };
+        let from = ASSETS.iter().position(|asset| *asset == it.from.as_str()).unwrap();
+        let (bought, cost) = (it.bought.units(), it.cost.units());
+        let least = |bought| {
+            let least = scene.book.rates.price(USD, None, NOW).unwrap();
+            let one = Question {
+                catalog: &scene.catalog,
+                book: &scene.book,
+                merchant: &merchant(),
+                create: &create,
+                now: NOW,
+            };
+            let (source, gold) = (&scene.catalog.assets().find(|row| row.id == it.from).unwrap(), scene.catalog.asset("GOLD@deep").unwrap());
+            one.cost_of(source, gold, Some(&least), amount(bought)).unwrap().units()
+        };
+        prop_assert!(is_least_cost(&case, from, 0, bought, least(bought)));
+        prop_assert!(least(bought) <= cost, "the sum is enough");
+        prop_assert!(least(bought + 1) > cost, "and not for one unit more");
+    }
+
+    #[test]
+    fn what_is_quoted_is_charged_when_the_promise_is_taken_up(case in case()) {
+        let (mut scene, create) = build(&case);
+        let book = &scene.book;
+        let question = Question {
+            catalog: &scene.catalog, book, merchant: &merchant(), create: &create, now: NOW,
+        };
+        let Ok(quoted) = question.quote(&Plenty) else { return Ok(()) };
+        let asset = scene.catalog.asset(create.asset.as_str()).unwrap();
+        let locked = lock(book, asset, create.priority, &quoted, NOW);
+        scene.book.rates = RateBook::default();
+        let taken_up = CreatePayout { locked: Some(locked), ..create };
+        let question = Question {
+            catalog: &scene.catalog, book: &scene.book, merchant: &merchant(), create: &taken_up,
+            now: NOW.plus_ms(500),
+        };
+        prop_assert_eq!(question.quote(&Plenty), Ok(quoted));
+    }
+}
+
+#[test]
+fn a_batch_settles_each_of_its_payouts() {
+    // The batch's own postings are the payouts': nothing is shared between them.
+    let scene = scene([2, 2, 2]);
+    let create = CreatePayout { source: Source::Ticker(USD.to_owned()), ..pay_gold(200) };
+    let quote = scene.quote(&create).unwrap();
+    let ids = vec![PayoutId(1), PayoutId(2)];
+    let batch = Batch::new(BatchId(1), NetworkId::new("deep"), LaneId::new("deep/hot"), ids, NOW);
+    let mut lines = Lines::new();
+    for id in batch.payouts {
+        let payout = Payout { id, ..payout(&create, &quote) };
+        post(&mut lines, ledger::reserve(&payout, NOW));
+        post(&mut lines, ledger::settle(&payout, &batch.lane, NOW));
+    }
+    let inventory = (LedgerAccount::Inventory, AssetId::new("USDX@deep"));
+    assert_eq!(lines[&inventory], 2 * quote.conversions[0].cost.signed());
+    assert!(!lines.keys().any(|it| it.0 == LedgerAccount::InventoryReserved));
+}
