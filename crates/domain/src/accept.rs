@@ -159,27 +159,45 @@ impl Sitting {
         if let Some(nonce) = &create.nonce {
             self.use_nonce(nonce)?;
         }
+        let payout = self.payout(desk, create, now)?;
+        for name in names(create) {
+            self.view.claims.insert(name.clone(), Some(payout.id));
+            self.change.claims.push((name, Some(payout.id)));
+        }
+        let overdraft = overdraft(desk.book, &payout.asset);
+        if !payout.quote.conversions.is_empty() && !overdraft.is_zero() {
+            self.change.overdrafts.insert(payout.asset.clone(), overdraft);
+        }
+        Ok(self.take_in(payout, now))
+    }
+
+    /// Makes a payout of a request for one.
+    fn payout(
+        &self,
+        desk: &Desk<'_>,
+        create: &CreatePayout,
+        now: Timestamp,
+    ) -> Result<Payout, Refusal> {
         let merchant = self.view.merchants.get(&create.merchant).ok_or(Refusal::NotFound)?;
         if merchant.paused {
             return Err(Refusal::MerchantPaused);
         }
         let destination = destination(desk, create)?;
-        let asset = desk.catalog.asset(create.asset.as_str()).ok_or(Refusal::UnknownAsset)?;
-        check_not_ours_or_a_token(desk, &asset.network, &destination)?;
         let (catalog, book) = (desk.catalog, desk.book);
+        let asset = catalog.asset(create.asset.as_str()).ok_or(Refusal::UnknownAsset)?;
+        check_not_ours_or_a_token(desk, &asset.network, &destination)?;
         let question = Question { catalog, book, merchant, create, now };
-        let overdraft = overdraft(desk.book, &create.asset);
+        let overdraft = overdraft(book, &create.asset);
         let funds = Loaded { view: &self.view, merchant: create.merchant, overdraft };
         let quote = question.quote(&funds)?;
-        let priority = question.priority(asset);
         let untaken = create.public_ids.iter().find(|it| !self.view.public_ids.contains(*it));
         let public_id = untaken.ok_or(Refusal::Unavailable("no free identifier was drawn"))?;
-        let until = now.plus_ms(desk.book.approval_ms);
-        let ask = |it: &crate::command::ApprovalRequest| {
-            let agreed = desk.book.merchant(&merchant.name).approval_url.clone();
-            Approval { url: it.url.clone().or(agreed), until, verdict: None }
-        };
-        let mut payout = Payout {
+        let approval = create.approval.as_ref().map(|it| Approval {
+            url: it.url.clone().or_else(|| book.merchant(&merchant.name).approval_url.clone()),
+            until: now.plus_ms(book.approval_ms),
+            verdict: None,
+        });
+        Ok(Payout {
             id: create.id,
             public_id: public_id.clone(),
             merchant: create.merchant,
@@ -191,8 +209,8 @@ impl Sitting {
             content: content(create, &destination),
             destination,
             quote,
-            priority,
-            approval: create.approval.as_ref().map(ask),
+            priority: question.priority(asset),
+            approval,
             webhook: create.webhook.clone(),
             note: create.note.clone(),
             state: PayoutState::Queued,
@@ -200,23 +218,20 @@ impl Sitting {
             created_at: now,
             updated_at: now,
             version: 1,
-        };
+        })
+    }
+
+    /// Takes a new payout into the change and into what later decisions see.
+    fn take_in(&mut self, mut payout: Payout, now: Timestamp) -> Accepted {
         self.view.public_ids.insert(payout.public_id.clone());
-        for name in names(create) {
-            self.view.claims.insert(name.clone(), Some(payout.id));
-            self.change.claims.push((name, Some(payout.id)));
-        }
         self.post(ledger::reserve(&payout, now));
-        if !payout.quote.conversions.is_empty() && !overdraft.is_zero() {
-            self.change.overdrafts.insert(payout.asset.clone(), overdraft);
-        }
         follow::tell(&payout, EventKind::Accepted, String::new(), now, &mut self.change);
         if payout.approval.is_some() {
             follow::ask_for_approval(&mut payout, now, &mut self.change);
         }
         self.change.payouts.push(payout.clone());
         self.view.payouts.insert(payout.id, payout.clone());
-        Ok(self.answer(payout, true))
+        self.answer(payout, true)
     }
 
     fn quote(

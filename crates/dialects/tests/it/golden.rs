@@ -240,7 +240,7 @@ fn describe(action: &Action) -> String {
 /// What is not as usual, a line each.
 fn unusual(facts: &[(&str, bool, String)]) -> String {
     let unusual = facts.iter().filter(|it| it.1);
-    unusual.map(|(name, _, value)| format!("\n{name} {value}")).collect()
+    unusual.fold(String::new(), |text, (name, _, value)| format!("{text}\n{name} {value}"))
 }
 
 fn folder(dialect: &str) -> PathBuf {

@@ -17,7 +17,7 @@ use signer::Vault;
 use crate::{app::App, cli, clock};
 
 /// The name of the demo merchant.
-const NAME: &str = "demo";
+pub(crate) const NAME: &str = "demo";
 /// How many whole coins of every asset it has.
 const COINS: u128 = 1_000_000;
 

@@ -14,11 +14,11 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use domain::{
     catalog::{Catalog, Network},
-    ids::LaneId,
+    ids::{AssetId, LaneId},
     ledger::LedgerAccount,
     money::{Amount, Rate, Rounding},
     ports::{RailProfile, Store, Unreachable},
-    quote::PriceBook,
+    quote::{ConversionTerms, MerchantTerms, PriceBook},
 };
 use rail_sim::{ChainOptions, SimChain, SimRail};
 use signer::{Keystore, LocalSigner, Policy};
@@ -109,7 +109,17 @@ pub(crate) async fn start(
     let app = Arc::new(app);
     demo::prepare(&app, &vault, &format!("{base}/sandbox/webhooks")).await?;
     resume(&app, &chains).await?;
-    let pricing = Pricing::read(&config, &catalog, catalog.assets())?;
+    let mut pricing = Pricing::read(&config, &catalog, catalog.assets())?;
+    let conversion = ConversionTerms {
+        insurance_parts_per_million: 10_000,
+        sells: catalog.assets().map(|it| it.id.clone()).collect(),
+        at_par: ["USDT".to_owned(), "USDC".to_owned()].into(),
+        quote_ms: 30_000,
+        ..ConversionTerms::default()
+    };
+    let agreed =
+        MerchantTerms { sources: vec![AssetId::new("USDT@bsc")], ..MerchantTerms::default() };
+    pricing.agree(conversion, demo::NAME, agreed);
     let rates = Rates::read(&config, &catalog)?;
     config.webhooks = Webhooks { allow: vec![address.to_string()], timeout_ms: None };
     let extra = receiver::Receiver::default().router();
