@@ -195,9 +195,17 @@ impl Stored {
 
     /// Decides about a slice and writes what came of it.
     fn accept(&mut self, commands: &[Command]) -> Vec<Result<Accepted, Refusal>> {
-        let room = Room::new();
+        self.accept_in(&Room::new(), commands, NOW)
+    }
+
+    fn accept_in(
+        &mut self,
+        room: &Room,
+        commands: &[Command],
+        now: Timestamp,
+    ) -> Vec<Result<Accepted, Refusal>> {
         let mut sitting = Sitting::new(self.view(&needs(&room.desk(), commands)));
-        let outcomes = commands.iter().map(|it| sitting.decide(&room.desk(), it, NOW)).collect();
+        let outcomes = commands.iter().map(|it| sitting.decide(&room.desk(), it, now)).collect();
         self.write(sitting.end());
         outcomes
     }
@@ -231,7 +239,9 @@ fn is(outcome: &Result<Accepted, Refusal>, id: u128, fresh: bool) -> bool {
 fn parts(accepted: Accepted) -> (Payout, bool, Amount) {
     match accepted {
         Accepted::Payout { payout, fresh, available } => (*payout, fresh, available),
-        other => panic!("this is about no payout: {other:?}"),
+        other @ (Accepted::Quoted(..) | Accepted::Moved { .. } | Accepted::NonceUsed) => {
+            panic!("this is about no payout: {other:?}")
+        }
     }
 }
 
@@ -478,6 +488,9 @@ fn a_cancellation_is_told_of() {
     assert_eq!(change.deliveries[0].status, Status::Cancelled);
     assert_eq!(change.payouts[0].delivery_count, 1);
 }
+
+#[path = "accept_wishes.rs"]
+mod wishes;
 
 mod any_slice {
     use proptest::prelude::*;
