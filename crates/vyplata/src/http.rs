@@ -163,6 +163,9 @@ impl Api {
         client: IpAddr,
         context: &Context<'_>,
     ) -> (&'static dyn Dialect, Result<Message, Refusal>) {
+        if let Some(answered) = first.answer_openly(request, context) {
+            return (first, answered);
+        }
         let (dialect, callers) = match self.serving(request, context).await {
             Ok(Some(serving)) => serving,
             Ok(None) => (first, vec![]),
