@@ -8,7 +8,7 @@ use super::{
     decode::{broken, check_order_id, required, text, url},
     sign,
     sum::PLACES,
-    wire::{STATUSES, WebhookBody},
+    wire::{STATUSES, WebhookBody, fail_reason},
 };
 use crate::{Action, Caller, Context, decimal::with_places, fields::Fields, http, identity};
 
@@ -51,6 +51,7 @@ pub(super) fn webhook(
         commission: with_places("0", PLACES),
         is_final: !matches!(status, "process" | "check"),
         status,
+        fail_reason: fail_reason(status),
         txid: matches!(status, "check" | "paid").then_some(&*txid),
         currency: currency.clone(),
         network: network.to_ascii_lowercase(),

@@ -184,6 +184,11 @@ pub(super) fn status_word(shown: &Shown<'_>) -> &'static str {
     }
 }
 
+/// The provider's word for why a payout failed, where it has one for it.
+pub(super) fn fail_reason(status: &str) -> Option<&'static str> {
+    (status == "system_fail").then_some("system_error")
+}
+
 /// A webhook, but for its signature.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct WebhookBody<'a> {
@@ -196,6 +201,8 @@ pub(super) struct WebhookBody<'a> {
     pub(super) is_final: bool,
     #[schemars(extend("enum" = STATUSES))]
     pub(super) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fail_reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) txid: Option<&'a str>,
     pub(super) currency: String,
@@ -221,6 +228,7 @@ impl<'a> WebhookBody<'a> {
             commission: fixed(fees(&payout.quote)),
             is_final: shown.status.is_final(),
             status: status_word(shown),
+            fail_reason: fail_reason(status_word(shown)),
             txid: shown.txid.filter(|_| travels),
             currency,
             network: network.to_ascii_lowercase(),
