@@ -1,7 +1,7 @@
 //! The named values of a request's body, read so that nothing is lost: numbers keep their source
 //! text, and a name that comes twice is refused instead of guessed about.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt};
 
 use domain::{
     command::Refusal,
@@ -41,25 +41,29 @@ impl Value {
     /// Refuses everything but a plain decimal that the asset can represent; exponents, which some
     /// languages print for small numbers, are expanded exactly.
     pub(crate) fn amount(&self, decimals: u8) -> Result<Amount, Refusal> {
-        Amount::parse(&self.plain()?, decimals).map_err(Refusal::Amount)
+        match self {
+            Self::Number(text) | Self::Text(text) => {
+                let plain = decimal::expand(text).map_err(Refusal::Amount)?;
+                Amount::parse(&plain, decimals).map_err(Refusal::Amount)
+            }
+            Self::Null | Self::Bool(_) | Self::Nested => {
+                Err(Refusal::Amount(AmountError::Malformed))
+            }
+        }
     }
+}
 
+impl Value {
     /// Reads the value as a sum of a currency that we do not keep.
     ///
     /// # Errors
     /// Refuses everything but a decimal, as [`Self::amount`] does.
     pub(crate) fn decimal(&self) -> Result<Decimal, Refusal> {
-        Decimal::parse(&self.plain()?).map_err(Refusal::Amount)
-    }
-
-    /// The number without its exponent, as far as it is one.
-    fn plain(&self) -> Result<Cow<'_, str>, Refusal> {
-        match self {
-            Self::Number(text) | Self::Text(text) => decimal::expand(text).map_err(Refusal::Amount),
-            Self::Null | Self::Bool(_) | Self::Nested => {
-                Err(Refusal::Amount(AmountError::Malformed))
-            }
-        }
+        let (Self::Number(text) | Self::Text(text)) = self else {
+            return Err(Refusal::Amount(AmountError::Malformed));
+        };
+        let plain = decimal::expand(text).map_err(Refusal::Amount)?;
+        Decimal::parse(&plain).map_err(Refusal::Amount)
     }
 }
 

@@ -2,9 +2,8 @@
 //!
 //! Everything here is pure: bytes and keys in, bytes out. No I/O, no clock, no randomness.
 //!
-//! A request takes this way: the first dialect that owns its path ([`owners`]) answers what needs no
-//! credential ([`Dialect::answer_openly`]); else all of them are asked for the [`Dialect::lookup`] of
-//! its credential; whoever has the store finds the keys and unseals their
+//! A request takes this way: the dialects that own its path ([`owners`]) are asked for the
+//! [`Dialect::lookup`] of its credential; whoever has the store finds the keys and unseals their
 //! secrets; [`Dialect::decode`] of the first that [`knows`] one checks the signature over the raw
 //! bytes and translates; the [`Outcome`] or refusal goes back through [`Dialect::encode`] or
 //! [`Dialect::refuse`].
@@ -43,19 +42,22 @@ pub trait Dialect: Sync {
     fn name(&self) -> &'static str;
     /// Whether a path belongs to this API.
     fn owns(&self, path: &str) -> bool;
-    /// Answers or refuses a request that needs no credential; `None` if it is not such a request.
-    fn answer_openly(
-        &self,
-        _request: &Request<'_>,
-        _context: &Context<'_>,
-    ) -> Option<Result<Message, Refusal>> {
-        None
-    }
     /// Returns what the request's credential is looked up by. Not yet a proof of anything.
     ///
     /// # Errors
     /// If it shows none, or path, method, content type are not ones this API has.
     fn lookup(&self, request: &Request<'_>) -> Result<String, Refusal>;
+    /// Answers a request that needs no credential, whether or not it shows one that was found;
+    /// `None` if it is not such a request. Asked before anything else.
+    fn answer_openly(
+        &self,
+        request: &Request<'_>,
+        callers: &[Caller],
+        context: &Context<'_>,
+    ) -> Option<Message> {
+        let _ = (request, callers, context);
+        None
+    }
     /// Authenticates a request against the credentials that were found and translates it.
     ///
     /// # Errors

@@ -104,16 +104,18 @@ impl Dialect for Cryptomus {
     fn answer_openly(
         &self,
         request: &Request<'_>,
+        _callers: &[Caller],
         context: &Context<'_>,
-    ) -> Option<Result<Message, Refusal>> {
-        if is_pay_in(request.path) {
-            return Some(Err(Refusal::NotSupported("Payments are not taken by this gateway.")));
-        }
+    ) -> Option<Message> {
         let found = endpoint::route(ENDPOINTS, request).ok().filter(|it| it.endpoint.open)?;
-        Some(exchange_rates(&found, context))
+        let answer = exchange_rates(&found, context);
+        Some(answer.unwrap_or_else(|refusal| self.refuse(request, &refusal, context)))
     }
 
     fn lookup(&self, request: &Request<'_>) -> Result<String, Refusal> {
+        if is_pay_in(request.path) {
+            return Err(Refusal::NotSupported("Payments are not taken by this gateway."));
+        }
         endpoint::route(ENDPOINTS, request)?;
         identity::public_part(request, "merchant").map(str::to_owned)
     }

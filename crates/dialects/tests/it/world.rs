@@ -315,13 +315,11 @@ impl World {
         }
         // The random bytes repeat after 256 requests, the last ones do not.
         self.random[20..24].copy_from_slice(&self.requests.to_be_bytes());
-        let first = owner(request.path);
-        match first.answer_openly(request, &self.context()) {
-            Some(Ok(message)) => return Answered { action: None, refusal: None, message },
-            Some(Err(refusal)) => return self.refused_by(first, None, refusal, request),
-            None => {}
-        }
         let (dialect, callers) = self.serving(request);
+        let found = callers.as_ref().map_or(&[][..], Vec::as_slice);
+        if let Some(message) = dialect.answer_openly(request, found, &self.context()) {
+            return Answered { action: None, refusal: None, message };
+        }
         let decoded =
             callers.and_then(|callers| dialect.decode(request, &callers, &self.context()));
         let call = match decoded {
