@@ -119,7 +119,14 @@ with step("forged webhook does not pass"), refused(WebhookVerificationError, "si
 with step("webhook with a reference that is not ASCII"), refused(Refused):
     create(" é")
 with step("test webhook"):
-    equal(client.test_payout_webhook(WEBHOOKS, "USDT", "tron", order_id=f"t-{RUN[-8:]}"), [])
-    _, body = delivered(f"t-{RUN[-8:]}")
+    told = {"status": "system_fail", "order_id": REFERENCE}
+    equal(client.test_payout_webhook(WEBHOOKS, "USDT", "tron", **told), [])
+    _, body = delivered(REFERENCE, '"status":"system_fail"')
     hook = client.process_payout_webhook(body)
-    equal((hook.type, hook.status, hook.currency), ("payout", "paid", "USDT"), "webhook")
+    equal((hook.type, hook.status, hook.currency), ("payout", "system_fail", "USDT"), "webhook")
+with step("test webhook about no payout"), refused(Refused, "Not found payment"):
+    client.test_payout_webhook(WEBHOOKS, "USDT", "tron", order_id=f"none-{RUN[-8:]}")
+with step("test webhook to where nothing may be sent"), refused(Refused, "not acknowledged"):
+    client.test_payout_webhook("http://10.0.0.1/hook", "USDT", "tron")
+with step("payments are not taken"), refused(Refused, "not taken"):
+    client.payment_services()

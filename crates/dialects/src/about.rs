@@ -182,6 +182,7 @@ pub(crate) fn refusals<R>(
     ];
     all.retain(|refusal| match cause(refusal) {
         Cause::Path => false,
+        Cause::Request if *refusal == Refusal::Unauthenticated => !endpoint.open,
         Cause::Request => true,
         Cause::Fields => has_fields,
         Cause::About(Subject::Nonce) => has_nonce,

@@ -35,6 +35,8 @@ pub(crate) struct Endpoint<R: 'static> {
     pub(crate) body: Body,
     /// What the body holds.
     pub(crate) fields: &'static [Field],
+    /// Whether it is answered without a credential.
+    pub(crate) open: bool,
     /// Whether it reads the header `Idempotency-Key`.
     pub(crate) idempotency_key: bool,
     /// What its refusals can be about, beside the request itself and who asks.
@@ -80,6 +82,7 @@ impl<R> Endpoint<R> {
             parameters: &[],
             body: Body::Ignored,
             fields: &[],
+            open: false,
             idempotency_key: false,
             subjects: &[],
             statuses: &[200],
@@ -121,6 +124,7 @@ impl<R> Endpoint<R> {
             parameters: self.parameters,
             body: self.body,
             fields: self.fields,
+            open: self.open,
             idempotency_key: self.idempotency_key,
             subjects: self.subjects,
             statuses: self.statuses,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use domain::{
     command::Refusal,
-    money::{Amount, AmountError},
+    money::{Amount, AmountError, Decimal},
 };
 use serde::{
     Deserialize, Deserializer,
@@ -50,6 +50,20 @@ impl Value {
                 Err(Refusal::Amount(AmountError::Malformed))
             }
         }
+    }
+}
+
+impl Value {
+    /// Reads the value as a sum of a currency that we do not keep.
+    ///
+    /// # Errors
+    /// Refuses everything but a decimal, as [`Self::amount`] does.
+    pub(crate) fn decimal(&self) -> Result<Decimal, Refusal> {
+        let (Self::Number(text) | Self::Text(text)) = self else {
+            return Err(Refusal::Amount(AmountError::Malformed));
+        };
+        let plain = decimal::expand(text).map_err(Refusal::Amount)?;
+        Decimal::parse(&plain).map_err(Refusal::Amount)
     }
 }
 

@@ -111,6 +111,11 @@ pub(crate) fn uuids(random: &[u8; 64]) -> Vec<String> {
     random.as_chunks::<16>().0[..3].iter().map(|it| uuid_v4(*it)).collect()
 }
 
+/// The first two of [`uuids`].
+pub(crate) fn two_uuids(random: &[u8; 64]) -> [String; 2] {
+    [0, 1].map(|it| uuid_v4(random.as_chunks::<16>().0[it]))
+}
+
 /// A random (version 4) UUID that none of [`uuids`] is made of: it names one request.
 pub(crate) fn request_id(random: &[u8; 64]) -> String {
     uuid_v4(random.as_chunks::<16>().0[3])

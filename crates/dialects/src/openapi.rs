@@ -197,7 +197,8 @@ impl Section<'_> {
         operation.insert("operationId".to_owned(), id.into());
         operation.insert("summary".to_owned(), endpoint.summary.into());
         operation.insert("description".to_owned(), text.into());
-        operation.insert("security".to_owned(), security.clone());
+        let security = if endpoint.open { json!([]) } else { security.clone() };
+        operation.insert("security".to_owned(), security);
         let parameters = request_form::parameters(endpoint, path);
         operation.insert("parameters".to_owned(), parameters.into());
         if let Some(body) = request_form::body(endpoint) {

@@ -190,6 +190,8 @@ pub enum Outcome {
         page: Vec<Payout>,
         /// Whether there are older ones (newer ones, if those after a payout were asked for).
         more: bool,
+        /// What the merchant can spend now, where that is not zero.
+        available: Vec<(AssetId, Amount)>,
     },
     /// Balances that are not zero.
     Balances {

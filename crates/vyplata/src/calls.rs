@@ -4,8 +4,9 @@ use dialects::{Action, Call, Dialect, Message, Outcome};
 use domain::{
     command::{Accepted, Command, Refusal},
     event::{Event, EventKind},
-    ids::MerchantId,
+    ids::{AssetId, MerchantId},
     ledger::LedgerAccount,
+    money::Amount,
     payout::{Payout, PayoutState},
     ports::{PageQuery, PayoutKey, PayoutView, Unreachable},
 };
@@ -116,7 +117,8 @@ impl Api {
                 Err(refusal) => return Err(refusal),
             }
         }
-        Ok(Outcome::Payouts { page, more: keys.len() > SHOWN_MAX })
+        let available = self.held(LedgerAccount::Available(merchant)).await?;
+        Ok(Outcome::Payouts { page, more: keys.len() > SHOWN_MAX, available })
     }
 
     async fn list(&self, merchant: MerchantId, query: &PageQuery) -> Result<Outcome, Refusal> {
@@ -133,16 +135,19 @@ impl Api {
             page.remove(0);
         }
         page.truncate(count);
-        Ok(Outcome::Payouts { page, more })
+        let available = self.held(LedgerAccount::Available(merchant)).await?;
+        Ok(Outcome::Payouts { page, more, available })
     }
 
     async fn balances(&self, merchant: MerchantId) -> Result<Outcome, Refusal> {
-        let held =
-            |account| async move { self.app.store.held(&account).await.map_err(unreachable) };
         Ok(Outcome::Balances {
-            available: held(LedgerAccount::Available(merchant)).await?,
-            personal: held(LedgerAccount::Personal(merchant)).await?,
+            available: self.held(LedgerAccount::Available(merchant)).await?,
+            personal: self.held(LedgerAccount::Personal(merchant)).await?,
         })
+    }
+
+    async fn held(&self, account: LedgerAccount) -> Result<Vec<(AssetId, Amount)>, Refusal> {
+        self.app.store.held(&account).await.map_err(unreachable)
     }
 }
 

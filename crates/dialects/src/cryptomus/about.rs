@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::{
     endpoints::ENDPOINTS,
-    wire::{ErrorBody, ServerErrorBody, WebhookBody},
+    refusal::{ErrorBody, ServerErrorBody},
+    wire::WebhookBody,
 };
 use crate::{
     about::{About, AboutWebhook, Credential},
@@ -17,7 +18,8 @@ pub(super) fn about(title: &'static str) -> About {
     About {
         title,
         text: "Payouts, signed with `md5(base64(body) + key)`. Everything a refusal says is in \
-               `message`; `errors` has the rules that fields broke.",
+               `message`; `errors` has the rules that fields broke. The provider's calls that take \
+               payments answer 404.",
         credentials: &[
             Credential::Header { name: "merchant", about: "The merchant number." },
             Credential::Header {

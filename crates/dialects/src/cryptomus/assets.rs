@@ -51,10 +51,11 @@ const CURRENCIES: [(&str, &[&str]); 20] = [
 const UNPAID: [&str; 2] = ["CRMS", "XMR"];
 
 /// Fiat currencies that amounts can be given in.
-const FIAT: [&str; 36] = [
-    "AED", "AMD", "ARS", "AUD", "AZN", "BDT", "BRL", "BYN", "CAD", "CHF", "CNY", "CZK", "EUR",
-    "GBP", "GEL", "HKD", "HUF", "IDR", "ILS", "INR", "JPY", "KGS", "KZT", "MXN", "NGN", "PHP",
-    "PLN", "RUB", "SGD", "THB", "TRY", "UAH", "USD", "UZS", "VND", "ZAR",
+const FIAT: [&str; 43] = [
+    "AED", "AMD", "ARS", "AUD", "AZN", "BDT", "BRL", "BYN", "CAD", "CHF", "CNY", "CZK", "DKK",
+    "EUR", "GBP", "GEL", "HKD", "HUF", "IDR", "ILS", "INR", "JPY", "KGS", "KRW", "KZT", "MXN",
+    "MYR", "NGN", "NOK", "PHP", "PLN", "RUB", "SEK", "SGD", "THB", "TJS", "TMT", "TRY", "UAH",
+    "USD", "UZS", "VND", "ZAR",
 ];
 
 /// An asset, and how the provider names it.
@@ -72,14 +73,27 @@ pub(super) fn is_fiat(currency: &str) -> bool {
     FIAT.contains(&currency.to_ascii_uppercase().as_str())
 }
 
-/// Whether a code is that of a currency that can be paid.
-pub(super) fn is_coin(currency: &str) -> bool {
-    networks_of(&currency.to_ascii_uppercase()).is_some()
-}
-
 fn networks_of(currency: &str) -> Option<&'static [&'static str]> {
     let ticker = ticker(currency);
     CURRENCIES.iter().find(|it| it.0 == ticker).map(|it| it.1)
+}
+
+/// Every currency that has a code: coins, then fiat currencies.
+pub(super) fn currencies() -> impl Iterator<Item = &'static str> {
+    CURRENCIES.iter().map(|it| it.0).chain(FIAT)
+}
+
+/// The catalog's ticker of a code.
+pub(super) fn coin_ticker(currency: &str) -> Option<String> {
+    let currency = currency.to_ascii_uppercase();
+    networks_of(&currency).map(|_| ticker(&currency).to_owned())
+}
+
+/// Every coin that the provider pays and the catalog has.
+pub(super) fn coins(catalog: &Catalog) -> impl Iterator<Item = Coin<'_>> {
+    CURRENCIES.iter().flat_map(move |(currency, networks)| {
+        networks.iter().filter_map(move |code| find(catalog, currency, Some(code)).ok())
+    })
 }
 
 /// The coin of Polygon changed its ticker; the older one is still sent.

@@ -1,37 +1,46 @@
 //! What requests of Cryptomus's API mean.
 
 use domain::{
-    command::{Asked, CreatePayout, OnOtherContent, Refusal},
+    command::{Asked, CreatePayout, Direction, OnOtherContent, Refusal, Source},
     ids::{DialectId, MerchantId},
-    payout::{self, Status},
+    payout::{self, Priority, Status},
     ports::PayoutKey,
     quote::FeeBearer,
 };
 
 use super::{
+    Profile,
     assets::{self, Coin},
-    endpoints::PRIORITIES,
     wire::Note,
 };
 use crate::{
-    Caller, Context,
+    Action, Caller, Context,
     fields::{Fields, Value},
     http, identity,
 };
 
 const URL_CHARACTERS_MIN: usize = 6;
 
+/// The only currency that others are bought with.
+const SOLD: &str = "USDT";
+
+/// Where prices of fiat currencies can be taken from.
+const COURSES: [&str; 4] = ["binance", "binancep2p", "exmo", "kucoin"];
+
 /// What merchants are told of.
 pub(super) const TOLD: [Status; 4] =
     [Status::InBlock, Status::Paid, Status::Failed, Status::Cancelled];
 
 /// A field that breaks a rule of the provider's validation, or that a documented message is about.
-fn broken(field: &'static str, rule: &str) -> Refusal {
+pub(super) fn broken(field: &'static str, rule: &str) -> Refusal {
     Refusal::InvalidField { field, detail: rule.to_owned() }
 }
 
 /// Reads a text; an empty one counts as absent.
-fn text<'a>(fields: &'a Fields, field: &'static str) -> Result<Option<&'a str>, Refusal> {
+pub(super) fn text<'a>(
+    fields: &'a Fields,
+    field: &'static str,
+) -> Result<Option<&'a str>, Refusal> {
     let characters_max = fields.characters_max(field);
     match fields.get(field) {
         None => Ok(None),
@@ -46,54 +55,112 @@ fn text<'a>(fields: &'a Fields, field: &'static str) -> Result<Option<&'a str>, 
     }
 }
 
-fn required<'a>(fields: &'a Fields, field: &'static str) -> Result<&'a str, Refusal> {
+pub(super) fn required<'a>(fields: &'a Fields, field: &'static str) -> Result<&'a str, Refusal> {
     text(fields, field)?.ok_or(Refusal::MissingField { field })
 }
 
 /// Reads a request for a payout.
 pub(super) fn create(
-    dialect: &'static str,
+    profile: &Profile,
     fields: &Fields,
     caller: &Caller,
     context: &Context<'_>,
 ) -> Result<CreatePayout, Refusal> {
-    let amount = fields.get("amount").filter(|it| **it != Value::Text(String::new()));
-    let amount = amount.ok_or(Refusal::MissingField { field: "amount" })?;
-    let currency = required(fields, "currency")?;
     let order_id = required(fields, "order_id")?;
-    if !order_id.chars().all(|it| it.is_alphanumeric() || matches!(it, '_' | '-')) {
-        return Err(broken("order_id", "validation.alpha_dash"));
-    }
+    check_order_id(order_id)?;
     let address = required(fields, "address")?.to_owned();
-    let bearer = is_subtract(fields)?;
-    check_conversion(fields, currency)?;
-    let Coin { asset, currency, network } = coin(fields, context)?;
-    let priority = text(fields, "priority")?;
-    if priority.is_some_and(|it| !PRIORITIES.contains(&it)) {
-        return Err(broken("priority", "validation.in"));
-    }
-    let note =
-        Note { currency, network: network.to_owned(), priority: priority.map(str::to_owned) };
-    let url = text(fields, "url_callback")?;
-    if url.is_some_and(|it| it.chars().count() < URL_CHARACTERS_MIN || !http::is_webhook_url(it)) {
-        return Err(broken("url_callback", "validation.url"));
-    }
+    let (create, coin) = priced(profile.name, fields, caller, context, address)?;
+    let url = url(fields, profile.url_characters_max)?;
     let webhook = url.map(|url| payout::Webhook { url: url.to_owned(), on: TOLD.to_vec() });
-    let (merchant, dialect) = (caller.merchant.id, DialectId::new(dialect));
-    let asked = Asked::Exact(amount.amount(asset.decimals)?);
-    let create =
-        CreatePayout::new(context.payout_id, merchant, dialect, asset.id.clone(), asked, address);
+    let note = Note { currency: coin.currency, network: coin.network.to_owned() };
     Ok(CreatePayout {
         public_ids: identity::uuids(context.random),
-        key: Some(caller.key.id),
         merchant_ref: Some(order_id.to_owned()),
         on_other_content: OnOtherContent::AnswerExisting,
-        bearer,
         memo: text(fields, "memo")?.map(str::to_owned),
         webhook,
         note: serde_json::to_string(&note).expect("a note is plain text"),
         ..create
     })
+}
+
+/// Reads a question what a payout would cost.
+pub(super) fn calculate(
+    profile: &Profile,
+    fields: &Fields,
+    caller: &Caller,
+    context: &Context<'_>,
+) -> Result<CreatePayout, Refusal> {
+    let address = text(fields, "address")?.unwrap_or_default().to_owned();
+    Ok(priced(profile.name, fields, caller, context, address)?.0)
+}
+
+/// Reads what the price of a payout depends on.
+fn priced<'a>(
+    dialect: &'static str,
+    fields: &Fields,
+    caller: &Caller,
+    context: &Context<'a>,
+    address: String,
+) -> Result<(CreatePayout, Coin<'a>), Refusal> {
+    let amount = amount(fields)?;
+    let currency = required(fields, "currency")?;
+    let bearer = is_subtract(fields)?;
+    let coin = coin(fields, context)?;
+    let source = source(fields, &coin)?;
+    let course = course(fields)?;
+    let is_fiat = assets::is_fiat(currency);
+    let asked = if is_fiat {
+        Asked::Worth { currency: currency.to_ascii_uppercase(), amount: amount.decimal()? }
+    } else {
+        Asked::Exact(amount.amount(coin.asset.decimals)?)
+    };
+    let (merchant, dialect) = (caller.merchant.id, DialectId::new(dialect));
+    let asset = coin.asset.id.clone();
+    let create = CreatePayout::new(context.payout_id, merchant, dialect, asset, asked, address);
+    let create = CreatePayout {
+        key: Some(caller.key.id),
+        bearer,
+        source,
+        course: course.filter(|_| is_fiat),
+        priority: priority(fields)?,
+        ..create
+    };
+    Ok((create, coin))
+}
+
+/// Reads a transfer between what can be paid out and what is set apart.
+pub(super) fn transfer(fields: &Fields, direction: Direction) -> Result<Action, Refusal> {
+    let amount = amount(fields)?.decimal()?;
+    let currency = required(fields, "currency")?;
+    let ticker = assets::coin_ticker(currency).ok_or(Refusal::UnknownAsset)?;
+    Ok(Action::Transfer { ticker, amount, direction })
+}
+
+fn amount(fields: &Fields) -> Result<&Value, Refusal> {
+    let amount = fields.get("amount").filter(|it| **it != Value::Text(String::new()));
+    amount.ok_or(Refusal::MissingField { field: "amount" })
+}
+
+/// Checks the characters of a merchant's own name of a payout.
+pub(super) fn check_order_id(order_id: &str) -> Result<(), Refusal> {
+    if order_id.chars().all(|it| it.is_alphanumeric() || matches!(it, '_' | '-')) {
+        return Ok(());
+    }
+    Err(broken("order_id", "validation.alpha_dash"))
+}
+
+/// Reads where webhooks go.
+pub(super) fn url(fields: &Fields, characters_max: usize) -> Result<Option<&str>, Refusal> {
+    let Some(url) = text(fields, "url_callback")? else { return Ok(None) };
+    let count = url.chars().count();
+    if count > characters_max {
+        return Err(broken("url_callback", "validation.max.string"));
+    }
+    if count < URL_CHARACTERS_MIN || !http::is_webhook_url(url) {
+        return Err(broken("url_callback", "validation.url"));
+    }
+    Ok(Some(url))
 }
 
 /// Reads who bears the fees: `true` takes them from the balance, `false` out of the amount.
@@ -112,31 +179,52 @@ fn is_subtract(fields: &Fields) -> Result<FeeBearer, Refusal> {
     }
 }
 
-/// Refuses conversions, which this gateway does not make, in the provider's words for them.
-fn check_conversion(fields: &Fields, currency: &str) -> Result<(), Refusal> {
-    let to = text(fields, "to_currency")?;
-    let from = text(fields, "from_currency")?;
-    let other = |it: &&str| !it.eq_ignore_ascii_case(currency);
-    if assets::is_fiat(currency) && to.is_none() {
-        return Err(Refusal::MissingField { field: "to_currency" });
+fn priority(fields: &Fields) -> Result<Priority, Refusal> {
+    match text(fields, "priority")? {
+        None => Ok(Priority::Recommended),
+        Some(word) => Priority::from_word(word).ok_or_else(|| broken("priority", "validation.in")),
     }
-    if let Some(to) = to.filter(other) {
-        let known = assets::is_coin(to);
-        let words =
-            if known { "Error convert to_currency" } else { "Not found service to_currency" };
-        return Err(broken("to_currency", words));
-    }
-    if from.is_some_and(|it| other(&it)) {
-        return Err(broken("from_currency", "The service was not found"));
-    }
-    Ok(())
 }
 
-/// Finds the asset that a request for a payout names.
+/// Reads where prices are taken from, in small letters.
+fn course(fields: &Fields) -> Result<Option<String>, Refusal> {
+    let Some(word) = text(fields, "course_source")? else { return Ok(None) };
+    let word = word.to_ascii_lowercase();
+    let known = COURSES.contains(&word.as_str());
+    if known { Ok(Some(word)) } else { Err(broken("course_source", "validation.in")) }
+}
+
+/// Reads what a payout is paid from: the coin itself, or what is sold for it.
+fn source(fields: &Fields, coin: &Coin<'_>) -> Result<Source, Refusal> {
+    match text(fields, "from_currency")? {
+        None => Ok(Source::Own),
+        Some(from) if from.eq_ignore_ascii_case(&coin.currency) => Ok(Source::Own),
+        Some(from) if from.eq_ignore_ascii_case(SOLD) => Ok(Source::Ticker(SOLD.to_owned())),
+        Some(_) => Err(broken("from_currency", "The service was not found")),
+    }
+}
+
+/// Whether a request gives its amount in a fiat currency.
+pub(super) fn is_fiat(fields: &Fields) -> bool {
+    text(fields, "currency").ok().flatten().is_some_and(assets::is_fiat)
+}
+
+/// Finds the coin that a request for a payout names: `currency`, or `to_currency` where that is a
+/// fiat one.
 pub(super) fn coin<'a>(fields: &Fields, context: &Context<'a>) -> Result<Coin<'a>, Refusal> {
     let currency = required(fields, "currency")?;
     let network = text(fields, "network")?;
-    assets::find(context.catalog, currency, network)
+    let to = text(fields, "to_currency")?;
+    if assets::is_fiat(currency) {
+        let to = to.ok_or(Refusal::MissingField { field: "to_currency" })?;
+        return assets::find(context.catalog, to, network);
+    }
+    let Some(to) = to.filter(|it| !it.eq_ignore_ascii_case(currency)) else {
+        return assets::find(context.catalog, currency, network);
+    };
+    let known = assets::coin_ticker(to).is_some();
+    let words = if known { "Error convert to_currency" } else { "Not found service to_currency" };
+    Err(broken("to_currency", words))
 }
 
 /// Reads which payout is meant; where both identifiers are given, `order_id` counts.

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     identity::{same, uuid_v4},
-    wire::{NewKey, Secret},
+    wire::{Message, NewKey, Secret},
 };
 
 /// The key of payouts.
@@ -38,11 +38,17 @@ pub(super) fn verifies(signature: &str, body: &[u8], secret: &Secret) -> bool {
 ///
 /// Receivers take the field out and encode the rest again before they hash it, as PHP's
 /// `json_encode` does with `JSON_UNESCAPED_UNICODE`: so it is encoded that way here.
-pub(super) fn seal(object: &str, secret: &Secret) -> Vec<u8> {
+fn seal(object: &str, secret: &Secret) -> Vec<u8> {
     let object = php_style(object);
     let signature = hex::encode(digest(object.as_bytes(), secret));
     let open = object.strip_suffix('}').unwrap_or(&object);
     format!("{open},\"sign\":\"{signature}\"}}").into_bytes()
+}
+
+/// Puts the signature of a message's JSON object into it.
+pub(super) fn sealed(mut message: Message, secret: &Secret) -> Message {
+    message.body = seal(&String::from_utf8_lossy(&message.body), secret);
+    message
 }
 
 /// Escapes what PHP escapes beyond what JSON asks for. None of these characters can stand outside

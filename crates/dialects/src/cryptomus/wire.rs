@@ -1,49 +1,59 @@
-//! What Cryptomus writes: payouts, balances, webhooks and errors.
-
-use std::collections::BTreeMap;
+//! What Cryptomus writes about payouts: answers and webhooks.
 
 use domain::{
-    catalog::{Catalog, DestinationError},
-    command::Refusal,
-    ids::{AssetId, MerchantId},
-    money::{Amount, AmountError, Rate, Rounding},
+    catalog::{Asset, Catalog},
+    money::{Amount, Rounding},
     payout::{FailureCode, Payout, Status},
+    quote::{Conversion, Quote},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::assets;
+use super::{
+    Profile, assets,
+    sum::{PLACES, Sum},
+};
 use crate::{
     decimal::{Number, with_places},
-    http,
-    identity::uuid_v4,
     shown::Shown,
 };
-
-/// How many places amounts of webhooks and balances have at least.
-const PLACES: usize = 8;
 
 /// What is kept with a payout for its answers.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Note {
-    /// The currency, as it was asked for.
+    /// The coin, as it was asked for.
     pub(super) currency: String,
     /// The network's code.
     pub(super) network: String,
-    /// The priority, if one was asked for. It is kept and has no effect.
-    pub(super) priority: Option<String>,
 }
 
 /// Reads the note of a payout; one of another dialect gets the provider's names for its asset.
-fn note(shown: &Shown<'_>) -> Note {
+pub(super) fn note(shown: &Shown<'_>) -> Note {
     let note: Note = serde_json::from_str(&shown.payout.note).unwrap_or_default();
     if note.currency.is_empty() || note.network.is_empty() {
         let (currency, network) = (shown.asset.ticker.clone(), assets::network_name(shown.asset));
-        return Note { currency, network, priority: None };
+        return Note { currency, network };
     }
     note
+}
+
+/// The amount and currency that were asked for; `coin` is the name of the coin that is paid.
+pub(super) fn asked(shown: &Shown<'_>, coin: &str) -> (String, String) {
+    match &shown.payout.quote.worth {
+        Some(worth) => (worth.amount.to_string(), worth.currency.clone()),
+        None => (shown.text(shown.payout.quote.asked), coin.to_owned()),
+    }
+}
+
+/// What is charged for our service and for the network's, in the coin that is paid.
+fn fees(quote: &Quote) -> Amount {
+    quote.service_fee.checked_add(quote.network_fee).unwrap_or_default()
+}
+
+/// The asset that a payout's merchant is charged in.
+pub(super) fn charged<'a>(shown: &Shown<'a>, catalog: &'a Catalog) -> &'a Asset {
+    catalog.asset(shown.payout.charged_asset().as_str()).unwrap_or(shown.asset)
 }
 
 /// A successful answer.
@@ -62,7 +72,8 @@ impl<T> Success<T> {
 }
 
 /// The words of statuses.
-const STATUSES: [&str; 6] = ["process", "check", "paid", "fail", "system_fail", "cancel"];
+pub(super) const STATUSES: [&str; 6] =
+    ["process", "check", "paid", "fail", "system_fail", "cancel"];
 
 /// A payout.
 #[derive(Serialize, JsonSchema)]
@@ -70,6 +81,12 @@ pub(super) struct PayoutBody<'a> {
     uuid: &'a str,
     amount: String,
     currency: String,
+    /// Of Heleket only: what is charged for it, in `payer_currency`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commissions: Option<String>,
+    /// Of Heleket only: what it costs in all, in `payer_currency`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merchant_amount: Option<String>,
     network: String,
     address: &'a str,
     txid: Option<&'a str>,
@@ -79,29 +96,82 @@ pub(super) struct PayoutBody<'a> {
     balance: Number,
     payer_currency: String,
     payer_amount: Number,
+    /// Of Heleket only: what was sold for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    convert: Option<ConvertBody>,
 }
 
 impl<'a> PayoutBody<'a> {
-    /// Writes a payout and what is left of its asset.
-    pub(super) fn new(shown: &Shown<'a>, available: Amount) -> Self {
-        let Note { currency, network, .. } = note(shown);
+    /// Writes a payout and what is left of what its merchant is charged in.
+    pub(super) fn new(
+        profile: &Profile,
+        shown: &Shown<'a>,
+        available: Amount,
+        catalog: &'a Catalog,
+    ) -> Self {
+        let Note { currency: coin, network } = note(shown);
+        let (amount, currency) = asked(shown, &coin);
+        let quote = &shown.payout.quote;
+        let of_profile = |amount| profile.shows_charges.then(|| shown.text(amount));
         Self {
             uuid: &shown.payout.public_id,
-            amount: shown.text(shown.payout.quote.asked),
-            currency: currency.clone(),
+            amount,
+            currency,
+            commissions: of_profile(fees(quote)),
+            merchant_amount: of_profile(quote.price()),
             network,
             address: &shown.payout.destination.address,
             txid: shown.txid,
             status: status_word(shown),
             is_final: shown.status.is_final(),
-            balance: Number::new(shown.text(available)),
-            payer_currency: currency,
-            payer_amount: Number::new(shown.text(shown.payout.quote.amount)),
+            balance: Number::new(charged(shown, catalog).text(available)),
+            payer_currency: coin,
+            payer_amount: Number::new(shown.text(quote.amount)),
+            convert: profile.shows_charges.then(|| ConvertBody::new(shown, catalog)).flatten(),
         }
     }
 }
 
-fn status_word(shown: &Shown<'_>) -> &'static str {
+/// What was sold for a payout.
+#[derive(Serialize, JsonSchema)]
+struct ConvertBody {
+    to_currency: String,
+    from_currency: String,
+    from_amount: String,
+    commission: String,
+    rate: String,
+}
+
+impl ConvertBody {
+    /// Writes what was sold; `None` if that was nothing, or the same coin of another network.
+    fn new(shown: &Shown<'_>, catalog: &Catalog) -> Option<Self> {
+        let bought_at = shown.payout.quote.usd.as_ref()?.usd;
+        let sold = shown.payout.quote.conversions.iter();
+        let sold: Vec<(&Conversion, &Asset)> = sold
+            .filter_map(|it| Some((it, catalog.asset(it.from.as_str())?)))
+            .filter(|it| it.1.ticker != shown.asset.ticker)
+            .collect();
+        let (first, from) = sold.first()?;
+        let sold_at = first.price.as_ref()?.usd;
+        let (mut cost, mut commission) = (Sum::default(), Sum::default());
+        for (it, asset) in sold.iter().filter(|it| it.1.ticker == from.ticker) {
+            let side = (shown.asset.decimals, asset.decimals);
+            let fair = bought_at.convert(it.bought, side.0, sold_at, side.1, Rounding::Down)?;
+            cost = cost.add(it.cost, side.1)?;
+            commission = commission.add(it.cost.checked_sub(fair)?, side.1)?;
+        }
+        Some(Self {
+            to_currency: shown.asset.ticker.clone(),
+            from_currency: from.ticker.clone(),
+            from_amount: cost.text(),
+            commission: commission.text(),
+            rate: sold_at.over(bought_at)?.to_string(),
+        })
+    }
+}
+
+/// The word of a status.
+pub(super) fn status_word(shown: &Shown<'_>) -> &'static str {
     match shown.status {
         Status::AwaitingApproval | Status::Queued | Status::Sending => "process",
         Status::InBlock => "check",
@@ -114,226 +184,76 @@ fn status_word(shown: &Shown<'_>) -> &'static str {
     }
 }
 
+/// The provider's word for why a payout failed, where it has one for it.
+pub(super) fn fail_reason(status: &str) -> Option<&'static str> {
+    (status == "system_fail").then_some("system_error")
+}
+
 /// A webhook, but for its signature.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct WebhookBody<'a> {
-    r#type: &'static str,
-    uuid: &'a str,
-    order_id: Option<&'a str>,
-    amount: String,
-    merchant_amount: String,
-    commission: String,
-    is_final: bool,
+    pub(super) r#type: &'static str,
+    pub(super) uuid: &'a str,
+    pub(super) order_id: Option<&'a str>,
+    pub(super) amount: String,
+    pub(super) merchant_amount: String,
+    pub(super) commission: String,
+    pub(super) is_final: bool,
     #[schemars(extend("enum" = STATUSES))]
-    status: &'static str,
+    pub(super) status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    txid: Option<&'a str>,
-    currency: String,
-    network: String,
-    payer_currency: String,
-    payer_amount: String,
+    pub(super) fail_reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) txid: Option<&'a str>,
+    pub(super) currency: String,
+    pub(super) network: String,
+    pub(super) payer_currency: String,
+    pub(super) payer_amount: String,
 }
 
 impl<'a> WebhookBody<'a> {
     /// Writes what a webhook says of a payout.
     pub(super) fn new(shown: &Shown<'a>) -> Self {
         let payout: &'a Payout = shown.payout;
-        let quote = &payout.quote;
-        let Note { currency, network, .. } = note(shown);
+        let Note { currency: coin, network } = note(shown);
+        let (amount, currency) = asked(shown, &coin);
         let fixed = |amount| with_places(&shown.text(amount), PLACES);
-        let fees = quote.service_fee.checked_add(quote.network_fee).unwrap_or_default();
         let travels = !matches!(shown.status, Status::Failed | Status::Cancelled);
         Self {
             r#type: "payout",
             uuid: &payout.public_id,
             order_id: payout.merchant_ref.as_deref(),
-            amount: fixed(quote.asked),
-            merchant_amount: fixed(quote.price()),
-            commission: fixed(fees),
+            amount: with_places(&amount, PLACES),
+            merchant_amount: fixed(payout.quote.price()),
+            commission: fixed(fees(&payout.quote)),
             is_final: shown.status.is_final(),
             status: status_word(shown),
+            fail_reason: fail_reason(status_word(shown)),
             txid: shown.txid.filter(|_| travels),
-            currency: currency.clone(),
+            currency,
             network: network.to_ascii_lowercase(),
-            payer_currency: currency,
-            payer_amount: fixed(quote.amount),
+            payer_currency: coin,
+            payer_amount: fixed(payout.quote.amount),
         }
     }
 }
 
-/// The balances of a merchant, and those of its personal wallet, of which there is none.
+/// What a payout would cost, in the coin that would be paid.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct BalancesBody {
-    balance: Balances,
+pub(super) struct CalculationBody {
+    commission: String,
+    merchant_amount: String,
+    payout_amount: String,
 }
 
-#[derive(Serialize, JsonSchema)]
-struct Balances {
-    merchant: Vec<BalanceBody>,
-    user: [(); 0],
-}
-
-#[derive(Serialize, JsonSchema)]
-struct BalanceBody {
-    uuid: String,
-    balance: String,
-    currency_code: String,
-}
-
-/// More places than any asset has.
-const DECIMALS_MAX: u8 = 30;
-
-impl BalancesBody {
-    /// Writes balances: one per currency, summed over its networks. A sum that is too large to be
-    /// written is left out.
-    pub(super) fn new(merchant: MerchantId, rows: &[(AssetId, Amount)], catalog: &Catalog) -> Self {
-        let mut sums: BTreeMap<&str, (u8, Option<Amount>)> = BTreeMap::new();
-        for (id, amount) in rows {
-            let Some(asset) = catalog.asset(id.as_str()) else { continue };
-            let (places, sum) =
-                sums.remove(&*asset.ticker).unwrap_or((asset.decimals, Some(Amount::ZERO)));
-            let common = places.max(asset.decimals).min(DECIMALS_MAX);
-            let widen = |amount, from| Rate::ONE.price(amount, from, common, Rounding::Down);
-            let sum = sum.and_then(|it| widen(it, places));
-            let both = sum.zip(widen(*amount, asset.decimals));
-            let sum = both.and_then(|(one, other)| one.checked_add(other));
-            sums.insert(&asset.ticker, (common, sum));
+impl CalculationBody {
+    /// Writes the figures of a quote of an asset.
+    pub(super) fn new(quote: &Quote, asset: &Asset) -> Self {
+        let fixed = |amount| with_places(&asset.text(amount), PLACES);
+        Self {
+            commission: fixed(fees(quote)),
+            merchant_amount: fixed(quote.price()),
+            payout_amount: fixed(quote.amount),
         }
-        let row = |(currency, (places, sum)): (&str, (u8, Option<Amount>))| {
-            Some(BalanceBody {
-                uuid: wallet_uuid(merchant, currency),
-                balance: with_places(&sum?.to_text(places), PLACES),
-                currency_code: currency.to_owned(),
-            })
-        };
-        let merchant = sums.into_iter().filter_map(row).collect();
-        Self { balance: Balances { merchant, user: [] } }
     }
-}
-
-/// The provider's wallets have identifiers: ours are made of the merchant and the currency.
-fn wallet_uuid(merchant: MerchantId, currency: &str) -> String {
-    let digest = Sha256::digest(format!("{merchant} {currency}"));
-    uuid_v4(*digest.first_chunk().expect("a SHA-256 has 32 bytes"))
-}
-
-/// An error: a message, and for validation errors the rules that fields broke.
-#[derive(Default, Serialize, JsonSchema)]
-pub(super) struct ErrorBody {
-    state: u8,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    errors: BTreeMap<&'static str, [String; 1]>,
-    message: String,
-}
-
-/// The provider's words for its own failures.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct ServerErrorBody {
-    state: u8,
-    message: &'static str,
-    code: u16,
-    error: Option<()>,
-}
-
-/// What is answered when we cannot decide: the body of the provider's own failures.
-pub(super) const SERVER_ERROR: ServerErrorBody =
-    ServerErrorBody { state: 1, message: "Server error, #1", code: 500, error: None };
-
-/// A message alone, with the status that published clients understand best.
-fn message(text: &str) -> (u16, ErrorBody) {
-    error(422, text)
-}
-
-fn error(status: u16, text: &str) -> (u16, ErrorBody) {
-    (status, ErrorBody { state: 1, message: text.to_owned(), ..ErrorBody::default() })
-}
-
-fn broken(field: &'static str, rule: &str, text: &str) -> (u16, ErrorBody) {
-    let errors = BTreeMap::from([(field, [rule.to_owned()])]);
-    (422, ErrorBody { state: 1, errors, message: text.to_owned() })
-}
-
-/// The rules that break when neither identifier of a payout is given.
-pub(super) fn neither_identifier() -> (u16, ErrorBody) {
-    let rule = || ["validation.required_without".to_owned()];
-    let errors = BTreeMap::from([("uuid", rule()), ("order_id", rule())]);
-    (422, ErrorBody { state: 1, errors, message: "Give uuid or order_id.".to_owned() })
-}
-
-/// Puts a refusal into an HTTP status and a body. `print` prints amounts of the asset that the
-/// request names, with its ticker; `None` if it names none.
-pub(super) fn describe(
-    refusal: &Refusal,
-    print: &dyn Fn(Amount) -> Option<String>,
-) -> (u16, ErrorBody) {
-    match refusal {
-        Refusal::Unauthenticated => error(401, "Invalid Sign."),
-        Refusal::UnknownPath => error(404, "This method is not available on this gateway."),
-        Refusal::MethodNotAllowed => error(405, "This method takes POST only."),
-        Refusal::UnsupportedMediaType => {
-            error(415, "The Content-Type must be application/json, without a Content-Encoding.")
-        }
-        Refusal::BodyTooLarge => error(413, "The request is too large."),
-        Refusal::Malformed { detail } => message(&format!("The request is not JSON: {detail}.")),
-        Refusal::MissingField { field } => {
-            broken(field, "validation.required", &format!("The {field} field is required."))
-        }
-        Refusal::InvalidField { field, detail } if detail.starts_with("validation.") => {
-            broken(field, detail, &format!("The {field} field is invalid: {detail}."))
-        }
-        Refusal::InvalidField { field, detail } if http::is_header(field) => {
-            message(&format!("{field}: {detail}."))
-        }
-        Refusal::InvalidField { detail, .. } => message(detail),
-        Refusal::NonceMissing | Refusal::NonceReused => message("The nonce is invalid."),
-        Refusal::RefReused => {
-            broken("order_id", "validation.unique", "The order_id was used for another payout.")
-        }
-        Refusal::RateLimited { .. } => error(429, "Too Many Attempts."),
-        Refusal::UnknownAsset => message("The currency was not found"),
-        Refusal::UnknownNetwork | Refusal::AssetUnavailable => message("The service was not found"),
-        Refusal::Destination(DestinationError::Address(why)) => {
-            let text = format!("The address field is invalid: {why}.");
-            broken("address", "validation.crypto_address", &text)
-        }
-        Refusal::Destination(DestinationError::Memo(why)) => {
-            broken("memo", "validation.memo", &format!("The memo field is invalid: {why}."))
-        }
-        Refusal::Amount(error) => broken_amount(*error),
-        Refusal::AmountTooSmall { minimum } => match minimum.and_then(print) {
-            Some(minimum) => message(&format!("Minimum amount {minimum}")),
-            None => message("The withdrawal amount is too small"),
-        },
-        Refusal::AmountTooLarge { maximum } => match maximum.and_then(print) {
-            Some(maximum) => message(&format!("Maximum amount {maximum}")),
-            None => broken_amount(AmountError::TooLarge),
-        },
-        Refusal::InsufficientFunds => message("Not enough funds"),
-        Refusal::MerchantPaused => message("You are forbidden"),
-        Refusal::NotFound => message("The payout was not found"),
-        Refusal::NotCancellable => message("The payout cannot be cancelled"),
-        Refusal::NotAwaitingApproval => message("The payout does not wait for an approval"),
-        Refusal::NotSupported(why) => error(404, why),
-        Refusal::InsufficientForConversion { from, to } => {
-            message(&format!("Not enough balance for convert {from} to {to}"))
-        }
-        Refusal::NoWallet => message("Wallet not found"),
-        Refusal::QuoteExpired => message("The quote has expired"),
-        Refusal::NotConvertible(_) | Refusal::RateUnknown { .. } => {
-            message("Error convert to_currency")
-        }
-        Refusal::TermsUnknown(_) => message("The terminal was not found"),
-        Refusal::Unavailable(_) => error(500, SERVER_ERROR.message),
-    }
-}
-
-fn broken_amount(error: AmountError) -> (u16, ErrorBody) {
-    let (rule, text) = match error {
-        AmountError::Malformed => ("validation.numeric", "The amount must be a positive number."),
-        AmountError::TooPrecise => {
-            ("validation.decimal", "The amount has more decimal places than the currency.")
-        }
-        AmountError::TooLarge => ("validation.max.numeric", "The amount is too large."),
-    };
-    broken("amount", rule, text)
 }

@@ -92,7 +92,7 @@ impl Dialect for Native {
                 let body = PayoutBody::new(&shown, context.catalog, Some(events));
                 http::json(if created { 201 } else { 200 }, &body)
             }
-            Outcome::Payouts { page, more } => {
+            Outcome::Payouts { page, more, .. } => {
                 http::json(200, &PageBody::new(page, *more, context.catalog))
             }
             Outcome::Balances { available, .. } => {

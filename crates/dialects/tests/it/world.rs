@@ -320,6 +320,10 @@ impl World {
         // The random bytes repeat after 256 requests, the last ones do not.
         self.random[20..24].copy_from_slice(&self.requests.to_be_bytes());
         let (dialect, callers) = self.serving(request);
+        let found = callers.as_ref().map_or(&[][..], Vec::as_slice);
+        if let Some(message) = dialect.answer_openly(request, found, &self.context()) {
+            return Answered { action: None, refusal: None, message };
+        }
         let decoded =
             callers.and_then(|callers| dialect.decode(request, &callers, &self.context()));
         let call = match decoded {
@@ -422,7 +426,8 @@ impl World {
             }
             Action::ShowAll(keys) => {
                 let found = keys.iter().filter_map(|key| self.find(key).ok());
-                Ok(Outcome::Payouts { page: found.map(|it| it.payout).collect(), more: false })
+                let page = found.map(|it| it.payout).collect();
+                Ok(Outcome::Payouts { page, more: false, available: self.available() })
             }
             Action::List(query) => Ok(self.list(query)),
             Action::Balances => {
@@ -458,7 +463,11 @@ impl World {
         } else if more {
             page.pop();
         }
-        Outcome::Payouts { page, more }
+        Outcome::Payouts { page, more, available: self.available() }
+    }
+
+    fn available(&self) -> Vec<(AssetId, Amount)> {
+        ready(self.store.held(&LedgerAccount::Available(MERCHANT))).expect("reachable")
     }
 
     fn change(&mut self, command: Command) -> Result<Outcome, Refusal> {
