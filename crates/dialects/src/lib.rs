@@ -48,6 +48,17 @@ pub trait Dialect: Sync {
     /// # Errors
     /// If it shows none, or path, method, content type are not ones this API has.
     fn lookup(&self, request: &Request<'_>) -> Result<String, Refusal>;
+    /// Answers a request that needs no credential, whether or not it shows one that was found;
+    /// `None` if it is not such a request. Asked before anything else.
+    fn answer_openly(
+        &self,
+        request: &Request<'_>,
+        callers: &[Caller],
+        context: &Context<'_>,
+    ) -> Option<Message> {
+        let _ = (request, callers, context);
+        None
+    }
     /// Authenticates a request against the credentials that were found and translates it.
     ///
     /// # Errors

@@ -163,11 +163,18 @@ impl Api {
         client: IpAddr,
         context: &Context<'_>,
     ) -> (&'static dyn Dialect, Result<Message, Refusal>) {
-        let (dialect, callers) = match self.serving(request, context).await {
-            Ok(Some(serving)) => serving,
-            Ok(None) => (first, vec![]),
-            Err(refusal) => return (first, Err(refusal)),
+        let served = self.serving(request, context).await;
+        let (dialect, callers, refusal) = match served {
+            Ok(Some((dialect, callers))) => (dialect, callers, None),
+            Ok(None) => (first, vec![], None),
+            Err(refusal) => (first, vec![], Some(refusal)),
         };
+        if let Some(message) = dialect.answer_openly(request, &callers, context) {
+            return (dialect, Ok(message));
+        }
+        if let Some(refusal) = refusal {
+            return (dialect, Err(refusal));
+        }
         (dialect, self.answer_by(dialect, &callers, request, client, context).await)
     }
 
