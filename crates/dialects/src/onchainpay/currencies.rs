@@ -153,10 +153,14 @@ pub(super) fn price_rate(fields: &Fields, prices: &Prices<'_>) -> Result<String,
         let currency = fields.required(field)?.to_ascii_uppercase();
         let book = prices.context.book;
         let source = book.merchant(prices.merchant).rate_source.as_deref();
-        book.rates.price(&currency, source, prices.context.now).map_err(|error| match error {
-            RateError::Unknown => Refusal::UnknownAsset,
-            RateError::Stale | RateError::Disagreement => Refusal::RateUnknown { currency },
-        })
+        let is_coin = || prices.context.catalog.assets().any(|it| it.ticker == currency);
+        match book.rates.price(&currency, source, prices.context.now) {
+            Ok(price) => Ok(price),
+            Err(RateError::Unknown) if !is_coin() => Err(Refusal::UnknownAsset),
+            Err(RateError::Unknown | RateError::Stale | RateError::Disagreement) => {
+                Err(Refusal::RateUnknown { currency })
+            }
+        }
     };
     let (from, to) = (price("from")?, price("to")?);
     let one = Amount::from_units(1).ok_or(Refusal::AmountTooLarge { maximum: None })?;
