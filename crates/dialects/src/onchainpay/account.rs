@@ -8,7 +8,7 @@ use domain::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::wire::USD_PLACES;
+use super::{currencies, wire::USD_PLACES};
 use crate::{
     Context,
     identity::{uuid_named, uuid_of},
@@ -85,9 +85,7 @@ pub(super) struct Prices<'a> {
 impl Prices<'_> {
     /// The price of a whole coin.
     pub(super) fn rate(&self, ticker: &str) -> Option<Rate> {
-        let book = self.context.book;
-        let source = book.merchant(self.merchant).rate_source.as_deref();
-        book.rates.price(ticker, source, self.context.now).ok().map(|it| it.usd)
+        currencies::price(ticker, self).ok()
     }
 
     /// What so much of an asset is worth, in units of [`USD_PLACES`] places.

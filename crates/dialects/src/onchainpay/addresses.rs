@@ -23,7 +23,10 @@ macro_rules! base58 {
 /// own, which are the first characters.
 const FORMS: &[(&str, &str)] = &[
     ("bitcoin", concat!("^([13]", base58!(), "{25,34}|(bc1|BC1)[0-9A-Za-z]{11,87})$")),
-    ("bitcoincash", concat!("^((bitcoincash:|BITCOINCASH:)?[0-9A-Za-z]{42}|[13]", base58!(), "{25,34})$")),
+    (
+        "bitcoincash",
+        concat!("^((bitcoincash:|BITCOINCASH:)?[0-9A-Za-z]{42}|[13]", base58!(), "{25,34})$"),
+    ),
     ("dash", concat!("^[X7]", base58!(), "{25,34}$")),
     ("dogecoin", concat!("^[DA9]", base58!(), "{25,34}$")),
     ("litecoin", concat!("^([LM]", base58!(), "{25,34}|(ltc1|LTC1)[0-9A-Za-z]{11,87})$")),

@@ -4,7 +4,10 @@ use domain::{command::Refusal, ports::PayoutKey};
 use serde::Serialize;
 
 use super::{
-    account::Prices, currencies, decode, endpoints::Route, from_address, history, sign, webhooks,
+    account::Prices,
+    currencies, decode,
+    endpoints::Route,
+    from_address, history, sign, webhooks,
     wire::{Success, Withdrawal},
 };
 use crate::{Action, Caller, Context, Request, fields::Fields, http, identity, token};

@@ -68,8 +68,8 @@ pub(super) fn available<'a>(
     let context = prices.context;
     let mut coins: BTreeMap<&str, CurrencyBody<'_>> = BTreeMap::new();
     for asset in context.catalog.assets() {
-        let is_wanted = wanted(&currency, &asset.ticker)
-            && wanted(&networks, asset.network.as_str());
+        let is_wanted =
+            wanted(&currency, &asset.ticker) && wanted(&networks, asset.network.as_str());
         if !is_wanted || !context.book.terms.contains_key(&asset.id) {
             continue;
         }
@@ -144,28 +144,35 @@ fn confirmations(network: &Network) -> u32 {
     count("finality_blocks").or_else(|| count("finality")).unwrap_or(1)
 }
 
+/// The price of a currency.
+///
+/// # Errors
+/// If there is no such currency, or no price that can be relied on.
+pub(super) fn price(currency: &str, prices: &Prices<'_>) -> Result<Rate, Refusal> {
+    let Context { book, catalog, now, .. } = prices.context;
+    let currency = currency.to_ascii_uppercase();
+    let source = book.merchant(prices.merchant).rate_source.as_deref();
+    match book.rates.price(&currency, source, *now) {
+        Ok(price) => Ok(price.usd),
+        Err(RateError::Unknown) if !catalog.assets().any(|it| it.ticker == currency) => {
+            Err(Refusal::UnknownAsset)
+        }
+        Err(RateError::Unknown | RateError::Stale | RateError::Disagreement) => {
+            Err(Refusal::RateUnknown { currency })
+        }
+    }
+}
+
 /// Prices one currency in another, rounded down.
 ///
 /// # Errors
 /// If a currency has no name or price, or no price that can be relied on.
 pub(super) fn price_rate(fields: &Fields, prices: &Prices<'_>) -> Result<String, Refusal> {
-    let price = |field: &'static str| {
-        let currency = fields.required(field)?.to_ascii_uppercase();
-        let book = prices.context.book;
-        let source = book.merchant(prices.merchant).rate_source.as_deref();
-        let is_coin = || prices.context.catalog.assets().any(|it| it.ticker == currency);
-        match book.rates.price(&currency, source, prices.context.now) {
-            Ok(price) => Ok(price),
-            Err(RateError::Unknown) if !is_coin() => Err(Refusal::UnknownAsset),
-            Err(RateError::Unknown | RateError::Stale | RateError::Disagreement) => {
-                Err(Refusal::RateUnknown { currency })
-            }
-        }
-    };
-    let (from, to) = (price("from")?, price("to")?);
-    let one = Amount::from_units(1).ok_or(Refusal::AmountTooLarge { maximum: None })?;
-    let rate = from.usd.convert(one, 0, to.usd, PRICE_PLACES, Rounding::Down);
-    let rate = rate.ok_or(Refusal::AmountTooLarge { maximum: None })?;
+    let (from, to) = (fields.required("from")?, fields.required("to")?);
+    let (from, to) = (price(from, prices)?, price(to, prices)?);
+    let too_large = Refusal::AmountTooLarge { maximum: None };
+    let one = Amount::from_units(1).unwrap_or_default();
+    let rate = from.convert(one, 0, to, PRICE_PLACES, Rounding::Down).ok_or(too_large)?;
     Ok(rate.to_fixed(PRICE_PLACES))
 }
 

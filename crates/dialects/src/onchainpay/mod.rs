@@ -80,8 +80,7 @@ impl Dialect for OnchainPay {
     ) -> Option<Message> {
         let found = endpoint::route(ENDPOINTS, request).ok()?;
         let check = || sign::SignatureCheck::new(request, callers, self.name(), context.now);
-        (found.call() == Route::TestSignature)
-            .then(|| http::json(200, &Success::new(check())))
+        (found.call() == Route::TestSignature).then(|| http::json(200, &Success::new(check())))
     }
 
     fn decode(

@@ -75,7 +75,7 @@ fn describe(refusal: &Refusal, print: &dyn Fn(Amount) -> String) -> ErrorDetail 
         Refusal::RateLimited { .. } => (429, "TOO_MANY_REQUESTS", "Too many requests"),
         Refusal::UnknownAsset => (400, "CURRENCY_NOT_FOUND", "There is no such currency"),
         Refusal::UnknownNetwork => {
-            (400, "NETWORK_NOT_FOUND", "This currency is not on this network")
+            (400, "NETWORK_NOT_FOUND", "There is no such network, or this currency is not on it")
         }
         Refusal::AssetUnavailable => {
             (400, "CURRENCY_UNAVAILABLE", "This currency is not paid on this network")

@@ -47,9 +47,10 @@ impl<'a> Source<'a> {
         let quote = &shown.payout.quote;
         let own = Some((shown.asset, quote.own_part(), Amount::ZERO));
         let own = own.filter(|it| !it.1.is_zero() || quote.conversions.is_empty());
-        let sold = quote.conversions.iter().filter_map(|it| {
-            Some((catalog.asset(it.from.as_str())?, it.cost, it.insurance))
-        });
+        let sold = quote
+            .conversions
+            .iter()
+            .filter_map(|it| Some((catalog.asset(it.from.as_str())?, it.cost, it.insurance)));
         let parts: Vec<(&Asset, Amount, Amount)> = own.into_iter().chain(sold).collect();
         let asset = parts.first().map_or(shown.asset, |it| it.0);
         let same = || parts.iter().filter(|it| it.0.ticker == asset.ticker);
@@ -153,7 +154,7 @@ mod tests {
             assert_eq!(exchange.per_coin(places).map(Amount::units), expected);
         };
         check((1_000_000_000, 6), (10_000_000, 8), 0, Some(10_000));
-        check((10u128.pow(21), 18), (1_650_151, 8), 7, Some(606_005_171_648));
+        check((10u128.pow(21), 18), (1_650_151, 8), 7, Some(606_005_147_407));
         check((1, 18), (10u128.pow(8), 8), 18, Some(1));
         check((1, 18), (10u128.pow(8), 8), 0, Some(0));
         check((u128::MAX / 2, 0), (1, 30), 18, None);

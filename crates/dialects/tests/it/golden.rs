@@ -185,7 +185,11 @@ fn message(first: &str, message: &Message) -> String {
 }
 
 fn describe(action: &Action) -> String {
-    let Action::Create(create) = action else { return format!("{action:?}") };
+    let (verb, create) = match action {
+        Action::Create(create) => ("Create", create),
+        Action::Quote(create) => ("Price", create),
+        _ => return format!("{action:?}"),
+    };
     let CreatePayout {
         id: _,
         public_ids,
@@ -230,7 +234,7 @@ fn describe(action: &Action) -> String {
         format!("{} on {}", it.url, words.join(" "))
     });
     format!(
-        "Create {asked} of {asset} to {address:?} memo {memo:?}, fees: {bearer:?}\n\
+        "{verb} {asked} of {asset} to {address:?} memo {memo:?}, fees: {bearer:?}\n\
          by {dialect} key {}, ref {merchant_ref:?}, idempotency key {idempotency_key:?}, nonce {:?}\n\
          on other content: {on_other_content:?}\n\
          one of {}\n\

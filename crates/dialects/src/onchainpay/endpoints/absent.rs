@@ -111,9 +111,6 @@ pub(super) const ADDRESS_KEEPING: Endpoint<Route> = absent(
 pub(super) const SCREENING: Endpoint<Route> = absent(
     Route::Screening,
     "/api-gateway/kyt/check-transfer",
-    &[
-        "/api-gateway/kyt/check-withdrawal-address",
-        "/api-gateway/kyt/withdrawal-address-screening",
-    ],
+    &["/api-gateway/kyt/check-withdrawal-address", "/api-gateway/kyt/withdrawal-address-screening"],
     "Assessment of addresses",
 );

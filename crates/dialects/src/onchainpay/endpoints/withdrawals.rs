@@ -63,7 +63,9 @@ const CREATE_FIELDS: &[Field] = &[
         "Where to ask whether it may be paid, as the provider's widget does. It waits for \
          `auto-withdrawals/approve` then.",
     ),
-    Field::text("approvalUrl", "").at_most(URL_CHARACTERS_MAX).about("Another name of `approveUrl`."),
+    Field::text("approvalUrl", "")
+        .at_most(URL_CHARACTERS_MAX)
+        .about("Another name of `approveUrl`."),
     Field::text_or_number("requestedClientId", "").about(
         "The user who wishes it, in the merchant's words. If an address for approvals is agreed \
          with the merchant, it is asked.",
@@ -144,10 +146,12 @@ pub(super) const MAKE_WITHDRAWAL: Endpoint<Route> = Endpoint {
     fields: &[
         BALANCE_ID,
         ADDRESS_ID,
-        Field::text("address", "TNPeeaaFB7K9cmo4uQpcU32zGK8G1NYqeL").required().about("Who is paid."),
+        Field::text("address", "TNPeeaaFB7K9cmo4uQpcU32zGK8G1NYqeL")
+            .required()
+            .about("Who is paid."),
         Field::text("tag", "").about("What some networks need beside an address."),
         AMOUNT,
-        Field::text("feeToken", "")
+        Field::text("feeToken", "eyJhc3NldCI6IlVTRFRAdHJvbiJ9.2i7t6Iv-nLQqI2uIGnUTvEJRNPghWBtqpA4")
             .required()
             .at_most(TOKEN_CHARACTERS_MAX)
             .about("The `token` of `withdrawal-fee-token`."),
