@@ -185,10 +185,9 @@ fn message(first: &str, message: &Message) -> String {
 }
 
 fn describe(action: &Action) -> String {
-    let (verb, create) = match action {
-        Action::Create(create) => ("Create", create),
-        Action::Quote(create) => ("Price", create),
-        _ => return format!("{action:?}"),
+    let verb = if matches!(action, Action::Quote(_)) { "Price" } else { "Create" };
+    let (Action::Create(create) | Action::Quote(create)) = action else {
+        return format!("{action:?}");
     };
     let CreatePayout {
         id: _,

@@ -109,7 +109,8 @@ pub(crate) async fn start(
     let app = Arc::new(app);
     demo::prepare(&app, &vault, &format!("{base}/sandbox/webhooks")).await?;
     resume(&app, &chains).await?;
-    let pricing = Pricing::read(&config, &catalog, catalog.assets())?;
+    let mut pricing = Pricing::read(&config, &catalog, catalog.assets())?;
+    demo::agree(&mut pricing, &catalog);
     let rates = Rates::read(&config, &catalog)?;
     config.webhooks = Webhooks { allow: vec![address.to_string()], timeout_ms: None };
     let extra = receiver::Receiver::default().router();
