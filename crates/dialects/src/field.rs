@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     Bool,
     /// Yes or no, also as 1 or 0 and as `"1"` or `"0"`.
     Flag,
+    /// A list of texts, or one alone.
+    Texts,
 }
 
 impl Field {
@@ -69,6 +71,11 @@ impl Field {
     /// Yes or no in any of the spellings of [`Kind::Flag`].
     pub(crate) const fn flag(name: &'static str, example: &'static str) -> Self {
         Self::new(name, Kind::Flag, example)
+    }
+
+    /// A list of texts, or one alone.
+    pub(crate) const fn texts(name: &'static str, example: &'static str) -> Self {
+        Self::new(name, Kind::Texts, example)
     }
 
     /// It must be there.

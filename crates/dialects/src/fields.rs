@@ -19,6 +19,9 @@ use crate::{
     field::{Field, TEXT_CHARACTERS_MAX},
 };
 
+/// How many texts a list may have.
+const TEXTS_MAX: usize = 100;
+
 /// One value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
@@ -30,7 +33,7 @@ pub(crate) enum Value {
     Number(String),
     /// A text.
     Text(String),
-    /// A list or an object; no dialect takes one.
+    /// A list or an object; of these, only [`Fields::texts`] reads lists of texts.
     Nested,
 }
 
@@ -71,13 +74,15 @@ impl Value {
 #[derive(Clone, Debug)]
 pub(crate) struct Fields {
     values: BTreeMap<String, Value>,
+    /// The source texts of lists and objects.
+    nested: BTreeMap<String, Box<RawValue>>,
     declared: &'static [Field],
 }
 
 impl Fields {
     /// A body that holds nothing.
     pub(crate) fn none(declared: &'static [Field]) -> Self {
-        Self { values: BTreeMap::new(), declared }
+        Self { values: BTreeMap::new(), nested: BTreeMap::new(), declared }
     }
 
     /// Reads a JSON object.
@@ -87,7 +92,7 @@ impl Fields {
     pub(crate) fn json(body: &[u8], declared: &'static [Field]) -> Result<Self, Refusal> {
         let object: Object = serde_json::from_slice(body)
             .map_err(|error| Refusal::Malformed { detail: error.to_string() })?;
-        Ok(Self { values: object.0, declared })
+        Ok(Self { values: object.values, nested: object.nested, declared })
     }
 
     /// Reads `name=value` pairs, all of them texts.
@@ -101,7 +106,7 @@ impl Fields {
                 return Err(Refusal::Malformed { detail: format!("{name:?} is there twice") });
             }
         }
-        Ok(Self { values, declared })
+        Ok(Self { values, nested: BTreeMap::new(), declared })
     }
 
     /// Returns a value; one that is null counts as absent. The call must have the field.
@@ -149,6 +154,27 @@ impl Fields {
         self.filled(name)?.ok_or(Refusal::MissingField { field: name })
     }
 
+    /// Returns a list of texts that are not longer than the field may be; a text alone counts as a
+    /// list of it.
+    ///
+    /// # Errors
+    /// Names the field that holds something else or too much.
+    pub(crate) fn texts(&self, name: &'static str) -> Result<Option<Vec<String>>, Refusal> {
+        let characters_max = self.characters_max(name);
+        let listed = match self.get(name) {
+            None => return Ok(None),
+            Some(Value::Nested) => {
+                self.nested.get(name).and_then(|it| serde_json::from_str(it.get()).ok())
+            }
+            Some(Value::Text(text)) => Some(vec![text.clone()]),
+            Some(Value::Null | Value::Bool(_) | Value::Number(_)) => None,
+        };
+        let is_short = |it: &String| it.chars().count() <= characters_max;
+        let fits = |it: &Vec<String>| it.len() <= TEXTS_MAX && it.iter().all(is_short);
+        let detail = format!("must be a list of at most {TEXTS_MAX} strings");
+        listed.filter(fits).map(Some).ok_or(Refusal::InvalidField { field: name, detail })
+    }
+
     /// Returns the first name that the call does not have.
     pub(crate) fn unknown(&self) -> Option<&str> {
         let is_known = |name: &&str| self.declared.iter().any(|it| it.name == *name);
@@ -156,8 +182,12 @@ impl Fields {
     }
 }
 
-/// The values of a JSON object.
-struct Object(BTreeMap<String, Value>);
+/// The values of a JSON object, and the source texts of those that are lists or objects.
+#[derive(Default)]
+struct Object {
+    values: BTreeMap<String, Value>,
+    nested: BTreeMap<String, Box<RawValue>>,
+}
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -175,14 +205,18 @@ impl<'de> Visitor<'de> for Members {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-        let mut values = BTreeMap::new();
+        let mut object = Object::default();
         while let Some((name, raw)) = map.next_entry::<String, Box<RawValue>>()? {
             let value = value(raw.get()).map_err(A::Error::custom)?;
-            if values.insert(name.clone(), value).is_some() {
+            let is_nested = value == Value::Nested;
+            if object.values.insert(name.clone(), value).is_some() {
                 return Err(A::Error::custom(format!("{name:?} is there twice")));
             }
+            if is_nested {
+                object.nested.insert(name, raw);
+            }
         }
-        Ok(Object(values))
+        Ok(object)
     }
 }
 
@@ -252,6 +286,20 @@ mod tests {
         assert!(form("a=%D0%B6%D0%B6x").text("a").is_err());
         assert_eq!((fields.text("b").unwrap(), fields.filled("b").unwrap()), (Some(""), None));
         assert_eq!(fields.required("b"), Err(Refusal::MissingField { field: "b" }));
+    }
+
+    #[test]
+    fn reads_lists_of_texts() {
+        let texts = |text: &str| {
+            Fields::json(format!(r#"{{"a": {text}}}"#).as_bytes(), FIELDS).unwrap().texts("a")
+        };
+        assert_eq!(texts(r#"["x", "y"]"#), Ok(Some(vec!["x".to_owned(), "y".to_owned()])));
+        assert_eq!(texts(r#""x""#), Ok(Some(vec!["x".to_owned()])));
+        assert_eq!((texts("[]"), texts("null")), (Ok(Some(vec![])), Ok(None)));
+        let many = format!("[{}]", vec![r#""x""#; TEXTS_MAX + 1].join(","));
+        for text in ["1", "{}", "[1]", r#"["xyz"]"#, r#"[["x"]]"#, &many] {
+            assert!(texts(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -132,6 +132,11 @@ pub(crate) fn public_id(text: &str) -> String {
     Uuid::try_parse(text).map_or_else(|_| text.to_owned(), |it| it.to_string())
 }
 
+/// The UUID (in the form of version 4) that a text always has.
+pub(crate) fn uuid_named(text: &str) -> String {
+    uuid_v4(*Sha256::digest(text).first_chunk().expect("a SHA-256 has 32 bytes"))
+}
+
 /// One of our identifiers, as a UUID.
 pub(crate) fn uuid_of(id: u128) -> String {
     Uuid::from_u128(id).to_string()

@@ -87,6 +87,7 @@ fn schema(field: &Field, nullable: bool) -> Value {
         Kind::TextOrNumber => &["string", "number"],
         Kind::Bool => &["boolean"],
         Kind::Flag => &["boolean", "integer", "string"],
+        Kind::Texts => &["array", "string"],
     };
     let types: Vec<&str> = types.iter().copied().chain(nullable.then_some("null")).collect();
     let mut schema = match *types.as_slice() {
@@ -95,7 +96,7 @@ fn schema(field: &Field, nullable: bool) -> Value {
     };
     let words = match field.kind {
         Kind::Flag => vec![json!(true), json!(false), json!(1), json!(0), json!("1"), json!("0")],
-        Kind::Text | Kind::Number | Kind::TextOrNumber | Kind::Bool => {
+        Kind::Text | Kind::Number | Kind::TextOrNumber | Kind::Bool | Kind::Texts => {
             field.words.iter().map(|it| json!(it)).collect()
         }
     };
@@ -103,6 +104,9 @@ fn schema(field: &Field, nullable: bool) -> Value {
         schema["enum"] = words.into_iter().chain(nullable.then_some(Value::Null)).collect();
     } else if matches!(field.kind, Kind::Text | Kind::TextOrNumber) {
         schema["maxLength"] = field.characters_max.into();
+    }
+    if field.kind == Kind::Texts {
+        schema["items"] = json!({ "type": "string", "maxLength": field.characters_max });
     }
     schema
 }
@@ -114,6 +118,7 @@ fn example(field: &Field) -> Option<Value> {
     }
     Some(match field.kind {
         Kind::Text | Kind::TextOrNumber | Kind::Flag => field.example.into(),
+        Kind::Texts => json!([field.example]),
         Kind::Number | Kind::Bool => {
             serde_json::from_str(field.example).unwrap_or_else(|_| field.example.into())
         }

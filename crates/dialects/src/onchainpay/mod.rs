@@ -1,17 +1,30 @@
-//! `OnchainPay`'s auto-withdrawals, under `/api-gateway/`. See its README for sources and quirks.
+//! `OnchainPay`'s withdrawals, under `/api-gateway/`. See its README for sources and quirks.
 
 mod about;
+mod account;
+mod addresses;
+mod answer;
+mod ask;
 mod assets;
+mod currencies;
 mod decode;
 mod endpoints;
+mod from_address;
+mod history;
+mod refusal;
 mod sign;
+mod source;
+mod webhooks;
 mod wire;
 
-use domain::{command::Refusal, ids::MerchantId, money::Amount, ports::PayoutKey};
+use domain::{catalog::Asset, command::Refusal, money::Amount};
 
 use self::{
+    answer::Kept,
+    ask::Asked,
     endpoints::{ENDPOINTS, Route},
-    wire::{AdvancedBalance, ErrorBody, Success, Withdrawal},
+    webhooks::{Told, WEBHOOK_ID},
+    wire::Success,
 };
 use crate::{
     About, Action, Call, Caller, Context, Dialect, Message, NewKey, Outcome, Request, Webhook,
@@ -45,9 +58,6 @@ const SIGNATURE: &str = "x-api-signature";
 /// <https://docs.onchainpay.io/webhooks>
 const RETRY_DELAYS: [(u16, u64); 4] = [(6, 10), (5, 1_800), (4, 7_200), (3, 43_200)];
 
-/// What asks for a single balance object instead of a list.
-const SINGLE: &str = "single";
-
 impl Dialect for OnchainPay {
     fn name(&self) -> &'static str {
         self.profile.name
@@ -62,6 +72,17 @@ impl Dialect for OnchainPay {
         identity::public_part(request, PUBLIC_KEY).map(str::to_owned)
     }
 
+    fn answer_openly(
+        &self,
+        request: &Request<'_>,
+        callers: &[Caller],
+        context: &Context<'_>,
+    ) -> Option<Message> {
+        let found = endpoint::route(ENDPOINTS, request).ok()?;
+        let check = || sign::SignatureCheck::new(request, callers, self.name(), context.now);
+        (found.call() == Route::TestSignature).then(|| http::json(200, &Success::new(check())))
+    }
+
     fn decode(
         &self,
         request: &Request<'_>,
@@ -69,72 +90,40 @@ impl Dialect for OnchainPay {
         context: &Context<'_>,
     ) -> Result<Call, Refusal> {
         let found = endpoint::route(ENDPOINTS, request)?;
-        let verifies =
-            |signature: &str, it: &Caller| sign::verifies(signature, request.body, &it.secret);
-        let headers = [PUBLIC_KEY, SIGNATURE];
-        let caller =
-            identity::by_signature(request, headers, callers, self.name(), context.now, verifies)?;
+        let caller = sign::caller(request, callers, self.name(), context.now)?;
         let fields = found.fields(request)?;
         let mut nonce = decode::nonce(&fields, caller)?;
-        let mut note = String::new();
-        let action = match found.call() {
-            Route::Create => {
-                let mut create = decode::create(self.name(), request, &fields, caller, context)?;
-                create.nonce = nonce.take();
-                Action::Create(Box::new(create))
-            }
-            Route::Get => {
-                Action::Show(PayoutKey::PublicId(identity::public_id(fields.required("id")?)))
-            }
-            Route::AdvancedBalances => Action::Balances,
-            Route::AdvancedBalance => {
-                SINGLE.clone_into(&mut note);
-                Action::Balances
-            }
-        };
+        let asked = Asked { dialect: self.name(), request, fields: &fields, caller, context };
+        let (mut action, text) = asked.action(found.call())?;
+        if let Action::Create(create) = &mut action {
+            create.nonce = nonce.take();
+        }
+        let note = Kept { route: found.call(), text }.note();
         Ok(Call { merchant: caller.merchant.id, key: caller.key.id, nonce, action, note })
     }
 
     fn encode(&self, call: &Call, outcome: &Outcome, context: &Context<'_>) -> Message {
-        match outcome {
-            Outcome::Payout { payout, .. } => {
-                let shown = Shown::now(payout, context.catalog);
-                http::json(200, &Success::new(Withdrawal::new(&shown)))
-            }
-            Outcome::Balances { .. } if call.note == SINGLE => {
-                http::json(200, &Success::new(advanced_balance(call.merchant)))
-            }
-            Outcome::Balances { .. } => {
-                http::json(200, &Success::new([advanced_balance(call.merchant)]))
-            }
-            Outcome::Payouts { .. }
-            | Outcome::Quoted(..)
-            | Outcome::Moved { .. }
-            | Outcome::Delivery(..)
-            | Outcome::Posted { .. } => {
-                write_refusal(&Refusal::UnknownPath, &|_| String::new(), context)
-            }
-        }
+        let answered = Kept::of(call).and_then(|kept| answer::write(call, &kept, outcome, context));
+        let nothing = || refusal::write(&Refusal::UnknownPath, &|_| String::new(), context);
+        answered.unwrap_or_else(nothing)
     }
 
     fn refuse(&self, request: &Request<'_>, refusal: &Refusal, context: &Context<'_>) -> Message {
-        let asset = || {
-            let found = endpoint::route(ENDPOINTS, request).ok();
-            let found = found.filter(|it| it.call() == Route::Create)?;
-            decode::asset(&found.fields(request).ok()?, context.catalog).ok()
-        };
-        let print = |amount: Amount| match asset() {
+        let print = |amount: Amount| match asset(request, context) {
             Some(asset) => format!("{} {}", asset.text(amount), asset.ticker),
             None => "another amount".to_owned(),
         };
-        write_refusal(refusal, &print, context).explaining(refusal, ENDPOINTS, request.path)
+        refusal::write(refusal, &print, context).explaining(refusal, ENDPOINTS, request.path)
     }
 
     fn webhook(&self, webhook: &Webhook<'_>, context: &Context<'_>) -> Message {
         let shown = Shown::told(webhook, context.catalog);
-        let message = http::json(200, &Withdrawal::new(&shown));
+        let message = http::json(200, &Told::new(&shown, context));
         let signature = sign::signature(&message.body, webhook.secret);
-        message.with(PUBLIC_KEY, &webhook.key.lookup).with(SIGNATURE, signature)
+        message
+            .with(PUBLIC_KEY, &webhook.key.lookup)
+            .with(SIGNATURE, signature)
+            .with(WEBHOOK_ID, webhooks::name(webhook.payout, webhook.delivery))
     }
 
     fn retry_delay_ms(&self, tries: u16) -> Option<u64> {
@@ -165,25 +154,14 @@ impl Dialect for OnchainPay {
     }
 }
 
-fn write_refusal(
-    refusal: &Refusal,
-    print: &dyn Fn(Amount) -> String,
-    context: &Context<'_>,
-) -> Message {
-    let error = wire::describe(refusal, print);
-    let status = error.code;
-    let request_id = identity::request_id(context.random);
-    http::json(status, &ErrorBody { success: false, error, request_id })
-}
-
-fn advanced_balance(merchant: MerchantId) -> AdvancedBalance {
-    AdvancedBalance {
-        id: identity::uuid_of(merchant.0),
-        currency: "USD",
-        blocked: false,
-        block_reason: None,
-        balance: "0",
-        available_currencies_for_deposit: [],
-        tariffs: [],
+/// The asset that a request is about, as far as it says.
+fn asset<'a>(request: &Request<'_>, context: &Context<'a>) -> Option<&'a Asset> {
+    let found = endpoint::route(ENDPOINTS, request).ok()?;
+    let fields = found.fields(request).ok()?;
+    if found.call() == Route::Create {
+        return decode::asset(&fields, context.catalog).ok();
     }
+    let has_address = found.endpoint.fields.iter().any(|it| it.name == "addressId");
+    let address = has_address.then(|| fields.required("addressId").ok()).flatten()?;
+    addresses::find(context.catalog, address).ok()
 }

@@ -2,10 +2,16 @@
 //! The private key is used as the text it is, although it looks like base64.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use domain::{Timestamp, command::Refusal};
+use schemars::JsonSchema;
+use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::{PUBLIC_KEY, SIGNATURE};
+
 use crate::{
-    identity::{hmac_sha256, same},
+    Caller, Request,
+    identity::{self, hmac_sha256, same},
     wire::{NewKey, Secret},
 };
 
@@ -25,6 +31,62 @@ pub(super) fn verifies(signature: &str, body: &[u8], secret: &Secret) -> bool {
     let mut shown = [0; 32];
     let decoded = hex::decode_to_slice(signature, &mut shown).is_ok();
     same(&shown, &hmac_sha256(secret.as_bytes(), body)) && decoded
+}
+
+/// Finds the caller that a request names and signs for.
+///
+/// # Errors
+/// If there is none.
+pub(super) fn caller<'a>(
+    request: &Request<'_>,
+    callers: &'a [Caller],
+    dialect: &str,
+    now: Timestamp,
+) -> Result<&'a Caller, Refusal> {
+    let verifies = |signature: &str, it: &Caller| verifies(signature, request.body, &it.secret);
+    identity::by_signature(request, [PUBLIC_KEY, SIGNATURE], callers, dialect, now, verifies)
+}
+
+/// What is said of a signature. The signature is the one that was shown: telling the right one would
+/// sign for anybody.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SignatureCheck {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<&'static str>,
+    check_signature_result: bool,
+    signature: Option<String>,
+    received_body: String,
+}
+
+impl SignatureCheck {
+    /// Checks the signature of a request, and says what is wrong with it.
+    pub(super) fn new(
+        request: &Request<'_>,
+        callers: &[Caller],
+        dialect: &str,
+        now: Timestamp,
+    ) -> Self {
+        let shown = |header: &str| request.header(header).filter(|it| !it.trim().is_empty());
+        let (public, signature) = (shown(PUBLIC_KEY), shown(SIGNATURE));
+        let result = caller(request, callers, dialect, now).is_ok();
+        let mut errors = vec![];
+        if public.is_none() {
+            errors.push("No public key passed.");
+        }
+        if signature.is_none() {
+            errors.push("No signature passed.");
+        }
+        if !result && errors.is_empty() {
+            errors.push("The public key is unknown, or the signature is not that of this body.");
+        }
+        Self {
+            errors,
+            check_signature_result: result,
+            signature: signature.map(str::to_owned),
+            received_body: String::from_utf8_lossy(request.body).into_owned(),
+        }
+    }
 }
 
 fn key(public: String, private: Secret) -> NewKey {

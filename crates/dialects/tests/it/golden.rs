@@ -4,8 +4,9 @@
 //! A file has sections that begin with `== NAME`. `given` and `request` are written by people, the
 //! others by the test: `UPDATE_GOLDEN=1 cargo test -p dialects` writes them again. Lines of
 //! `given`: `poor` (owns nothing), `new` (never owned anything), `balance ASSET AMOUNT`,
-//! `inventory ASSET AMOUNT` (of the house), `forget ASSET` (its network fee) or `forget CURRENCY` (its
-//! price, and what sources told), `pause`, `lenient`, `refuse WORD` (instead of looking at the
+//! `inventory ASSET AMOUNT` (of the house), `fee ASSET AMOUNT` (of its network), `forget ASSET` (its network fee) or `forget CURRENCY` (its
+//! price, and what sources told), `approvals URL` (agreed with the merchant), `deliver RESULT` (the
+//! last payout's first delivery is tried), `pause`, `lenient`, `refuse WORD` (instead of looking at the
 //! next request), `state WORD DETAIL` (of the last payout) and `webhook` (about that state, or
 //! about the earlier one that `WORD TXID` says).
 //!
@@ -117,9 +118,15 @@ fn run(file: &str, mut world: World) -> String {
                     let (asset, amount) = rest.split_once(' ').expect("an asset and an amount");
                     world.set_inventory(asset, amount);
                 }
+                "fee" => {
+                    let (asset, amount) = rest.split_once(' ').expect("an asset and an amount");
+                    world.set_fee(asset, amount);
+                }
                 "poor" => world.be_poor(),
                 "new" => world.be_new(),
                 "forget" => world.forget(rest),
+                "approvals" => world.ask_approvals_at(rest),
+                "deliver" => world.deliver_last(rest),
                 "pause" => world.pause(),
                 "lenient" => world.be_lenient(),
                 "refuse" => refusal = Some(refusal_by_word(rest)),

@@ -33,7 +33,7 @@ fn good() -> [Good; 4] {
     let cryptomus =
         Good { path: "/v1/payout", proofs: vec![("merchant", number), ("sign", sign)], body: text };
     let text = format!(
-        r#"{{"address":"{TRON}","currency":"USDT","network":"tron","amountTo":"5","nonce":1}}"#
+        r#"{{"address":"{TRON}","currency":"USDT","network":"tron","amountTo":"50","nonce":1}}"#
     );
     let signature = hmac_hex("priv==", &text);
     let proofs = vec![("x-api-public-key", "pub==".to_owned()), ("x-api-signature", signature)];

@@ -14,7 +14,7 @@ use crate::{
     world::World,
 };
 
-const PATHS: [&str; 16] = [
+const PATHS: [&str; 27] = [
     "/vyplata/v1/payouts",
     "/vyplata/v1/payouts/x",
     "/vyplata/v1/payouts/x/cancel",
@@ -28,6 +28,17 @@ const PATHS: [&str; 16] = [
     "/v1/",
     "/api-gateway/auto-withdrawals/create",
     "/api-gateway/auto-withdrawals/get",
+    "/api-gateway/auto-withdrawals/approve",
+    "/api-gateway/withdrawal-fee-token",
+    "/api-gateway/make-withdrawal",
+    "/api-gateway/find-tx",
+    "/api-gateway/get-transaction-history",
+    "/api-gateway/account-addresses",
+    "/api-gateway/available-currencies",
+    "/api-gateway/price-rate",
+    "/api-gateway/utils/validate-address",
+    "/api-gateway/test-signature",
+    "/api-gateway/webhooks/get-verbose",
     "/api-gateway/advanced-balances",
     "/api-gateway/advanced-balance",
     "/api-gateway/",
@@ -44,7 +55,7 @@ const HEADERS: [&str; 8] = [
     "x-other",
 ];
 
-const FIELDS: [&str; 29] = [
+const FIELDS: [&str; 46] = [
     "asset",
     "network",
     "amount",
@@ -70,6 +81,23 @@ const FIELDS: [&str; 29] = [
     "nonce",
     "id",
     "advancedBalanceId",
+    "approve",
+    "approveUrl",
+    "requestedClientId",
+    "requestedCurrency",
+    "requestedAmount",
+    "addressId",
+    "feeToken",
+    "webhookId",
+    "fields",
+    "networks",
+    "tx",
+    "date",
+    "limit",
+    "offset",
+    "type",
+    "from",
+    "to",
     "course_source",
     "",
     "ж",

@@ -8,7 +8,7 @@ use domain::{
     accept::Desk,
     catalog::{Asset, Catalog, Destination, DestinationError, Network},
     command::{Accepted, Command, Refusal},
-    delivery::{Delivery, DeliveryState},
+    delivery::{Delivery, DeliveryState, Receipt},
     ids::{
         AssetId, BatchId, DeliveryId, DialectId, KeyId, LaneId, MerchantId, NetworkId, PayoutId,
         TxId,
@@ -283,6 +283,13 @@ impl World {
         self.write(ChangeSet { merchants: vec![merchant()], keys, ..ChangeSet::default() });
     }
 
+    /// Sets the network fee of an asset.
+    pub(crate) fn set_fee(&mut self, asset: &str, amount: &str) {
+        let decimals = self.catalog.asset(asset).expect("the asset is in the catalog").decimals;
+        let fee = Amount::parse(amount, decimals).expect("it is an amount");
+        self.book.terms.get_mut(asset).expect("it has terms").network_fee = Some((fee, NOW));
+    }
+
     /// Forgets the price of a currency and the network fee of an asset.
     pub(crate) fn forget(&mut self, name: &str) {
         match self.book.terms.get_mut(name) {
@@ -295,6 +302,28 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Agrees with the merchant where approvals are asked for.
+    pub(crate) fn ask_approvals_at(&mut self, url: &str) {
+        let agreed = self.book.merchants.get_mut(&merchant().name).expect("it has terms");
+        agreed.approval_url = Some(url.to_owned());
+    }
+
+    /// Tries the last payout's first delivery, with this result.
+    pub(crate) fn deliver_last(&mut self, result: &str) {
+        let view = self.find(&PayoutKey::Id(self.last().id)).expect("it is there");
+        let mut delivery = view.deliveries.into_iter().next().expect("it has a delivery");
+        let message = self.webhook(&view.payout, &delivery);
+        let receipt = Receipt {
+            acknowledged: result == "HTTP 200",
+            body: message.body,
+            result: result.to_owned(),
+            retry_after_ms: None,
+            next_delay_ms: Some(10_000),
+        };
+        delivery.apply(receipt, NOW);
+        self.write(ChangeSet { deliveries: vec![delivery], ..ChangeSet::default() });
     }
 
     /// Stops the merchant's payouts.
@@ -554,10 +583,14 @@ impl World {
             body: vec![],
             version: 1,
         };
+        Some(self.webhook(payout, &delivery))
+    }
+
+    fn webhook(&self, payout: &Payout, delivery: &Delivery) -> Message {
         let caller = self.callers.iter().find(|it| Some(it.key.id) == payout.key);
         let Caller { key, secret, .. } = caller.expect("a credential asked for the payout");
-        let webhook = Webhook { payout, delivery: &delivery, key, secret };
+        let webhook = Webhook { payout, delivery, key, secret };
         let dialect = dialects::dialect(payout.dialect.as_str()).expect("it came by a dialect");
-        Some(dialect.webhook(&webhook, &self.context()))
+        dialect.webhook(&webhook, &self.context())
     }
 }

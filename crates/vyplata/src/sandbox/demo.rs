@@ -1,20 +1,21 @@
 //! The sandbox's demo merchant: fixed, documented credentials and a funded balance.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use anyhow::{Context as _, anyhow};
 use dialects::Dialect;
 use domain::{
-    catalog::Asset,
-    ids::LaneId,
+    catalog::{Asset, Catalog},
+    ids::{AssetId, LaneId},
     ledger::{LedgerAccount, fund},
     merchant::{ApiKey, Merchant},
     money::Amount,
     ports::{ChangeSet, CommitError, Unreachable},
+    quote::{ConversionTerms, MerchantTerms},
 };
 use signer::Vault;
 
-use crate::{app::App, cli, clock};
+use crate::{app::App, cli, clock, prices::Pricing};
 
 /// The name of the demo merchant.
 pub(crate) const NAME: &str = "demo";
@@ -74,6 +75,20 @@ const CREDENTIALS: &[(&str, &str, &str, &str)] = &[
     ("onchainpay", "payout", ONCHAINPAY_PUBLIC, ONCHAINPAY_PRIVATE),
     ("apollo", "payout", "apollo-pub==", "apollo-priv=="),
 ];
+
+/// Agrees with the demo merchant that its USDT is sold for what its requests name.
+pub(crate) fn agree(pricing: &mut Pricing, catalog: &Catalog) {
+    let conversion = ConversionTerms {
+        spread_parts_per_million: 0,
+        insurance_parts_per_million: 10_000,
+        sells: catalog.assets().map(|it| it.id.clone()).collect(),
+        at_par: ["USDT".to_owned(), "USDC".to_owned()].into(),
+        overdrafts: BTreeMap::new(),
+        quote_ms: 30_000,
+    };
+    let sources = ["USDT@bsc", "USDT@tron", "USDT@ethereum"].map(AssetId::new).to_vec();
+    pricing.agree(conversion, NAME, MerchantTerms { sources, ..MerchantTerms::default() });
+}
 
 /// Makes the demo merchant, or points the one from an earlier run to this run's receiver.
 ///

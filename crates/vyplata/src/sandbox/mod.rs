@@ -110,16 +110,7 @@ pub(crate) async fn start(
     demo::prepare(&app, &vault, &format!("{base}/sandbox/webhooks")).await?;
     resume(&app, &chains).await?;
     let mut pricing = Pricing::read(&config, &catalog, catalog.assets())?;
-    let conversion = ConversionTerms {
-        insurance_parts_per_million: 10_000,
-        sells: catalog.assets().map(|it| it.id.clone()).collect(),
-        at_par: ["USDT".to_owned(), "USDC".to_owned()].into(),
-        quote_ms: 30_000,
-        ..ConversionTerms::default()
-    };
-    let agreed =
-        MerchantTerms { sources: vec![AssetId::new("USDT@bsc")], ..MerchantTerms::default() };
-    pricing.agree(conversion, demo::NAME, agreed);
+    demo::agree(&mut pricing, &catalog);
     let rates = Rates::read(&config, &catalog)?;
     config.webhooks = Webhooks { allow: vec![address.to_string()], timeout_ms: None };
     let extra = receiver::Receiver::default().router();
