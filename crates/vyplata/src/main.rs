@@ -20,6 +20,7 @@ mod rates;
 mod rules;
 mod sandbox;
 mod server;
+mod terms;
 mod wiring;
 
 use std::{io::IsTerminal as _, process::ExitCode};

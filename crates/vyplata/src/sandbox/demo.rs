@@ -5,7 +5,6 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use dialects::Dialect;
 use domain::{
-    catalog::Asset,
     ids::LaneId,
     ledger::{LedgerAccount, fund},
     merchant::{ApiKey, Merchant},
@@ -17,7 +16,7 @@ use signer::Vault;
 use crate::{app::App, cli, clock};
 
 /// The name of the demo merchant.
-const NAME: &str = "demo";
+pub(crate) const NAME: &str = "demo";
 /// How many whole coins of every asset it has.
 const COINS: u128 = 1_000_000;
 
@@ -38,31 +37,6 @@ pub(crate) const ONCHAINPAY_PRIVATE: &str = "priv==";
 
 /// Its `Heleket` merchant number.
 const HELEKET_MERCHANT: &str = "7a02b1c4-0f5e-4d3c-9a2b-1e5f7c8d9a01";
-
-/// Fixed prices in US dollars, by ticker; coins that are not listed cost one dollar.
-const USD_RATES: &[(&str, &str)] = &[
-    ("AVAX", "20"),
-    ("BCH", "400"),
-    ("BNB", "600"),
-    ("BTC", "60000"),
-    ("DASH", "30"),
-    ("DOGE", "0.1"),
-    ("ETH", "3000"),
-    ("LTC", "80"),
-    ("PEPE", "0.00001"),
-    ("POL", "0.4"),
-    ("SHIB", "0.00002"),
-    ("SOL", "150"),
-    ("TON", "5"),
-    ("TRX", "0.2"),
-    ("XAUT", "2500"),
-];
-
-/// What a whole coin costs in the sandbox, in US dollars.
-pub(crate) fn usd_rate(asset: &Asset) -> &'static str {
-    let listed = USD_RATES.iter().find(|it| it.0 == asset.ticker);
-    listed.map_or("1", |it| it.1)
-}
 
 const CREDENTIALS: &[(&str, &str, &str, &str)] = &[
     ("native", "payout", "", NATIVE_TOKEN),
