@@ -6,6 +6,7 @@ mod calls;
 mod cli;
 mod client;
 mod clock;
+mod concerns;
 mod config;
 mod courier;
 mod docs;

@@ -184,8 +184,8 @@ impl Manners {
             ("\"0x10\"", self.amount_malformed),
             ("\"\u{661}\"", self.amount_malformed),
             ("\"999999999999999999999999999999999999999999999999\"", self.too_large),
-            ("\"1000000\"", self.insufficient),
-            ("\"2000000\"", self.insufficient),
+            ("\"100000000\"", self.insufficient),
+            ("\"200000000\"", self.insufficient),
             ("NaN", self.malformed),
         ];
         for (json, told) in amounts {
