@@ -198,3 +198,6 @@ async fn mine(chains: Vec<SimChain>) {
         chains.iter().for_each(SimChain::mine);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,17 +21,15 @@ use crate::{
 };
 
 #[derive(ClapArgs)]
-#[command(allow_missing_positional = true)]
 pub(crate) struct Args {
     /// The merchant who is charged.
     merchant: String,
     /// The asset, as TICKER@network.
     asset: String,
-    /// How much, in whole coins and decimals; fees come on top.
-    #[arg(required_unless_present = "worth", conflicts_with = "worth")]
-    amount: Option<String>,
-    /// Where to.
-    address: String,
+    /// How much, in whole coins and decimals, fees come on top (left out with --worth); and where
+    /// to.
+    #[arg(required = true, num_args = 1..=2, value_names = ["AMOUNT", "ADDRESS"])]
+    amount_and_address: Vec<String>,
     /// What some networks need beside an address.
     #[arg(long)]
     memo: Option<String>,
@@ -59,9 +57,11 @@ pub(super) async fn prepare(config: &Config, args: Args) -> anyhow::Result<(App,
     let merchant = find_merchant(&*app.store, &args.merchant).await?.id;
     let found = app.catalog.asset(&args.asset).cloned();
     let asset = found.with_context(|| format!("there is no asset {:?}", args.asset))?;
-    let asked = match (&args.amount, &args.worth) {
-        (Some(amount), _) => exact(&asset, amount)?,
-        (None, worth) => read_worth(worth.as_deref().unwrap_or_default())?,
+    let (asked, address) = match (args.amount_and_address.as_slice(), &args.worth) {
+        ([amount, address], None) => (exact(&asset, amount)?, address.clone()),
+        ([address], Some(worth)) => (read_worth(worth)?, address.clone()),
+        (_, None) => return Err(anyhow!("say how much and where to, in this order")),
+        (_, Some(_)) => return Err(anyhow!("with --worth, there is no other amount")),
     };
     let source = match args.pay_from {
         None => Source::Own,
@@ -78,7 +78,7 @@ pub(super) async fn prepare(config: &Config, args: Args) -> anyhow::Result<(App,
     })?;
     let id = PayoutId(clock::uuid_v7(clock::now()));
     let dialect = DialectId::new("native");
-    let create = CreatePayout::new(id, merchant, dialect, asset.id, asked, args.address);
+    let create = CreatePayout::new(id, merchant, dialect, asset.id, asked, address);
     let create = CreatePayout {
         public_ids: vec![id.to_string()],
         merchant_ref: Some(args.reference),
