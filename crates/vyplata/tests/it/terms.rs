@@ -92,6 +92,21 @@ fn rules_that_make_no_sense_are_named_with_file_line_and_key() {
     }
 }
 
+/// The examples of docs/operating.md.
+#[test]
+fn the_guide_is_read() {
+    let guide = include_str!("../../../../docs/operating.md");
+    let section = guide.split("### Fees, limits, conversion, approvals").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let examples: Vec<&str> = section.split("```toml\n").skip(1).collect();
+    let examples: Vec<&str> = examples.iter().map(|it| it.split("```").next().unwrap()).collect();
+    assert_eq!(examples.len(), 4);
+    let sources = "rate_sources.use = [\"binance\"]\n";
+    let it = Installation::new(&format!("data = \"data\"\n{sources}{}", examples.concat()));
+    assert_eq!(it.ok(&["house"]), "BTC@bitcoin  own 0  promised 0  overdraft 0.5\n");
+    it.ok(&["payout", "list"]);
+}
+
 const RULES: &str = "\
 [fees]
 percent = \"0.5\"
