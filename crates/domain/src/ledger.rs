@@ -142,6 +142,19 @@ pub fn fund(
     nonzero(vec![Posting { at, cause, asset: asset.clone(), debit, credit: owner, amount }])
 }
 
+/// Coins of the house's own have left a lane by other ways than a payout.
+pub fn withdraw(
+    lane: &LaneId,
+    asset: &AssetId,
+    amount: Amount,
+    note: String,
+    at: Timestamp,
+) -> Vec<Posting> {
+    let credit = LedgerAccount::HotWallet(lane.clone());
+    let (cause, debit) = (Cause::Manual(note), LedgerAccount::Inventory);
+    nonzero(vec![Posting { at, cause, asset: asset.clone(), debit, credit, amount }])
+}
+
 /// A payout was accepted: its price leaves the merchant's spendable money. What the merchant buys
 /// for it is promised by the house, and what the merchant sells for that is set aside.
 pub fn reserve(payout: &Payout, at: Timestamp) -> Vec<Posting> {

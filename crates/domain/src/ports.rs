@@ -16,7 +16,7 @@ use crate::{
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
     money::{Amount, Rate},
-    payout::{Payout, Status},
+    payout::{Payout, Priority, Status},
 };
 
 /// The outside world did not answer, or answered that it cannot now. Always worth another try, and
@@ -82,6 +82,13 @@ pub struct Draft<'a> {
     /// What the lane's other transactions that are on their way may still take of each asset. A
     /// new transaction must leave it untouched.
     pub committed: &'a BTreeMap<AssetId, Amount>,
+}
+
+impl Draft<'_> {
+    /// How much to spend for speed: as much as for the most urgent of the payouts.
+    pub fn priority(&self) -> Priority {
+        self.payouts.iter().map(|it| it.priority).max().unwrap_or_default()
+    }
 }
 
 /// A transaction to be signed.

@@ -4,7 +4,7 @@
 //! source there is nobody to bear it out, and it stands; with two that disagree, nobody knows which
 //! of them is wrong; with more, the one that stands apart is left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Timestamp, money::Rate};
 
@@ -133,13 +133,26 @@ impl RateBook {
 
     /// The currencies that have a price now, sorted.
     pub fn currencies(&self, now: Timestamp) -> Vec<String> {
+        let mut all = self.known();
+        all.insert(DOLLAR.to_owned());
+        all.into_iter().filter(|it| self.price(it, None, now).is_ok()).collect()
+    }
+
+    /// The currencies that anybody has ever told a price of.
+    pub fn known(&self) -> BTreeSet<String> {
         let observed = self.observed.values().flat_map(BTreeMap::keys);
-        let mut all: Vec<&str> = self.fixed.keys().chain(observed).map(String::as_str).collect();
-        all.push(DOLLAR);
-        all.sort_unstable();
-        all.dedup();
-        let priced = all.into_iter().filter(|it| self.price(it, None, now).is_ok());
-        priced.map(str::to_owned).collect()
+        self.fixed.keys().chain(observed).cloned().collect()
+    }
+
+    /// What every source said last of a currency, by source, whether or not it is used.
+    pub fn said(&self, currency: &str) -> Vec<Priced> {
+        let told = self.told(&currency.to_ascii_uppercase()).into_iter();
+        let priced = told.map(|(source, Observed { usd, at })| Priced {
+            usd,
+            source: source.to_owned(),
+            at,
+        });
+        priced.collect()
     }
 
     /// The sources that have told anything, sorted.

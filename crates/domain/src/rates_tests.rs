@@ -205,3 +205,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn everything_that_was_said_can_be_looked_at_whether_or_not_it_is_used() {
+    let mut book = told(&[("b", "2"), ("a", "1"), ("c", "2.01")]);
+    book.fix("own", rate("3"));
+    let said: Vec<String> =
+        book.said("coin").iter().map(|it| format!("{} {}", it.source, it.usd)).collect();
+    assert_eq!(said, ["a 1", "b 2", "c 2.01"]);
+    assert!(book.said("own").is_empty());
+    assert_eq!(book.known().into_iter().collect::<Vec<_>>(), ["COIN", "OWN"]);
+}

@@ -9,6 +9,7 @@ use domain::{
     ids::AssetId,
     lane::Lane,
     money::Amount,
+    payout::Priority,
     ports::{BuildError, Hold, HoldReason},
 };
 use net::RpcError;
@@ -39,6 +40,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) fee_asset: &'a Asset,
     /// The payment.
     pub(crate) transfer: Transfer,
+    /// How much to spend for speed.
+    pub(crate) priority: Priority,
     /// The transaction that the new one must exclude.
     pub(crate) replaces: Option<&'a Sent>,
     /// What the lane's other transactions on their way may still take of each asset.
@@ -55,7 +58,12 @@ impl Wish<'_> {
         market: Market,
         wallet: &Wallet,
     ) -> Result<(TxEip1559, Amount), BuildError> {
-        let replaced = self.replaced(market, wallet)?;
+        let (floor, cap) =
+            (self.settings.priority_fee_floor_wei, self.settings.max_fee_per_gas_cap_wei);
+        // What is as good as any in the next block is not replaced, however urgent it is.
+        let asked = self.priority.percent();
+        let replaced = self.replaced(market.for_priority(asked.min(100), floor, cap), wallet)?;
+        let market = market.for_priority(asked, floor, cap);
         let nonce = match self.replaces {
             Some(sent) => sent.tx.nonce,
             None => self.fresh_number(wallet)?,
@@ -64,7 +72,6 @@ impl Wish<'_> {
         self.check_funds(HoldReason::AwaitingFunds, self.asset, held, self.transfer.amount)?;
         let gas_limit = self.gas_limit(&wallet.gas)?;
         let gas_limit = gas_limit.max(self.replaces.map_or(0, |sent| sent.tx.gas_limit));
-        let cap = self.settings.max_fee_per_gas_cap_wei;
         let fees = fees::offer(market, replaced, cap).map_err(|needed| {
             let detail =
                 format!("the network asks for {needed} wei per gas, and the cap is {cap} wei");

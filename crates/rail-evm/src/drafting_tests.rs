@@ -30,6 +30,7 @@ struct Scene {
     next_sequence: u64,
     replaces: Option<Sent>,
     committed: BTreeMap<AssetId, Amount>,
+    priority: Priority,
     settings: Settings,
 }
 
@@ -43,8 +44,15 @@ impl Scene {
             gas: Ok(50_000),
         };
         let settings = Settings { max_fee_per_gas_cap_wei: 1_000, ..Settings::default() };
-        let committed = BTreeMap::new();
-        Self { token: Some(TOKEN), wallet, next_sequence: 9, replaces: None, committed, settings }
+        Self {
+            token: Some(TOKEN),
+            wallet,
+            next_sequence: 9,
+            replaces: None,
+            committed: BTreeMap::new(),
+            priority: Priority::Recommended,
+            settings,
+        }
     }
 
     fn native() -> Self {
@@ -72,6 +80,7 @@ impl Scene {
             asset: if self.token.is_some() { &token } else { &fee_asset },
             fee_asset: &fee_asset,
             transfer,
+            priority: self.priority,
             replaces: self.replaces.as_ref(),
             committed: &self.committed,
             settings: &self.settings,
@@ -258,6 +267,45 @@ fn a_replacement_is_not_needed_while_the_first_pays_or_is_in_a_block() {
     assert!(scene.draft(more).is_ok());
     scene.wallet.count = 10;
     assert_eq!(scene.draft(more), Err(BuildError::NotNeeded));
+}
+
+#[test]
+fn priorities_tip_more_or_less_and_the_rest_stays() {
+    let fees = |priority, market| {
+        let (tx, fee_max) = Scene { priority, ..Scene::token() }.draft(market).unwrap();
+        assert_eq!(fee_max.units(), 62_500 * tx.max_fee_per_gas);
+        (tx.max_fee_per_gas, tx.max_priority_fee_per_gas)
+    };
+    assert_eq!(fees(Priority::Economy, MARKET), (209, 9));
+    assert_eq!(fees(Priority::Recommended, MARKET), (210, 10));
+    assert_eq!(fees(Priority::High, MARKET), (215, 15));
+    assert_eq!(fees(Priority::Highest, MARKET), (220, 20));
+    // Below the floor of 1 wei there is no tip.
+    assert_eq!(fees(Priority::Economy, Market { tip: 1, ..MARKET }), (201, 1));
+    // Nothing waits because of what is offered for speed.
+    let near_the_cap = Market { base_fee: 985, ..MARKET };
+    assert_eq!(fees(Priority::High, near_the_cap), (1_000, 15));
+    assert_eq!(fees(Priority::Highest, near_the_cap), (1_000, 15));
+    assert_eq!(fees(Priority::Highest, Market { base_fee: 990, ..MARKET }), (1_000, 10));
+    let dear = Market { base_fee: 991, ..MARKET };
+    let scene = Scene { priority: Priority::Highest, ..Scene::token() };
+    assert_eq!(scene.held(dear).0, HoldReason::FeeAboveCap);
+}
+
+#[test]
+fn an_urgent_payment_is_replaced_only_where_the_market_has_moved() {
+    let sent = |priority| Scene { priority, ..Scene::token() }.replacing();
+    for priority in Priority::ALL {
+        assert_eq!(sent(priority).draft(MARKET), Err(BuildError::NotNeeded), "{priority:?}");
+    }
+    // It tips 15 and the market has come to ask for no more than that.
+    let rose = |tip| Market { tip, ..MARKET };
+    assert_eq!(sent(Priority::High).draft(rose(15)), Err(BuildError::NotNeeded));
+    let (tx, _) = sent(Priority::High).draft(rose(16)).unwrap();
+    assert_eq!((tx.max_fee_per_gas, tx.max_priority_fee_per_gas), (242, 24));
+    // An eighth more is offered even where less would do.
+    let (tx, _) = sent(Priority::Economy).draft(rose(11)).unwrap();
+    assert_eq!((tx.max_fee_per_gas, tx.max_priority_fee_per_gas), (236, 11));
 }
 
 #[test]

@@ -42,6 +42,15 @@ impl Market {
         })
     }
 
+    /// The same market to somebody who offers block producers so many hundredths of what they got
+    /// lately. More than that is offered only as far as the cap has room for it: nobody waits
+    /// because of what is offered for speed.
+    pub(crate) fn for_priority(self, percent: u32, tip_floor: u128, cap: u128) -> Self {
+        let scaled = self.tip.saturating_mul(u128::from(percent)).div_ceil(100).max(tip_floor);
+        let room = cap.saturating_sub(self.base_fee);
+        Self { tip: scaled.min(room.max(self.tip)), ..self }
+    }
+
     /// What one unit of gas will cost, as far as one can tell beforehand.
     pub(crate) fn expected(self) -> u128 {
         self.base_fee.saturating_add(self.base_fee / 4).saturating_add(self.tip)

@@ -156,6 +156,7 @@ impl Evm {
             asset,
             fee_asset: &self.fee_asset,
             transfer,
+            priority: draft.priority(),
             replaces: replaced.as_ref(),
             committed: draft.committed,
             settings: &self.settings,

@@ -10,6 +10,7 @@ use domain::{
     ids::AssetId,
     lane::Lane,
     money::{Amount, Rounding},
+    payout::Priority,
     ports::{
         BuildError, Draft, Handover, Hold, HoldReason, Holding, Rail, RailProfile, Signature,
         Unreachable, UnsignedTx,
@@ -57,7 +58,7 @@ impl SimRail {
 
     fn draft(&self, draft: Draft<'_>) -> Result<UnsignedTx, BuildError> {
         self.chain.open_wallet(draft.lane);
-        let fee_max = self.fee_max(draft.replaces)?;
+        let fee_max = self.fee_max(draft.replaces, draft.priority())?;
         let sequence = match draft.replaces {
             Some(previous) => previous.sequence.ok_or(BuildError::NotNeeded)?,
             None => self.chain.free_sequence(&draft.lane.id, draft.lane.next_sequence),
@@ -89,9 +90,14 @@ impl SimRail {
         })
     }
 
-    fn fee_max(&self, replaces: Option<&Attempt>) -> Result<Amount, BuildError> {
+    fn fee_max(
+        &self,
+        replaces: Option<&Attempt>,
+        priority: Priority,
+    ) -> Result<Amount, BuildError> {
         let level = self.chain.fee_level();
-        let offer = level.scale(FEE_HEADROOM, 1, Rounding::Up).unwrap_or(Amount::MAX);
+        let percent = FEE_HEADROOM * u128::from(priority.percent());
+        let offer = level.scale(percent, 100, Rounding::Up).unwrap_or(Amount::MAX);
         let fee_max = match replaces {
             None => offer,
             // It offers enough: it only has to be waited for.

@@ -8,8 +8,11 @@ use domain::{
     catalog::{Catalog, DestinationError},
     command::Refusal,
     delivery::DeliveryState,
-    payout::{PayoutState, Stage},
+    ids::AssetId,
+    money::Amount,
+    payout::{Approval, Payout, PayoutState, Priority, Stage},
     ports::PayoutView,
+    rates::Priced,
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -23,6 +26,13 @@ pub(crate) fn moment(at: Timestamp) -> String {
 /// A text of somebody else's as it can be printed: nothing in it moves the cursor or ends the line.
 pub(crate) fn plain(text: &str) -> String {
     text.replace(char::is_control, "\u{fffd}")
+}
+
+/// Prints units that may be below zero, for an asset of `decimals` places.
+pub(crate) fn signed(units: i128, decimals: u8) -> String {
+    let amount = Amount::from_units(units.unsigned_abs()).unwrap_or(Amount::MAX);
+    let sign = if units < 0 { "-" } else { "" };
+    format!("{sign}{}", amount.to_text(decimals))
 }
 
 /// Prints a payout with everything that explains it.
@@ -51,6 +61,9 @@ pub(crate) fn view(catalog: &Catalog, view: &PayoutView) -> String {
             quote.network_fee.to_text(decimals)
         ),
     );
+    for (label, value) in money(catalog, payout) {
+        line(label, value);
+    }
     line("to", payout.destination.address.clone());
     if let Some(memo) = &payout.destination.memo {
         line("memo", memo.clone());
@@ -80,6 +93,53 @@ pub(crate) fn view(catalog: &Catalog, view: &PayoutView) -> String {
         );
     }
     text
+}
+
+/// Where the figures come from, what is sold, and who approves.
+fn money(catalog: &Catalog, payout: &Payout) -> Vec<(&'static str, String)> {
+    let quote = &payout.quote;
+    let text = |asset: &AssetId, amount: Amount| {
+        let decimals = catalog.asset(asset.as_str()).map_or(0, |it| it.decimals);
+        format!("{} {asset}", amount.to_text(decimals))
+    };
+    let mut lines = vec![];
+    lines.extend(quote.usd.as_ref().map(|it| ("usd", priced(it))));
+    lines.extend(quote.worth.as_ref().map(|it| {
+        let price = priced(&it.price);
+        ("worth", format!("{} {} at {price}", it.amount, it.currency))
+    }));
+    for it in &quote.conversions {
+        let price = it.price.as_ref().map_or_else(|| "one for one".to_owned(), priced);
+        let (sold, bought) = (text(&it.from, it.cost), text(&payout.asset, it.bought));
+        let insurance = match it.insurance {
+            Amount::ZERO => String::new(),
+            some => format!(", {} more set aside", text(&it.from, some)),
+        };
+        lines.push(("sells", format!("{sold} for {bought}, at {price}{insurance}")));
+    }
+    match payout.priority {
+        Priority::Recommended => {}
+        other @ (Priority::Economy | Priority::High | Priority::Highest) => {
+            lines.push(("priority", other.word().to_owned()));
+        }
+    }
+    lines.extend(payout.approval.as_ref().map(|it| ("approval", approval(it))));
+    lines
+}
+
+fn priced(price: &Priced) -> String {
+    format!("{} USD by {} at {}", price.usd, price.source, moment(price.at))
+}
+
+fn approval(approval: &Approval) -> String {
+    match &approval.verdict {
+        None => format!("open until {}", moment(approval.until)),
+        Some(it) => {
+            let word = if it.approve { "approved" } else { "declined" };
+            let (who, at) = (&it.key_public, moment(it.at));
+            format!("{word} by {who} from {} with {} at {at}", it.ip, it.user_agent)
+        }
+    }
 }
 
 fn word(status: AttemptStatus) -> &'static str {

@@ -28,7 +28,7 @@ use crate::{
     acceptor::Acceptor,
     app::App,
     calls::{Answer, unreachable},
-    client, clock,
+    client, clock, concerns,
     courier::HttpCourier,
     docs,
     limiter::{Limiter, TooOften},
@@ -83,15 +83,17 @@ impl Api {
 }
 
 async fn ready(State(api): State<Api>) -> Response {
-    let reachable = api.app.store.counts().await.is_ok();
-    let unpriced = api.app.book().terms.values().filter(|it| it.network_fee.is_none()).count();
-    match (reachable, unpriced) {
-        (false, _) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response()
-        }
-        (true, 0) => "ready\n".into_response(),
-        (true, _) => {
-            let text = format!("the network fee of {unpriced} assets is not known yet\n");
+    let (book, now) = (api.app.book(), clock::now());
+    let Ok(concerns) = concerns::look(&api.app, &book, now).await else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response();
+    };
+    // These concern some payouts only: whoever asks for others is served.
+    let notes: Vec<String> = concerns.iter().map(|it| format!("note: {}\n", it.what)).collect();
+    let notes = notes.concat();
+    match book.terms.values().filter(|it| it.network_fee.is_none()).count() {
+        0 => format!("ready\n{notes}").into_response(),
+        unpriced => {
+            let text = format!("the network fee of {unpriced} assets is not known yet\n{notes}");
             (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
         }
     }

@@ -6,6 +6,7 @@ mod calls;
 mod cli;
 mod client;
 mod clock;
+mod concerns;
 mod config;
 mod courier;
 mod docs;
@@ -20,6 +21,7 @@ mod rates;
 mod rules;
 mod sandbox;
 mod server;
+mod terms;
 mod wiring;
 
 use std::{io::IsTerminal as _, process::ExitCode};

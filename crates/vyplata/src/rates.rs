@@ -8,18 +8,18 @@ use std::{
     },
 };
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{anyhow, ensure};
 use domain::{
     Timestamp,
     catalog::Catalog,
-    money::{Amount, Rate},
+    money::Rate,
     ports::{RateSource, Unreachable},
     rates::{RateBook, RateRules},
 };
 use net::{Client, Guard, Reach};
 use rates::{Access, NAMES, SourceError, Wanted, binancep2p, fetch_all};
 
-use crate::{app::App, config::Config};
+use crate::{app::App, config::Config, terms::parts_per_million};
 
 /// How often sources are asked unless configured, in milliseconds.
 const REFRESH_MS: u64 = 30_000;
@@ -62,8 +62,20 @@ impl Rates {
     /// # Errors
     /// Names the key that makes no sense.
     pub(crate) fn read(config: &Config, catalog: &Catalog) -> anyhow::Result<Self> {
-        let rules = rules(config)?;
         let wanted = Wanted::new(catalog.assets().map(|it| &it.ticker), fiat(config)?);
+        Self::of(config, catalog, sources(config, &wanted)?)
+    }
+
+    /// Asks given sources instead of those that the configuration names.
+    ///
+    /// # Errors
+    /// Names the key that makes no sense.
+    pub(crate) fn of(
+        config: &Config,
+        catalog: &Catalog,
+        sources: Vec<Arc<dyn RateSource>>,
+    ) -> anyhow::Result<Self> {
+        let rules = rules(config)?;
         let refresh_ms = config.rate_sources.refresh_ms.unwrap_or(REFRESH_MS);
         ensure!(
             (REFRESH_MS_MIN..rules.age_ms_max).contains(&refresh_ms),
@@ -72,7 +84,6 @@ impl Rates {
             rules.age_ms_max
         );
         let initial = book(config, catalog)?;
-        let sources = sources(config, &wanted)?;
         Ok(Self { sources, refresh_ms, initial, rules, asked_at_ms: AtomicU64::default() })
     }
 
@@ -165,9 +176,8 @@ fn rules(config: &Config) -> anyhow::Result<RateRules> {
         rules.age_ms_max = age_ms_max;
     }
     if let Some(percent) = &settings.deviation_percent {
-        rules.deviation_ppm_max = parts_per_million(percent)
-            .with_context(|| format!("{percent:?} must lie between 0 and 100"))
-            .with_context(|| config.place(&["rate_sources", "deviation_percent"]))?;
+        let keys = ["rate_sources", "deviation_percent"];
+        rules.deviation_ppm_max = parts_per_million(config, &keys, percent)?;
     }
     Ok(rules)
 }
@@ -183,9 +193,4 @@ fn fiat(config: &Config) -> anyhow::Result<BTreeSet<String>> {
         Ok(code.to_ascii_uppercase())
     };
     listed.iter().map(read).collect()
-}
-
-fn parts_per_million(percent: &str) -> Option<u32> {
-    let millionths = Amount::parse(percent, 4).ok()?.units();
-    u32::try_from(millionths).ok().filter(|it| *it <= 1_000_000)
 }

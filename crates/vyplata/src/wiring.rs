@@ -29,6 +29,7 @@ use crate::{
     metrics::Metrics,
     rates,
     rules::RAILS,
+    terms,
 };
 
 /// Reads the built-in catalogs, the operator's own, and the operator's changes of parameters.
@@ -164,7 +165,7 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
         signer: None,
         own_addresses: BTreeSet::new(),
         pay_although_coins_are_missing: false,
-        settings: dialects::Settings::default(),
+        settings: terms::settings(config)?,
         book: RwLock::new(Arc::new(PriceBook::default())),
         rates,
         metrics: Metrics::default(),

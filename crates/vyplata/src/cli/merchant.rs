@@ -1,7 +1,6 @@
 //! `vyplata merchant`: merchants and their credentials.
 
 use anyhow::anyhow;
-use axum::http::Uri;
 use clap::Subcommand;
 use dialects::{Dialect, NewKey};
 use domain::{
@@ -16,7 +15,7 @@ use super::{
     credentials::{api_key, draw_all, find_dialect, rotate, show, store_keys},
     find_merchant, not_committed, silent,
 };
-use crate::{clock, config::Config, wiring};
+use crate::{clock, config::Config, terms::is_web_address, wiring};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -149,9 +148,7 @@ async fn create(
         "a merchant's name is text, and not empty"
     );
     if let Some(url) = &webhook_url {
-        let web = url.parse::<Uri>().ok().filter(|it| it.host().is_some());
-        let web = web.is_some_and(|it| matches!(it.scheme_str(), Some("http" | "https")));
-        anyhow::ensure!(web, "{url:?} is not an http or https address");
+        anyhow::ensure!(is_web_address(url), "{url:?} is not an http or https address");
     }
     let taken = store.merchants().await.map_err(silent)?.iter().any(|it| it.name == name);
     anyhow::ensure!(!taken, "there is a merchant {name:?} already");

@@ -3,9 +3,11 @@
 mod credentials;
 mod doctor;
 mod fund;
+mod house;
 mod keys;
 mod merchant;
 mod payout;
+mod rates;
 mod reconcile;
 mod sandbox;
 mod serve;
@@ -52,7 +54,11 @@ enum Command {
     Merchant(merchant::Command),
     /// Book coins that a wallet holds to a merchant, or to the house.
     Fund(fund::Args),
-    /// Payouts: create, show, list, cancel.
+    /// What the house has of each asset: its own, what is promised to conversions, the overdraft.
+    House(house::Args),
+    /// Ask the rate sources: what each says now, and what would be used.
+    Rates,
+    /// Payouts: create, show, list, cancel, approve, decline.
     #[command(subcommand)]
     Payout(payout::Command),
     /// The keystore: the wallets' keys, encrypted.
@@ -82,6 +88,8 @@ impl Cli {
             }
             Command::Merchant(command) => merchant::run(&config()?, command).await,
             Command::Fund(args) => fund::run(&config()?, args).await,
+            Command::House(args) => house::run(&config()?, args).await,
+            Command::Rates => rates::run(&config()?).await,
             Command::Payout(command) => payout::run(&config()?, command).await,
             Command::Keys(command) => keys::run(&config()?, command),
             Command::Reconcile => reconcile::run(&config()?).await,

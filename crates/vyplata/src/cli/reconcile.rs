@@ -6,7 +6,6 @@ use anyhow::anyhow;
 use domain::{
     ids::LaneId,
     ledger::LedgerAccount,
-    money::Amount,
     reconcile::{Comparison, Verdict},
 };
 
@@ -14,6 +13,7 @@ use super::{counted, silent};
 use crate::{
     app::{App, LaneWork},
     config::Config,
+    explain,
     wiring::{self, Need},
 };
 
@@ -90,12 +90,8 @@ async fn compare(app: &App, work: &LaneWork, found: &mut Found) -> anyhow::Resul
 
 /// Puts a comparison into words.
 pub(super) fn describe(app: &App, line: &Comparison) -> String {
-    let asset = app.catalog.asset(line.asset.as_str());
-    let coins = |units: i128| {
-        let amount = Amount::from_units(units.unsigned_abs()).unwrap_or(Amount::MAX);
-        let sign = if units < 0 { "-" } else { "" };
-        format!("{sign}{}", amount.to_text(asset.map_or(0, |it| it.decimals)))
-    };
+    let decimals = app.catalog.asset(line.asset.as_str()).map_or(0, |it| it.decimals);
+    let coins = |units| explain::signed(units, decimals);
     let verdict = match line.verdict() {
         Verdict::Agree => "agree".to_owned(),
         Verdict::InFlight { units } => format!("on its way: {}", coins(units)),

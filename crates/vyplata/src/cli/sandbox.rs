@@ -17,7 +17,7 @@ use super::silent;
 use crate::{
     clock, explain,
     limiter::Settings,
-    sandbox::{Example, Sandbox, examples, start},
+    sandbox::{Example, Sandbox, config, examples, start},
     server::asked_to_stop,
 };
 
@@ -50,8 +50,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let listener = TcpListener::bind(args.listen).await.with_context(|| {
         format!("cannot listen on {}; choose another address with --listen", args.listen)
     })?;
-    let requests = if args.limits { Settings::default() } else { Settings::off() };
-    let sandbox = start(&args.data, listener, requests).await?;
+    let mut config = config(&args.data);
+    if args.limits {
+        config.requests = Settings::default();
+    }
+    let sandbox = start(config, listener).await?;
     println!("Vyplata sandbox on {}, database in {}\n", sandbox.base, args.data.display());
     if args.no_examples {
         println!("Serving on {}; Ctrl-C ends.", sandbox.base);

@@ -1,21 +1,19 @@
 //! The sandbox's demo merchant: fixed, documented credentials and a funded balance.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use dialects::Dialect;
 use domain::{
-    catalog::{Asset, Catalog},
-    ids::{AssetId, LaneId},
+    ids::LaneId,
     ledger::{LedgerAccount, fund},
     merchant::{ApiKey, Merchant},
     money::Amount,
     ports::{ChangeSet, CommitError, Unreachable},
-    quote::{ConversionTerms, MerchantTerms},
 };
 use signer::Vault;
 
-use crate::{app::App, cli, clock, prices::Pricing};
+use crate::{app::App, cli, clock};
 
 /// The name of the demo merchant.
 pub(crate) const NAME: &str = "demo";
@@ -40,31 +38,6 @@ pub(crate) const ONCHAINPAY_PRIVATE: &str = "priv==";
 /// Its `Heleket` merchant number.
 const HELEKET_MERCHANT: &str = "7a02b1c4-0f5e-4d3c-9a2b-1e5f7c8d9a01";
 
-/// Fixed prices in US dollars, by ticker; coins that are not listed cost one dollar.
-const USD_RATES: &[(&str, &str)] = &[
-    ("AVAX", "20"),
-    ("BCH", "400"),
-    ("BNB", "600"),
-    ("BTC", "60000"),
-    ("DASH", "30"),
-    ("DOGE", "0.1"),
-    ("ETH", "3000"),
-    ("LTC", "80"),
-    ("PEPE", "0.00001"),
-    ("POL", "0.4"),
-    ("SHIB", "0.00002"),
-    ("SOL", "150"),
-    ("TON", "5"),
-    ("TRX", "0.2"),
-    ("XAUT", "2500"),
-];
-
-/// What a whole coin costs in the sandbox, in US dollars.
-pub(crate) fn usd_rate(asset: &Asset) -> &'static str {
-    let listed = USD_RATES.iter().find(|it| it.0 == asset.ticker);
-    listed.map_or("1", |it| it.1)
-}
-
 const CREDENTIALS: &[(&str, &str, &str, &str)] = &[
     ("native", "payout", "", NATIVE_TOKEN),
     ("cryptocloud", "payout", "", CRYPTOCLOUD_KEY),
@@ -75,20 +48,6 @@ const CREDENTIALS: &[(&str, &str, &str, &str)] = &[
     ("onchainpay", "payout", ONCHAINPAY_PUBLIC, ONCHAINPAY_PRIVATE),
     ("apollo", "payout", "apollo-pub==", "apollo-priv=="),
 ];
-
-/// Agrees with the demo merchant that its USDT is sold for what its requests name.
-pub(crate) fn agree(pricing: &mut Pricing, catalog: &Catalog) {
-    let conversion = ConversionTerms {
-        spread_parts_per_million: 0,
-        insurance_parts_per_million: 10_000,
-        sells: catalog.assets().map(|it| it.id.clone()).collect(),
-        at_par: ["USDT".to_owned(), "USDC".to_owned()].into(),
-        overdrafts: BTreeMap::new(),
-        quote_ms: 30_000,
-    };
-    let sources = ["USDT@bsc", "USDT@tron", "USDT@ethereum"].map(AssetId::new).to_vec();
-    pricing.agree(conversion, NAME, MerchantTerms { sources, ..MerchantTerms::default() });
-}
 
 /// Makes the demo merchant, or points the one from an earlier run to this run's receiver.
 ///

@@ -2,6 +2,7 @@
 
 mod demo;
 mod examples;
+mod prices;
 mod receiver;
 
 use std::{
@@ -14,11 +15,11 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use domain::{
     catalog::{Catalog, Network},
-    ids::{AssetId, LaneId},
+    ids::LaneId,
     ledger::LedgerAccount,
-    money::{Amount, Rate, Rounding},
+    money::{Amount, Rounding},
     ports::{RailProfile, Store, Unreachable},
-    quote::{ConversionTerms, MerchantTerms, PriceBook},
+    quote::PriceBook,
 };
 use rail_sim::{ChainOptions, SimChain, SimRail};
 use signer::{Keystore, LocalSigner, Policy};
@@ -28,13 +29,12 @@ pub(crate) use examples::{Example, all as examples};
 
 use crate::{
     app::{App, LaneWork},
-    config::{Config, Webhooks},
-    limiter::Settings,
+    config::{Config, Conversion, MerchantConfig, Webhooks},
     metrics::Metrics,
     prices::Pricing,
     rates::{self, Rates},
     server::Server,
-    wiring,
+    terms, wiring,
 };
 
 /// How long a block takes, in milliseconds.
@@ -59,18 +59,12 @@ pub(crate) struct Sandbox {
     _lock: std::fs::File,
 }
 
-/// Starts a sandbox on `listener`, with its database in `data` and these limits on requests.
+/// Starts a sandbox on `listener`, as it is [configured](config).
 ///
 /// # Errors
 /// Says what is in the way.
-pub(crate) async fn start(
-    data: &Path,
-    listener: TcpListener,
-    requests: Settings,
-) -> anyhow::Result<Sandbox> {
-    let lock = wiring::lock(data)?;
-    let mut config = config(data)?;
-    config.requests = requests;
+pub(crate) async fn start(mut config: Config, listener: TcpListener) -> anyhow::Result<Sandbox> {
+    let lock = wiring::lock(&config.data)?;
     let catalog = Arc::new(wiring::catalog(&config)?);
     let store: Arc<dyn Store> = wiring::open_store(&config)?;
     let address = listener.local_addr()?;
@@ -86,7 +80,7 @@ pub(crate) async fn start(
         signer: None,
         own_addresses: BTreeSet::new(),
         pay_although_coins_are_missing: false,
-        settings: dialects::Settings::default(),
+        settings: terms::settings(&config)?,
         book: RwLock::new(Arc::new(PriceBook::default())),
         rates: RwLock::new(rates::book(&config, &catalog)?),
         metrics: Metrics::default(),
@@ -109,9 +103,8 @@ pub(crate) async fn start(
     let app = Arc::new(app);
     demo::prepare(&app, &vault, &format!("{base}/sandbox/webhooks")).await?;
     resume(&app, &chains).await?;
-    let mut pricing = Pricing::read(&config, &catalog, catalog.assets())?;
-    demo::agree(&mut pricing, &catalog);
-    let rates = Rates::read(&config, &catalog)?;
+    let pricing = Pricing::read(&config, &catalog, catalog.assets())?;
+    let rates = Rates::of(&config, &catalog, prices::sources(&catalog)?)?;
     config.webhooks = Webhooks { allow: vec![address.to_string()], timeout_ms: None };
     let extra = receiver::Receiver::default().router();
     let server = Server::start(app.clone(), pricing, rates, &config, listener, extra).await?;
@@ -127,16 +120,23 @@ impl Sandbox {
     }
 }
 
-/// The configuration of a sandbox: every coin has a price, so that every fee can be charged.
-fn config(data: &Path) -> anyhow::Result<Config> {
+/// The configuration of a sandbox with its database in `data`: the house sells everything, and the
+/// demo merchant pays from USDT where that is left to its settings.
+pub(crate) fn config(data: &Path) -> Config {
     let mut config = Config::sandbox(data);
-    let catalog = wiring::catalog(&config)?;
-    for asset in catalog.assets() {
-        let rate = demo::usd_rate(asset);
-        Rate::parse(rate).with_context(|| format!("the price of {}", asset.id))?;
-        config.rates.insert(asset.ticker.clone(), rate.to_owned());
-    }
-    Ok(config)
+    config.rate_sources.names = prices::names();
+    config.rate_sources.fiat = prices::fiat();
+    config.conversion = Conversion {
+        sells: vec!["*".to_owned()],
+        at_par: ["USDT", "USDC"].map(str::to_owned).to_vec(),
+        spread_percent: Some("0.5".to_owned()),
+        insurance_percent: Some("1".to_owned()),
+        ..Conversion::default()
+    };
+    let pay_from = Some(vec!["USDT@bsc".to_owned()]);
+    let demo = MerchantConfig { pay_from, ..MerchantConfig::default() };
+    config.merchants.insert(demo::NAME.to_owned(), demo);
+    config
 }
 
 fn lane_address(network: &Network) -> String {
@@ -198,3 +198,6 @@ async fn mine(chains: Vec<SimChain>) {
         chains.iter().for_each(SimChain::mine);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,8 @@ mod raw_http;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]
+mod terms;
+#[cfg(test)]
 mod twins;
 #[cfg(test)]
 mod vyplata;

@@ -1,5 +1,8 @@
 //! The configuration file: read once at start, checked as a whole, errors name file, line and key.
 
+mod money;
+mod place;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -11,9 +14,19 @@ use anyhow::{Context as _, anyhow};
 use ipnet::IpNet;
 use net::{Guard, Reach};
 use serde::Deserialize;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
+pub(crate) use self::money::{
+    Conversion, Fees, Limits, MerchantConfig, NetworkFeePayer, RateSources,
+};
+use self::{
+    money::{Approvals, Dialects},
+    place::line_of,
+};
 use crate::limiter::Settings;
+
+/// The name that stands for all merchants.
+pub(crate) const EVERYBODY: &str = "*";
 
 /// Everything an operator can set.
 #[derive(Clone, Debug, Deserialize)]
@@ -53,6 +66,18 @@ pub(crate) struct Config {
     /// Where prices come from that `rates` does not fix.
     #[serde(default)]
     pub(crate) rate_sources: RateSources,
+    /// How the house exchanges.
+    #[serde(default)]
+    pub(crate) conversion: Conversion,
+    /// What is agreed with merchants, by name; `*` is everybody.
+    #[serde(default, rename = "merchant")]
+    pub(crate) merchants: BTreeMap<String, MerchantConfig>,
+    /// Approvals.
+    #[serde(default)]
+    pub(crate) approvals: Approvals,
+    /// What can be set in single APIs.
+    #[serde(default)]
+    pub(crate) dialects: Dialects,
     /// Networks to pay on.
     #[serde(default, rename = "network")]
     pub(crate) networks: Vec<NetworkConfig>,
@@ -79,62 +104,6 @@ pub(crate) struct Webhooks {
     pub(crate) allow: Vec<String>,
     /// How long a receiver may take, in milliseconds.
     pub(crate) timeout_ms: Option<u64>,
-}
-
-/// Where prices come from.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RateSources {
-    /// The sources to ask, by name.
-    #[serde(default, rename = "use")]
-    pub(crate) names: Vec<String>,
-    /// How often they are asked, in milliseconds.
-    pub(crate) refresh_ms: Option<u64>,
-    /// How old a price may be before it is refused instead of used, in milliseconds.
-    pub(crate) age_ms_max: Option<u64>,
-    /// How far a price may lie from what the other sources say, as a percentage in decimal text.
-    pub(crate) deviation_percent: Option<String>,
-    /// Fiat currencies to ask for, by their ISO 4217 code.
-    #[serde(default)]
-    pub(crate) fiat: Vec<String>,
-    /// Where sources are, if not where they usually are.
-    #[serde(default)]
-    pub(crate) base_url: BTreeMap<String, String>,
-}
-
-/// What merchants are charged.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Fees {
-    /// A part of the amount, as a percentage in decimal text.
-    pub(crate) percent: Option<String>,
-    /// Fixed sums in the payout's asset, by `TICKER@network`.
-    #[serde(default)]
-    pub(crate) fixed: BTreeMap<String, String>,
-    /// Who pays the network's fee.
-    #[serde(default)]
-    pub(crate) network_fee: NetworkFeePayer,
-}
-
-/// Who pays the network's fee.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum NetworkFeePayer {
-    /// The merchant (or the recipient, if the merchant asks so), as quoted.
-    #[default]
-    Merchant,
-    /// The house.
-    House,
-}
-
-/// Limits of one asset, in decimal text.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Limits {
-    /// The least that may arrive.
-    pub(crate) min: Option<String>,
-    /// The most that may arrive.
-    pub(crate) max: Option<String>,
 }
 
 /// A network to pay on.
@@ -234,7 +203,7 @@ impl Config {
     }
 
     /// Says where something stands: file, line and key. An element of a list is named by its `id`,
-    /// or by its `network` and `name` with a slash between them.
+    /// or by its `network` and `name` with a slash between them, or by its number counted from one.
     pub(crate) fn place(&self, keys: &[&str]) -> String {
         let Source { path, text } = &self.source;
         let line = DeTable::parse(text).ok().map(|table| line_of(text, table, keys));
@@ -257,6 +226,10 @@ impl Config {
             limits: BTreeMap::new(),
             rates: BTreeMap::new(),
             rate_sources: RateSources::default(),
+            conversion: Conversion::default(),
+            merchants: BTreeMap::new(),
+            approvals: Approvals::default(),
+            dialects: Dialects::default(),
             networks: vec![],
             lanes: vec![],
             source: Source::default(),
@@ -300,32 +273,6 @@ impl Config {
     pub(crate) fn keystore_file(&self) -> PathBuf {
         self.keystore.clone().unwrap_or_else(|| self.data.join("keystore.json"))
     }
-}
-
-/// The line of the last of `keys` that is there.
-fn line_of(text: &str, table: toml::Spanned<DeTable<'_>>, keys: &[&str]) -> usize {
-    let root = DeValue::Table(table.into_inner());
-    let (mut value, mut start) = (&root, 0);
-    for key in keys {
-        let found = match value {
-            DeValue::Array(list) => list.iter().find(|it| is_named(it.get_ref(), key)),
-            DeValue::Table(_)
-            | DeValue::String(_)
-            | DeValue::Integer(_)
-            | DeValue::Float(_)
-            | DeValue::Boolean(_)
-            | DeValue::Datetime(_) => value.get(*key),
-        };
-        let Some(found) = found else { break };
-        (value, start) = (found.get_ref(), found.span().start);
-    }
-    1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count()
-}
-
-fn is_named(element: &DeValue<'_>, name: &str) -> bool {
-    let text = |key: &str| element.get(key).and_then(|it| it.get_ref().as_str());
-    let joined = text("network").zip(text("name")).map(|it| format!("{}/{}", it.0, it.1));
-    text("id") == Some(name) || joined.as_deref() == Some(name)
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! `vyplata doctor`: says what is wrong and what to do about it.
 
+mod money;
+
 use anyhow::anyhow;
 use domain::{
     catalog::Asset,
     lane::Lane,
     payout::Status,
     ports::{LaneView, PageQuery},
-    rates::RateError,
     reconcile::Verdict,
 };
 use signer::Keystore;
@@ -23,7 +24,6 @@ use crate::{
     config::{Config, LaneConfig},
     explain,
     prices::Pricing,
-    rates::Rates,
     wiring::{self, Need},
 };
 
@@ -41,6 +41,14 @@ impl Report {
     fn wrong(&mut self, what: &str, remedy: &str) {
         self.wrong += 1;
         println!("WRONG  {what}\n       -> {remedy}");
+    }
+
+    /// Takes what was read from the configuration.
+    fn read<T>(&mut self, read: anyhow::Result<T>) -> Option<T> {
+        let said = |error: &anyhow::Error| {
+            self.wrong(&format!("{error:#}"), "mend the configuration; serve does not start");
+        };
+        read.inspect_err(said).ok()
     }
 }
 
@@ -63,12 +71,8 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
         }
     };
     good(&format!("the database {} answers", config.database().display()));
-    let pricing = Pricing::read(config, &app.catalog, payable(&app)).map(drop);
-    for read in [pricing, wiring::policy(config, &app.catalog).map(drop)] {
-        if let Err(error) = read {
-            report.wrong(&format!("{error:#}"), "mend the configuration; serve does not start");
-        }
-    }
+    let pricing = report.read(Pricing::read(config, &app.catalog, payable(&app)));
+    report.read(wiring::policy(config, &app.catalog));
     let keystore = keystore(config, &mut report);
     app.vault = keystore.as_ref().map(Keystore::vault);
     secrets(&app, &mut report).await?;
@@ -87,7 +91,10 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
              requests, all clients of a proxy are one address",
         );
     }
-    rates(config, &app, &mut report).await;
+    money::rates(config, &app, &mut report).await;
+    if let Some(pricing) = &pricing {
+        money::terms(config, &app, pricing, &mut report).await?;
+    }
     for lane in &config.lanes {
         wallet(config, &app, &mut report, lane, keystore.as_ref()).await?;
     }
@@ -151,46 +158,6 @@ async fn secrets(app: &App, report: &mut Report) -> anyhow::Result<()> {
     }
     good(&format!("{} opened", counted(count, "API secret can be", "API secrets can be")));
     Ok(())
-}
-
-/// Asks the sources of rates, and looks at what they make of the assets that are paid.
-async fn rates(config: &Config, app: &App, report: &mut Report) {
-    let rates = match Rates::read(config, &app.catalog) {
-        Ok(rates) => rates,
-        Err(error) => {
-            report.wrong(&format!("{error:#}"), "mend the configuration; serve does not start");
-            return;
-        }
-    };
-    let silent = rates.renew(app, clock::now()).await;
-    for name in &silent {
-        report.wrong(
-            &format!("the rate source {name} does not answer"),
-            "the log above says why; meanwhile the other sources are used, and [rates]",
-        );
-    }
-    for name in rates.names().filter(|it| !silent.contains(*it)) {
-        good(&format!("the rate source {name} answers"));
-    }
-    let book = app.rates();
-    let mut tickers: Vec<&str> = payable(app).map(|it| it.ticker.as_str()).collect();
-    tickers.sort_unstable();
-    tickers.dedup();
-    let mut unpriced = vec![];
-    for ticker in tickers {
-        match book.price(ticker, None, clock::now()) {
-            Ok(_) => {}
-            Err(RateError::Disagreement) => report.wrong(
-                &format!("the rate sources disagree about {ticker}"),
-                "look who is right; use more sources, or set a price in [rates]",
-            ),
-            Err(RateError::Unknown | RateError::Stale) => unpriced.push(ticker),
-        }
-    }
-    if !unpriced.is_empty() {
-        let tickers = unpriced.join(", ");
-        note(&format!("neither a rate source nor [rates] has a price of {tickers}"));
-    }
 }
 
 /// Looks at a configured wallet: its key, its node, its coins.
@@ -303,7 +270,9 @@ async fn strangers(app: &App, report: &mut Report) -> anyhow::Result<()> {
 }
 
 async fn slow(app: &App, report: &mut Report) -> anyhow::Result<()> {
-    for status in Status::ALL.into_iter().filter(|it| !it.is_final()) {
+    // One that waits for an approval takes as long as it may.
+    let is_ours = |it: &Status| !it.is_final() && *it != Status::AwaitingApproval;
+    for status in Status::ALL.into_iter().filter(is_ours) {
         let query =
             PageQuery { status: Some(status), count_max: LOOKS_MAX, ..PageQuery::default() };
         for payout in app.store.page(&query).await.map_err(silent)? {

@@ -1,22 +1,23 @@
 //! `vyplata payout`: payouts, from the operator's side.
 
+mod create;
+
+use std::net::Ipv4Addr;
+
 use anyhow::{Context as _, anyhow};
 use clap::{Args as ClapArgs, Subcommand};
 use domain::{
-    command::{Asked as Amounts, Command as Asked, CreatePayout},
-    ids::{DialectId, PayoutId},
-    money::Amount,
-    payout::{Payout, Status},
+    command::Command as Asked,
+    payout::{Payout, Status, Verdict},
     ports::{PageQuery, PayoutKey, PayoutView, Store},
 };
 
-use super::{find_merchant, serve::payable, silent};
+use super::{find_merchant, silent};
 use crate::{
     app::App,
     clock,
     config::Config,
     explain,
-    prices::Pricing,
     wiring::{self, Need},
 };
 
@@ -24,22 +25,7 @@ use crate::{
 pub(crate) enum Command {
     /// Pay somebody on behalf of a merchant. No webhook tells of it: webhooks are for those who
     /// asked over an API.
-    Create {
-        /// The merchant who is charged.
-        merchant: String,
-        /// The asset, as TICKER@network.
-        asset: String,
-        /// How much, in whole coins and decimals; fees come on top.
-        amount: String,
-        /// Where to.
-        address: String,
-        /// What some networks need beside an address.
-        #[arg(long)]
-        memo: Option<String>,
-        /// The merchant's reference; at most one payout ever has it.
-        #[arg(long)]
-        reference: String,
-    },
+    Create(create::Args),
     /// Show a payout: where it is, why, and what happens next.
     Show(Which),
     /// List payouts, newest first.
@@ -47,7 +33,8 @@ pub(crate) enum Command {
         /// Only this merchant's.
         #[arg(long)]
         merchant: Option<String>,
-        /// Only those in this status: queued, sending, `in_block`, paid, failed, cancelled.
+        /// Only those in this status: `awaiting_approval`, queued,
+        /// sending, `in_block`, paid, failed, cancelled.
         #[arg(long)]
         status: Option<String>,
         /// Only the one that has this reference of the merchant.
@@ -59,6 +46,10 @@ pub(crate) enum Command {
     },
     /// Withdraw a payout for which no transaction exists yet.
     Cancel(Which),
+    /// Let a payout be paid that waits for an approval.
+    Approve(Which),
+    /// Withdraw a payout that waits for an approval.
+    Decline(Which),
 }
 
 /// Names one payout.
@@ -77,25 +68,8 @@ pub(crate) struct Which {
 
 pub(super) async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Create { merchant, asset, amount, address, memo, reference } => {
-            let app = wiring::gateway(config, Need::Rails).await?;
-            let pricing = Pricing::read(config, &app.catalog, payable(&app))?;
-            pricing.renew(&app, clock::now()).await;
-            let merchant = find_merchant(&*app.store, &merchant).await?;
-            let found = app.catalog.asset(&asset);
-            let asset = found.with_context(|| format!("there is no asset {asset:?}"))?;
-            let asked = Amount::parse(&amount, asset.decimals)
-                .map_err(|error| anyhow!("{amount:?} is not an amount of {}: {error}", asset.id))?;
-            let id = PayoutId(clock::uuid_v7(clock::now()));
-            let (dialect, asked) = (DialectId::new("native"), Amounts::Exact(asked));
-            let create =
-                CreatePayout::new(id, merchant.id, dialect, asset.id.clone(), asked, address);
-            let create = CreatePayout {
-                public_ids: vec![id.to_string()],
-                merchant_ref: Some(reference),
-                memo,
-                ..create
-            };
+        Command::Create(args) => {
+            let (app, create) = create::prepare(config, args).await?;
             decide(&app, Asked::Create(Box::new(create))).await
         }
         Command::Show(which) => {
@@ -114,7 +88,25 @@ pub(super) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
             let cancel = Asked::Cancel { merchant: payout.merchant, payout: payout.id };
             decide(&app, cancel).await
         }
+        Command::Approve(which) => judge(config, which, true).await,
+        Command::Decline(which) => judge(config, which, false).await,
     }
+}
+
+/// Answers for a payout that waits for an approval.
+async fn judge(config: &Config, which: Which, approve: bool) -> anyhow::Result<()> {
+    let app = wiring::gateway(config, Need::Ledger).await?;
+    let payout = find(&*app.store, which).await?.payout;
+    let verdict = Verdict {
+        approve,
+        key: None,
+        key_public: "operator".to_owned(),
+        // Whoever runs a command does so on the gateway's host.
+        ip: Ipv4Addr::LOCALHOST.to_string(),
+        user_agent: concat!("vyplata/", env!("CARGO_PKG_VERSION")).to_owned(),
+        at: clock::now(),
+    };
+    decide(&app, Asked::Judge { merchant: payout.merchant, payout: payout.id, verdict }).await
 }
 
 async fn decide(app: &App, command: Asked) -> anyhow::Result<()> {
