@@ -15,6 +15,8 @@ pub(crate) struct Field {
     pub(crate) required: bool,
     /// How many characters its text may have.
     pub(crate) characters_max: usize,
+    /// How many texts it may hold, if it holds a list.
+    pub(crate) items_max: usize,
     /// The only texts it may hold; empty where there are too many to list.
     pub(crate) words: &'static [&'static str],
     /// What it means, in Markdown.
@@ -29,6 +31,8 @@ pub(crate) struct Field {
 pub(crate) enum Kind {
     /// A text.
     Text,
+    /// A list of texts. In a form its name comes once for each of them, also with brackets.
+    Texts,
     /// A whole number.
     Number,
     /// A number or a text: amounts, nonces, references.
@@ -42,13 +46,28 @@ pub(crate) enum Kind {
 impl Field {
     /// A field that may be left out, until [`Self::required`] says otherwise.
     const fn new(name: &'static str, kind: Kind, example: &'static str) -> Self {
-        let characters_max = TEXT_CHARACTERS_MAX;
-        Self { name, kind, required: false, characters_max, words: &[], about: "", example }
+        Self {
+            name,
+            kind,
+            required: false,
+            characters_max: TEXT_CHARACTERS_MAX,
+            items_max: 0,
+            words: &[],
+            about: "",
+            example,
+        }
     }
 
     /// A text.
     pub(crate) const fn text(name: &'static str, example: &'static str) -> Self {
         Self::new(name, Kind::Text, example)
+    }
+
+    /// A list of at most so many texts; the example is one of them.
+    pub(crate) const fn texts(name: &'static str, items_max: usize, example: &'static str) -> Self {
+        let mut field = Self::new(name, Kind::Texts, example);
+        field.items_max = items_max;
+        field
     }
 
     /// A whole number.

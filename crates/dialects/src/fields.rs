@@ -16,7 +16,7 @@ use url::form_urlencoded;
 
 use crate::{
     decimal,
-    field::{Field, TEXT_CHARACTERS_MAX},
+    field::{Field, Kind, TEXT_CHARACTERS_MAX},
 };
 
 /// One value.
@@ -30,7 +30,9 @@ pub(crate) enum Value {
     Number(String),
     /// A text.
     Text(String),
-    /// A list or an object; no dialect takes one.
+    /// A list of texts.
+    Texts(Vec<String>),
+    /// Another list, or an object; no dialect takes one.
     Nested,
 }
 
@@ -46,7 +48,7 @@ impl Value {
                 let plain = decimal::expand(text).map_err(Refusal::Amount)?;
                 Amount::parse(&plain, decimals).map_err(Refusal::Amount)
             }
-            Self::Null | Self::Bool(_) | Self::Nested => {
+            Self::Null | Self::Bool(_) | Self::Texts(_) | Self::Nested => {
                 Err(Refusal::Amount(AmountError::Malformed))
             }
         }
@@ -79,10 +81,18 @@ impl Fields {
     /// Reads `name=value` pairs, all of them texts.
     ///
     /// # Errors
-    /// Names what is there twice.
+    /// Names what is there twice and is no list.
     pub(crate) fn form(body: &[u8], declared: &'static [Field]) -> Result<Self, Refusal> {
         let mut values = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(body) {
+            let list = list_name(&name);
+            if declared.iter().any(|it| it.kind == Kind::Texts && it.name == list) {
+                let texts = values.entry(list.to_owned()).or_insert(Value::Texts(vec![]));
+                if let Value::Texts(texts) = texts {
+                    texts.push(value.into_owned());
+                }
+                continue;
+            }
             if values.insert(name.to_string(), Value::Text(value.into_owned())).is_some() {
                 return Err(Refusal::Malformed { detail: format!("{name:?} is there twice") });
             }
@@ -113,9 +123,35 @@ impl Fields {
             None => Ok(None),
             Some(Value::Text(text)) if text.chars().count() <= characters_max => Ok(Some(text)),
             Some(Value::Text(_)) => wrong(format!("longer than {characters_max} characters")),
-            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Nested) => {
-                wrong("must be a string".to_owned())
+            Some(
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Texts(_) | Value::Nested,
+            ) => wrong("must be a string".to_owned()),
+        }
+    }
+
+    /// Returns a list of texts, neither of which is longer than the field may be.
+    ///
+    /// # Errors
+    /// Names the field that holds something else or too much.
+    pub(crate) fn texts(&self, name: &'static str) -> Result<Option<&[String]>, Refusal> {
+        let declared = self.declared.iter().find(|it| it.name == name);
+        let items_max = declared.map_or(0, |it| it.items_max);
+        let characters_max = self.characters_max(name);
+        let wrong = |detail: String| Err(Refusal::InvalidField { field: name, detail });
+        match self.get(name) {
+            None => Ok(None),
+            Some(Value::Texts(texts)) if texts.len() > items_max => {
+                wrong(format!("more than {items_max}"))
             }
+            Some(Value::Texts(texts)) => {
+                if texts.iter().any(|it| it.chars().count() > characters_max) {
+                    return wrong(format!("longer than {characters_max} characters"));
+                }
+                Ok(Some(texts))
+            }
+            Some(
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::Nested,
+            ) => wrong("must be a list of strings".to_owned()),
         }
     }
 
@@ -172,13 +208,22 @@ impl<'de> Visitor<'de> for Members {
     }
 }
 
+/// The name of a list in a form without its brackets: `ids`, `ids[]` and `ids[0]` are the same.
+fn list_name(name: &str) -> &str {
+    let Some((list, rest)) = name.split_once('[') else { return name };
+    let index = rest.strip_suffix(']');
+    let is_index = index.is_some_and(|it| it.bytes().all(|byte| byte.is_ascii_digit()));
+    if is_index { list } else { name }
+}
+
 fn value(source: &str) -> serde_json::Result<Value> {
     Ok(match source.as_bytes().first() {
         Some(b'"') => Value::Text(serde_json::from_str(source)?),
         Some(b'n') => Value::Null,
         Some(b't') => Value::Bool(true),
         Some(b'f') => Value::Bool(false),
-        Some(b'{' | b'[') => Value::Nested,
+        Some(b'[') => serde_json::from_str(source).map_or(Value::Nested, Value::Texts),
+        Some(b'{') => Value::Nested,
         _ => Value::Number(source.to_owned()),
     })
 }
@@ -204,7 +249,7 @@ mod tests {
         assert_eq!(fields.get("c"), Some(&Value::Text("xA".to_owned())));
         assert_eq!(fields.get("d"), None);
         assert_eq!(fields.get("e"), Some(&Value::Bool(true)));
-        assert_eq!(fields.values["f"], Value::Nested);
+        assert_eq!(fields.values["f"], Value::Nested, "a list of numbers");
         assert_eq!(fields.unknown(), Some("f"));
     }
 
@@ -238,6 +283,32 @@ mod tests {
         assert!(form("a=%D0%B6%D0%B6x").text("a").is_err());
         assert_eq!((fields.text("b").unwrap(), fields.filled("b").unwrap()), (Some(""), None));
         assert_eq!(fields.required("b"), Err(Refusal::MissingField { field: "b" }));
+    }
+
+    #[test]
+    fn lists_are_of_texts_and_bounded() {
+        const LIST: &[Field] = &[Field::texts("ids", 2, "").at_most(2)];
+        let json = |text: &str| Fields::json(text.as_bytes(), LIST).unwrap();
+        let form = |text: &str| Fields::form(text.as_bytes(), LIST).unwrap();
+        let list = |fields: Fields| fields.texts("ids").map(|it| it.map(<[String]>::to_vec));
+        let both = Ok(Some(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(list(json(r#"{"ids": ["a", "b"]}"#)), both);
+        for text in ["ids=a&ids=b", "ids[]=a&ids[]=b", "ids%5B0%5D=a&ids%5B1%5D=b"] {
+            assert_eq!(list(form(text)), both, "{text}");
+        }
+        assert_eq!(list(form("ids[x]=a")), Ok(None));
+        assert_eq!(list(json(r#"{"ids": null}"#)), Ok(None));
+        assert_eq!(list(json(r#"{"ids": []}"#)), Ok(Some(vec![])));
+        for text in [
+            r#"{"ids": "a"}"#,
+            r#"{"ids": [1]}"#,
+            r#"{"ids": [["a"]]}"#,
+            r#"{"ids": ["a", "b", "c"]}"#,
+            r#"{"ids": ["abc"]}"#,
+            r#"{"ids": {"0": "a"}}"#,
+        ] {
+            assert!(list(json(text)).is_err(), "{text}");
+        }
     }
 
     #[test]

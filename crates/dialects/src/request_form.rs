@@ -81,8 +81,18 @@ fn object(fields: &[Field], is_strict: bool) -> Value {
 
 /// The form of a value; null counts as absent in bodies.
 fn schema(field: &Field, nullable: bool) -> Value {
+    let mut schema = outline(field, nullable);
+    if field.kind == Kind::Texts {
+        schema["items"] = json!({ "type": "string", "maxLength": field.characters_max });
+        schema["maxItems"] = field.items_max.into();
+    }
+    schema
+}
+
+fn outline(field: &Field, nullable: bool) -> Value {
     let types: &[&str] = match field.kind {
         Kind::Text => &["string"],
+        Kind::Texts => &["array"],
         Kind::Number => &["integer"],
         Kind::TextOrNumber => &["string", "number"],
         Kind::Bool => &["boolean"],
@@ -95,7 +105,7 @@ fn schema(field: &Field, nullable: bool) -> Value {
     };
     let words = match field.kind {
         Kind::Flag => vec![json!(true), json!(false), json!(1), json!(0), json!("1"), json!("0")],
-        Kind::Text | Kind::Number | Kind::TextOrNumber | Kind::Bool => {
+        Kind::Text | Kind::Texts | Kind::Number | Kind::TextOrNumber | Kind::Bool => {
             field.words.iter().map(|it| json!(it)).collect()
         }
     };
@@ -114,6 +124,7 @@ fn example(field: &Field) -> Option<Value> {
     }
     Some(match field.kind {
         Kind::Text | Kind::TextOrNumber | Kind::Flag => field.example.into(),
+        Kind::Texts => json!([field.example]),
         Kind::Number | Kind::Bool => {
             serde_json::from_str(field.example).unwrap_or_else(|_| field.example.into())
         }

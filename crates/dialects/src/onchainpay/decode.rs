@@ -29,7 +29,7 @@ pub(super) fn nonce(fields: &Fields, caller: &Caller) -> Result<Option<Nonce>, R
         None if caller.key.lenient_nonce => return Ok(None),
         None => return Err(Refusal::NonceMissing),
         Some(Value::Number(text) | Value::Text(text)) => text,
-        Some(Value::Null | Value::Bool(_) | Value::Nested) => {
+        Some(Value::Null | Value::Bool(_) | Value::Texts(_) | Value::Nested) => {
             return Err(invalid("nonce", "must be a number or a string"));
         }
     };
@@ -58,7 +58,7 @@ pub(super) fn create(
     let bearer = match fields.get("feeInAmount") {
         Some(Value::Bool(true)) => FeeBearer::Merchant,
         None | Some(Value::Bool(false)) => FeeBearer::Recipient,
-        Some(Value::Null | Value::Number(_) | Value::Text(_) | Value::Nested) => {
+        Some(Value::Null | Value::Number(_) | Value::Text(_) | Value::Texts(_) | Value::Nested) => {
             return Err(invalid("feeInAmount", "must be a boolean"));
         }
     };

@@ -51,8 +51,7 @@ const REFUSALS: [&str; 22] = [
 ];
 
 /// Refusals that a dialect has no way to produce.
-const IMPOSSIBLE: [(&str, &str); 2] =
-    [("cryptocloud", "NotFound"), ("cryptocloud", "UnknownNetwork")];
+const IMPOSSIBLE: [(&str, &str); 1] = [("cryptocloud", "UnknownNetwork")];
 
 /// Dialects that are another's twin, and have no conversations of their own.
 const TWINS: [(&str, &str); 2] = [("heleket", "cryptomus"), ("apollo", "onchainpay")];

@@ -14,13 +14,18 @@ use crate::{
     world::World,
 };
 
-const PATHS: [&str; 16] = [
+const PATHS: [&str; 21] = [
     "/vyplata/v1/payouts",
     "/vyplata/v1/payouts/x",
     "/vyplata/v1/payouts/x/cancel",
     "/vyplata/v1/balances",
     "/vyplata/",
     "/v2/invoice/api/out/create",
+    "/v2/merchant/wallet/balance/all",
+    "/v2/invoice/merchant/info",
+    "/v2/invoice/merchant/list",
+    "/v2/invoice/merchant/statistics",
+    "/v2/invoice/merchant/canceled",
     "/v2/",
     "/v1/payout",
     "/v1/payout/info",
@@ -44,7 +49,7 @@ const HEADERS: [&str; 8] = [
     "x-other",
 ];
 
-const FIELDS: [&str; 29] = [
+const FIELDS: [&str; 34] = [
     "asset",
     "network",
     "amount",
@@ -71,6 +76,11 @@ const FIELDS: [&str; 29] = [
     "id",
     "advancedBalanceId",
     "course_source",
+    "uuids",
+    "start",
+    "end",
+    "limit",
+    "offset",
     "",
     "ж",
     "\\u0000",
@@ -137,6 +147,7 @@ fn json_value() -> impl Strategy<Value = String> {
             "LTC",
             "1",
             "12.5",
+            "01.01.2026",
             "1e-3",
             "TNPeeaaFB7K9cmo4uQpcU32zGK8G1NYqeL",
             "https://a.b/c",
@@ -149,7 +160,7 @@ fn json_value() -> impl Strategy<Value = String> {
         1 => text,
         1 => number.prop_map(|it| it),
         1 => number.prop_map(|it| format!("\"{it}\"")),
-        1 => prop::sample::select(&["null", "true", "false", "[]", "{\"a\":[1]}", "\"\""][..])
+        1 => prop::sample::select(&["null", "true", "false", "[]", "[\"a\"]", "{\"a\":[1]}", "\"\""][..])
             .prop_map(str::to_owned),
     ]
 }
