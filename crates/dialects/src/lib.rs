@@ -26,6 +26,7 @@ mod onchainpay;
 mod openapi;
 mod request_form;
 mod shown;
+mod token;
 mod wire;
 
 pub use about::About;
