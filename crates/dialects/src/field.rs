@@ -4,6 +4,9 @@
 /// How long a text is, in characters, where nothing else is said.
 pub(crate) const TEXT_CHARACTERS_MAX: usize = 255;
 
+/// How many texts a list may have.
+pub(crate) const TEXTS_MAX: usize = 100;
+
 /// A field of a body, or a parameter of a path or query.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field {
@@ -15,8 +18,6 @@ pub(crate) struct Field {
     pub(crate) required: bool,
     /// How many characters its text may have.
     pub(crate) characters_max: usize,
-    /// How many texts it may hold, if it holds a list.
-    pub(crate) items_max: usize,
     /// The only texts it may hold; empty where there are too many to list.
     pub(crate) words: &'static [&'static str],
     /// What it means, in Markdown.
@@ -31,7 +32,8 @@ pub(crate) struct Field {
 pub(crate) enum Kind {
     /// A text.
     Text,
-    /// A list of texts. In a form its name comes once for each of them, also with brackets.
+    /// A list of texts, or one alone. In a form its name comes once for each of them, also with
+    /// brackets.
     Texts,
     /// A whole number.
     Number,
@@ -51,7 +53,6 @@ impl Field {
             kind,
             required: false,
             characters_max: TEXT_CHARACTERS_MAX,
-            items_max: 0,
             words: &[],
             about: "",
             example,
@@ -63,11 +64,9 @@ impl Field {
         Self::new(name, Kind::Text, example)
     }
 
-    /// A list of at most so many texts; the example is one of them.
-    pub(crate) const fn texts(name: &'static str, items_max: usize, example: &'static str) -> Self {
-        let mut field = Self::new(name, Kind::Texts, example);
-        field.items_max = items_max;
-        field
+    /// A list of texts, or one alone; the example is one of them.
+    pub(crate) const fn texts(name: &'static str, example: &'static str) -> Self {
+        Self::new(name, Kind::Texts, example)
     }
 
     /// A whole number.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     endpoint::{Body, Endpoint},
-    field::{Field, Kind},
+    field::{Field, Kind, TEXTS_MAX},
 };
 
 /// Describes what path, query and headers of a call hold.
@@ -84,7 +84,7 @@ fn schema(field: &Field, nullable: bool) -> Value {
     let mut schema = outline(field, nullable);
     if field.kind == Kind::Texts {
         schema["items"] = json!({ "type": "string", "maxLength": field.characters_max });
-        schema["maxItems"] = field.items_max.into();
+        schema["maxItems"] = TEXTS_MAX.into();
     }
     schema
 }
@@ -92,7 +92,7 @@ fn schema(field: &Field, nullable: bool) -> Value {
 fn outline(field: &Field, nullable: bool) -> Value {
     let types: &[&str] = match field.kind {
         Kind::Text => &["string"],
-        Kind::Texts => &["array"],
+        Kind::Texts => &["array", "string"],
         Kind::Number => &["integer"],
         Kind::TextOrNumber => &["string", "number"],
         Kind::Bool => &["boolean"],

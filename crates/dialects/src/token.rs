@@ -46,6 +46,12 @@ struct Price {
     at: u64,
 }
 
+/// A key that only tokens of a credential are made with. Unlike the secret that it is made of, it
+/// may stand in [`crate::Call::note`], so that whoever writes an answer can make a token.
+pub(crate) fn sealing_key(secret: &Secret) -> Secret {
+    Secret::new(hex::encode(hmac_sha256(secret.as_bytes(), PREFIX)))
+}
+
 /// Writes promised figures as a token.
 pub(crate) fn seal(locked: &Locked, secret: &Secret) -> String {
     let price = |(name, it): (&String, &Priced)| {

@@ -4,7 +4,7 @@ use schemars::{Schema, SchemaGenerator};
 
 use super::{
     answers::{Held, Statistics},
-    questions::{STATISTICS_MAX, UUIDS_MAX},
+    questions::STATISTICS_MAX,
     wire::{Created, Invoice, Success},
 };
 use crate::{
@@ -33,7 +33,7 @@ pub(super) enum Route {
 
 const UNDOCUMENTED: &str = "The provider does not document this call; programs use it.";
 
-const INFO: &[Field] = &[Field::texts("uuids", UUIDS_MAX, "INV-R3U2GD6W").required().about(
+const INFO: &[Field] = &[Field::texts("uuids", "INV-R3U2GD6W").required().about(
     "Identifiers, with or without `INV-`. Those of no withdrawal are left out of the answer.",
 )];
 

@@ -10,8 +10,6 @@ use time::{Date, Month};
 
 use crate::fields::{Fields, Value};
 
-/// How many withdrawals one question can name.
-pub(super) const UUIDS_MAX: usize = 100;
 /// How many withdrawals a list has, and how many it has if the question does not say.
 const LIST_MAX: u32 = 100;
 const LIST_COUNT: u32 = 10;

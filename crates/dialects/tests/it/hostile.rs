@@ -14,10 +14,13 @@ use crate::{
     world::World,
 };
 
-const PATHS: [&str; 21] = [
+const PATHS: [&str; 24] = [
     "/vyplata/v1/payouts",
     "/vyplata/v1/payouts/x",
     "/vyplata/v1/payouts/x/cancel",
+    "/vyplata/v1/payouts/x/approve",
+    "/vyplata/v1/quotes",
+    "/vyplata/v1/transfers",
     "/vyplata/v1/balances",
     "/vyplata/",
     "/v2/invoice/api/out/create",
@@ -49,7 +52,7 @@ const HEADERS: [&str; 8] = [
     "x-other",
 ];
 
-const FIELDS: [&str; 34] = [
+const FIELDS: [&str; 43] = [
     "asset",
     "network",
     "amount",
@@ -76,6 +79,15 @@ const FIELDS: [&str; 34] = [
     "id",
     "advancedBalanceId",
     "course_source",
+    "worth_amount",
+    "worth_currency",
+    "spend_amount",
+    "pay_from",
+    "insured",
+    "approval",
+    "approval_url",
+    "quote",
+    "direction",
     "uuids",
     "start",
     "end",
