@@ -146,11 +146,13 @@ impl<'a> QuoteBody<'a> {
         context: &Context<'a>,
     ) -> Option<Self> {
         let asset = context.catalog.asset(locked.asset.as_str())?;
+        let makes_a_difference = context.catalog.network_of(asset).has_priorities;
+        let priority = if makes_a_difference { locked.priority } else { Priority::default() };
         Some(Self {
             asset: &asset.ticker,
             network: asset.network.as_str(),
             asset_id: asset.id.as_str(),
-            figures: Figures::new(quote, asset, locked.priority, context.catalog),
+            figures: Figures::new(quote, asset, priority, context.catalog),
             valid_until: rfc3339(locked.until),
             token,
         })

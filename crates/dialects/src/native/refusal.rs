@@ -61,12 +61,10 @@ pub(super) fn describe(
         Refusal::Destination(error) => return describe_destination(error),
         Refusal::Amount(error) => describe_amount(*error),
         Refusal::AmountTooSmall { minimum } => {
-            let text = limit("the amount is too small", "at least", *minimum, print);
-            return (422, "amount_too_small", text);
+            return (422, "amount_too_small", limit(("small", "at least"), *minimum, print));
         }
         Refusal::AmountTooLarge { maximum } => {
-            let text = limit("the amount is too large", "at most", *maximum, print);
-            return (422, "amount_too_large", text);
+            return (422, "amount_too_large", limit(("large", "at most"), *maximum, print));
         }
         Refusal::InsufficientFunds => {
             (402, "insufficient_funds", "amount and fees are more than what is available")
@@ -116,13 +114,14 @@ fn describe_destination(error: &DestinationError) -> (u16, &'static str, String)
     }
 }
 
+/// Says that an amount is too small or too large, and what the limit is, if there is a fixed one.
 fn limit(
-    what: &str,
-    bound: &str,
+    (size, bound): (&str, &str),
     limit: Option<Amount>,
     print: &dyn Fn(Amount) -> String,
 ) -> String {
-    limit.map_or_else(|| what.to_owned(), |it| format!("{what}: {bound} {}", print(it)))
+    let limit = limit.map(|it| format!(": {bound} {}", print(it))).unwrap_or_default();
+    format!("the amount is too {size}{limit}")
 }
 
 /// The field that a refusal is about, where it is about one.

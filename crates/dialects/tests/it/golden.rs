@@ -186,7 +186,23 @@ fn message(first: &str, message: &Message) -> String {
 }
 
 fn describe(action: &Action) -> String {
-    let Action::Create(create) = action else { return format!("{action:?}") };
+    match action {
+        Action::Create(create) => describe_create("Create", create),
+        Action::Quote(create) => describe_create("Quote", create),
+        Action::Answer(_) => "Answer".to_owned(),
+        Action::Cancel(_)
+        | Action::Judge(..)
+        | Action::Show(_)
+        | Action::ShowAll(_)
+        | Action::List(_)
+        | Action::Balances
+        | Action::Transfer { .. }
+        | Action::ShowDelivery(..)
+        | Action::TestWebhook { .. } => format!("{action:?}"),
+    }
+}
+
+fn describe_create(word: &str, create: &CreatePayout) -> String {
     let CreatePayout {
         id: _,
         public_ids,
@@ -211,7 +227,7 @@ fn describe(action: &Action) -> String {
         memo,
         webhook,
         note,
-    } = &**create;
+    } = create;
     let unusual = unusual(&[
         ("source", *source != Source::Own, format!("{source:?}")),
         ("course", course.is_some(), format!("{course:?}")),
@@ -231,7 +247,7 @@ fn describe(action: &Action) -> String {
         format!("{} on {}", it.url, words.join(" "))
     });
     format!(
-        "Create {asked} of {asset} to {address:?} memo {memo:?}, fees: {bearer:?}\n\
+        "{word} {asked} of {asset} to {address:?} memo {memo:?}, fees: {bearer:?}\n\
          by {dialect} key {}, ref {merchant_ref:?}, idempotency key {idempotency_key:?}, nonce {:?}\n\
          on other content: {on_other_content:?}\n\
          one of {}\n\
@@ -247,8 +263,11 @@ fn describe(action: &Action) -> String {
 
 /// What is not as usual, a line each.
 fn unusual(facts: &[(&str, bool, String)]) -> String {
-    let unusual = facts.iter().filter(|it| it.1);
-    unusual.map(|(name, _, value)| format!("\n{name} {value}")).collect()
+    let mut text = String::new();
+    for (name, _, value) in facts.iter().filter(|it| it.1) {
+        write!(text, "\n{name} {value}").expect("a String takes everything");
+    }
+    text
 }
 
 fn folder(dialect: &str) -> PathBuf {

@@ -4,7 +4,7 @@ use base64::{
     Engine,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
-use dialects::{Caller, DIALECTS, Message, NewKey, Request};
+use dialects::{Caller, DIALECTS, Message, NewKey, Outcome, Request};
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use serde_json::Value;
@@ -189,6 +189,30 @@ fn cryptocloud_tokens_are_those_that_python_makes() {
     world.move_last("paid t");
     let sent: Value = serde_json::from_slice(&world.tell_last("").unwrap().body).unwrap();
     assert_eq!((&sent["invoice_id"], &sent["token"]), (&"R3U2GD6W".into(), &token.into()));
+}
+
+/// What is too much to add up is refused, not added up in part.
+#[test]
+fn cryptocloud_statistics_are_whole_or_none() {
+    let world = World::new();
+    let body = br#"{"start": "01.01.2026", "end": "31.12.2026"}"#;
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let headers = [
+        header("authorization", "Token cc-project-key"),
+        header("content-type", "application/json"),
+    ];
+    let path = "/v2/invoice/merchant/statistics";
+    let request =
+        Request { method: "POST", path, query: "", headers: &headers, body, client: None };
+    let dialect = dialects::dialect("cryptocloud").unwrap();
+    let call = dialect.decode(&request, &world.callers, &world.context()).unwrap();
+    let answer = |more| {
+        let outcome = Outcome::Payouts { page: vec![], more };
+        dialect.encode(&call, &outcome, &world.context())
+    };
+    assert_eq!((answer(false).status, answer(true).status), (200, 400));
+    let text = String::from_utf8(answer(true).body).unwrap();
+    assert!(text.contains("shorten the period") && !text.contains("count"), "{text}");
 }
 
 #[test]
