@@ -156,7 +156,10 @@ fn asked(fields: &Fields, asset: &Asset) -> Result<Asked, Refusal> {
             Some(Value::Text(text)) => {
                 Ok(Asked::Exact(Amount::parse(text, asset.decimals).map_err(Refusal::Amount)?))
             }
-            _ => Err(invalid("amount", "must be a string")),
+            None
+            | Some(
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Texts(_) | Value::Nested,
+            ) => Err(invalid("amount", "must be a string")),
         },
     }
 }
