@@ -1,6 +1,6 @@
 """Drives the package `crypto-cloud-py` 0.2 (https://pypi.org/project/crypto-cloud-py/).
 
-It has no call for payouts, and sends the statistics' request as a form.
+It has no call for payouts, sends lists and statistics as forms, and uses the key that only asks.
 """
 
 import warnings
@@ -21,7 +21,7 @@ def connect(key):
     return CryptoCloudApi(key, base_url=BASE + "/v2")
 
 
-client = connect("cc-withdraw-key")
+client = connect("cc-project-key")
 with step("statistics of an empty period, as a form"):
     stats = client.invoice_statistics(*PERIOD)
     equal((stats.count.all, stats.amount.all), (0, 0.0), "statistics")

@@ -173,6 +173,14 @@ impl<R: Copy> Found<'_, R> {
         self.endpoint.call
     }
 
+    /// Reads the query.
+    ///
+    /// # Errors
+    /// Names what is there twice.
+    pub(crate) fn query(&self, request: &Request<'_>) -> Result<Fields, Refusal> {
+        Fields::form(request.query.as_bytes(), self.endpoint.parameters)
+    }
+
     /// Reads the body as the endpoint says it comes.
     ///
     /// # Errors

@@ -4,6 +4,9 @@
 /// How long a text is, in characters, where nothing else is said.
 pub(crate) const TEXT_CHARACTERS_MAX: usize = 255;
 
+/// How many texts a list may have.
+pub(crate) const TEXTS_MAX: usize = 100;
+
 /// A field of a body, or a parameter of a path or query.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field {
@@ -29,6 +32,9 @@ pub(crate) struct Field {
 pub(crate) enum Kind {
     /// A text.
     Text,
+    /// A list of texts, or one alone. In a form its name comes once for each of them, also with
+    /// brackets.
+    Texts,
     /// A whole number.
     Number,
     /// A number or a text: amounts, nonces, references.
@@ -37,20 +43,30 @@ pub(crate) enum Kind {
     Bool,
     /// Yes or no, also as 1 or 0 and as `"1"` or `"0"`.
     Flag,
-    /// A list of texts, or one alone.
-    Texts,
 }
 
 impl Field {
     /// A field that may be left out, until [`Self::required`] says otherwise.
     const fn new(name: &'static str, kind: Kind, example: &'static str) -> Self {
-        let characters_max = TEXT_CHARACTERS_MAX;
-        Self { name, kind, required: false, characters_max, words: &[], about: "", example }
+        Self {
+            name,
+            kind,
+            required: false,
+            characters_max: TEXT_CHARACTERS_MAX,
+            words: &[],
+            about: "",
+            example,
+        }
     }
 
     /// A text.
     pub(crate) const fn text(name: &'static str, example: &'static str) -> Self {
         Self::new(name, Kind::Text, example)
+    }
+
+    /// A list of texts, or one alone; the example is one of them.
+    pub(crate) const fn texts(name: &'static str, example: &'static str) -> Self {
+        Self::new(name, Kind::Texts, example)
     }
 
     /// A whole number.
@@ -71,11 +87,6 @@ impl Field {
     /// Yes or no in any of the spellings of [`Kind::Flag`].
     pub(crate) const fn flag(name: &'static str, example: &'static str) -> Self {
         Self::new(name, Kind::Flag, example)
-    }
-
-    /// A list of texts, or one alone.
-    pub(crate) const fn texts(name: &'static str, example: &'static str) -> Self {
-        Self::new(name, Kind::Texts, example)
     }
 
     /// It must be there.

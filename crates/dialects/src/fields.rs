@@ -16,11 +16,8 @@ use url::form_urlencoded;
 
 use crate::{
     decimal,
-    field::{Field, TEXT_CHARACTERS_MAX},
+    field::{Field, Kind, TEXT_CHARACTERS_MAX, TEXTS_MAX},
 };
-
-/// How many texts a list may have.
-const TEXTS_MAX: usize = 100;
 
 /// One value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +30,9 @@ pub(crate) enum Value {
     Number(String),
     /// A text.
     Text(String),
-    /// A list or an object; of these, only [`Fields::texts`] reads lists of texts.
+    /// A list of texts.
+    Texts(Vec<String>),
+    /// Another list, or an object; no dialect takes one.
     Nested,
 }
 
@@ -49,7 +48,7 @@ impl Value {
                 let plain = decimal::expand(text).map_err(Refusal::Amount)?;
                 Amount::parse(&plain, decimals).map_err(Refusal::Amount)
             }
-            Self::Null | Self::Bool(_) | Self::Nested => {
+            Self::Null | Self::Bool(_) | Self::Texts(_) | Self::Nested => {
                 Err(Refusal::Amount(AmountError::Malformed))
             }
         }
@@ -74,15 +73,13 @@ impl Value {
 #[derive(Clone, Debug)]
 pub(crate) struct Fields {
     values: BTreeMap<String, Value>,
-    /// The source texts of lists and objects.
-    nested: BTreeMap<String, Box<RawValue>>,
     declared: &'static [Field],
 }
 
 impl Fields {
     /// A body that holds nothing.
     pub(crate) fn none(declared: &'static [Field]) -> Self {
-        Self { values: BTreeMap::new(), nested: BTreeMap::new(), declared }
+        Self { values: BTreeMap::new(), declared }
     }
 
     /// Reads a JSON object.
@@ -92,21 +89,29 @@ impl Fields {
     pub(crate) fn json(body: &[u8], declared: &'static [Field]) -> Result<Self, Refusal> {
         let object: Object = serde_json::from_slice(body)
             .map_err(|error| Refusal::Malformed { detail: error.to_string() })?;
-        Ok(Self { values: object.values, nested: object.nested, declared })
+        Ok(Self { values: object.0, declared })
     }
 
     /// Reads `name=value` pairs, all of them texts.
     ///
     /// # Errors
-    /// Names what is there twice.
+    /// Names what is there twice and is no list.
     pub(crate) fn form(body: &[u8], declared: &'static [Field]) -> Result<Self, Refusal> {
         let mut values = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(body) {
+            let list = list_name(&name);
+            if declared.iter().any(|it| it.kind == Kind::Texts && it.name == list) {
+                let texts = values.entry(list.to_owned()).or_insert(Value::Texts(vec![]));
+                if let Value::Texts(texts) = texts {
+                    texts.push(value.into_owned());
+                }
+                continue;
+            }
             if values.insert(name.to_string(), Value::Text(value.into_owned())).is_some() {
                 return Err(Refusal::Malformed { detail: format!("{name:?} is there twice") });
             }
         }
-        Ok(Self { values, nested: BTreeMap::new(), declared })
+        Ok(Self { values, declared })
     }
 
     /// Returns a value; one that is null counts as absent. The call must have the field.
@@ -132,10 +137,37 @@ impl Fields {
             None => Ok(None),
             Some(Value::Text(text)) if text.chars().count() <= characters_max => Ok(Some(text)),
             Some(Value::Text(_)) => wrong(format!("longer than {characters_max} characters")),
-            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Nested) => {
-                wrong("must be a string".to_owned())
-            }
+            Some(
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Texts(_) | Value::Nested,
+            ) => wrong("must be a string".to_owned()),
         }
+    }
+
+    /// Returns a list of texts that are not longer than the field may be; a text alone counts as a
+    /// list of it.
+    ///
+    /// # Errors
+    /// Names the field that holds something else or too much.
+    pub(crate) fn texts(&self, name: &'static str) -> Result<Option<Vec<String>>, Refusal> {
+        let characters_max = self.characters_max(name);
+        let listed = match self.get(name) {
+            None => return Ok(None),
+            Some(Value::Texts(texts)) => texts.clone(),
+            Some(Value::Text(text)) => vec![text.clone()],
+            Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Nested) => {
+                let detail = "must be a list of strings".to_owned();
+                return Err(Refusal::InvalidField { field: name, detail });
+            }
+        };
+        let is_long = |it: &String| it.chars().count() > characters_max;
+        let detail = if listed.len() > TEXTS_MAX {
+            format!("must not be more than {TEXTS_MAX}")
+        } else if listed.iter().any(is_long) {
+            format!("one is longer than {characters_max} characters")
+        } else {
+            return Ok(Some(listed));
+        };
+        Err(Refusal::InvalidField { field: name, detail })
     }
 
     /// Like [`Self::text`], in APIs where an empty text means that there is none.
@@ -154,27 +186,6 @@ impl Fields {
         self.filled(name)?.ok_or(Refusal::MissingField { field: name })
     }
 
-    /// Returns a list of texts that are not longer than the field may be; a text alone counts as a
-    /// list of it.
-    ///
-    /// # Errors
-    /// Names the field that holds something else or too much.
-    pub(crate) fn texts(&self, name: &'static str) -> Result<Option<Vec<String>>, Refusal> {
-        let characters_max = self.characters_max(name);
-        let listed = match self.get(name) {
-            None => return Ok(None),
-            Some(Value::Nested) => {
-                self.nested.get(name).and_then(|it| serde_json::from_str(it.get()).ok())
-            }
-            Some(Value::Text(text)) => Some(vec![text.clone()]),
-            Some(Value::Null | Value::Bool(_) | Value::Number(_)) => None,
-        };
-        let is_short = |it: &String| it.chars().count() <= characters_max;
-        let fits = |it: &Vec<String>| it.len() <= TEXTS_MAX && it.iter().all(is_short);
-        let detail = format!("must be a list of at most {TEXTS_MAX} strings");
-        listed.filter(fits).map(Some).ok_or(Refusal::InvalidField { field: name, detail })
-    }
-
     /// Returns the first name that the call does not have.
     pub(crate) fn unknown(&self) -> Option<&str> {
         let is_known = |name: &&str| self.declared.iter().any(|it| it.name == *name);
@@ -182,12 +193,8 @@ impl Fields {
     }
 }
 
-/// The values of a JSON object, and the source texts of those that are lists or objects.
-#[derive(Default)]
-struct Object {
-    values: BTreeMap<String, Value>,
-    nested: BTreeMap<String, Box<RawValue>>,
-}
+/// The values of a JSON object.
+struct Object(BTreeMap<String, Value>);
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -205,19 +212,23 @@ impl<'de> Visitor<'de> for Members {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-        let mut object = Object::default();
+        let mut values = BTreeMap::new();
         while let Some((name, raw)) = map.next_entry::<String, Box<RawValue>>()? {
             let value = value(raw.get()).map_err(A::Error::custom)?;
-            let is_nested = value == Value::Nested;
-            if object.values.insert(name.clone(), value).is_some() {
+            if values.insert(name.clone(), value).is_some() {
                 return Err(A::Error::custom(format!("{name:?} is there twice")));
             }
-            if is_nested {
-                object.nested.insert(name, raw);
-            }
         }
-        Ok(object)
+        Ok(Object(values))
     }
+}
+
+/// The name of a list in a form without its brackets: `ids`, `ids[]` and `ids[0]` are the same.
+fn list_name(name: &str) -> &str {
+    let Some((list, rest)) = name.split_once('[') else { return name };
+    let index = rest.strip_suffix(']');
+    let is_index = index.is_some_and(|it| it.bytes().all(|byte| byte.is_ascii_digit()));
+    if is_index { list } else { name }
 }
 
 fn value(source: &str) -> serde_json::Result<Value> {
@@ -226,7 +237,8 @@ fn value(source: &str) -> serde_json::Result<Value> {
         Some(b'n') => Value::Null,
         Some(b't') => Value::Bool(true),
         Some(b'f') => Value::Bool(false),
-        Some(b'{' | b'[') => Value::Nested,
+        Some(b'[') => serde_json::from_str(source).map_or(Value::Nested, Value::Texts),
+        Some(b'{') => Value::Nested,
         _ => Value::Number(source.to_owned()),
     })
 }
@@ -252,7 +264,7 @@ mod tests {
         assert_eq!(fields.get("c"), Some(&Value::Text("xA".to_owned())));
         assert_eq!(fields.get("d"), None);
         assert_eq!(fields.get("e"), Some(&Value::Bool(true)));
-        assert_eq!(fields.values["f"], Value::Nested);
+        assert_eq!(fields.values["f"], Value::Nested, "a list of numbers");
         assert_eq!(fields.unknown(), Some("f"));
     }
 
@@ -289,16 +301,28 @@ mod tests {
     }
 
     #[test]
-    fn reads_lists_of_texts() {
-        let texts = |text: &str| {
-            Fields::json(format!(r#"{{"a": {text}}}"#).as_bytes(), FIELDS).unwrap().texts("a")
-        };
-        assert_eq!(texts(r#"["x", "y"]"#), Ok(Some(vec!["x".to_owned(), "y".to_owned()])));
-        assert_eq!(texts(r#""x""#), Ok(Some(vec!["x".to_owned()])));
-        assert_eq!((texts("[]"), texts("null")), (Ok(Some(vec![])), Ok(None)));
-        let many = format!("[{}]", vec![r#""x""#; TEXTS_MAX + 1].join(","));
-        for text in ["1", "{}", "[1]", r#"["xyz"]"#, r#"[["x"]]"#, &many] {
-            assert!(texts(text).is_err(), "{text}");
+    fn lists_are_of_texts_and_bounded() {
+        const LIST: &[Field] = &[Field::texts("ids", "").at_most(2)];
+        let json = |text: &str| Fields::json(text.as_bytes(), LIST).unwrap().texts("ids");
+        let form = |text: &str| Fields::form(text.as_bytes(), LIST).unwrap().texts("ids");
+        let texts = |texts: &[&str]| Ok(Some(texts.iter().map(|it| (*it).to_owned()).collect()));
+        assert_eq!(json(r#"{"ids": ["a", "b"]}"#), texts(&["a", "b"]));
+        for text in ["ids=a&ids=b", "ids[]=a&ids[]=b", "ids%5B0%5D=a&ids%5B1%5D=b"] {
+            assert_eq!(form(text), texts(&["a", "b"]), "{text}");
+        }
+        assert_eq!(form("ids[x]=a"), Ok(None));
+        assert_eq!(json(r#"{"ids": null}"#), Ok(None));
+        assert_eq!(json(r#"{"ids": []}"#), texts(&[]));
+        assert_eq!(json(r#"{"ids": "a"}"#), texts(&["a"]));
+        let many = format!(r#"{{"ids": ["a"{}]}}"#, r#","a""#.repeat(TEXTS_MAX));
+        for text in [
+            r#"{"ids": [1]}"#,
+            r#"{"ids": [["a"]]}"#,
+            r#"{"ids": ["abc"]}"#,
+            r#"{"ids": {"0": "a"}}"#,
+            &many,
+        ] {
+            assert!(json(text).is_err(), "{text}");
         }
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     endpoint::{Body, Endpoint},
-    field::{Field, Kind},
+    field::{Field, Kind, TEXTS_MAX},
 };
 
 /// Describes what path, query and headers of a call hold.
@@ -81,13 +81,22 @@ fn object(fields: &[Field], is_strict: bool) -> Value {
 
 /// The form of a value; null counts as absent in bodies.
 fn schema(field: &Field, nullable: bool) -> Value {
+    let mut schema = outline(field, nullable);
+    if field.kind == Kind::Texts {
+        schema["items"] = json!({ "type": "string", "maxLength": field.characters_max });
+        schema["maxItems"] = TEXTS_MAX.into();
+    }
+    schema
+}
+
+fn outline(field: &Field, nullable: bool) -> Value {
     let types: &[&str] = match field.kind {
         Kind::Text => &["string"],
+        Kind::Texts => &["array", "string"],
         Kind::Number => &["integer"],
         Kind::TextOrNumber => &["string", "number"],
         Kind::Bool => &["boolean"],
         Kind::Flag => &["boolean", "integer", "string"],
-        Kind::Texts => &["array", "string"],
     };
     let types: Vec<&str> = types.iter().copied().chain(nullable.then_some("null")).collect();
     let mut schema = match *types.as_slice() {

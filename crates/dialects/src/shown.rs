@@ -70,9 +70,13 @@ impl<'a> Shown<'a> {
     /// Prices an amount of its asset in US dollars, to `places` places, rounded down; `None` where
     /// no price was known when the payout was accepted.
     pub(crate) fn usd(&self, amount: Amount, places: u8) -> Option<String> {
+        Some(self.dollars(amount, places)?.to_text(places))
+    }
+
+    /// Like [`Self::usd`], as a number of the smallest unit of so many places.
+    pub(crate) fn dollars(&self, amount: Amount, places: u8) -> Option<Amount> {
         let rate = self.payout.quote.usd.as_ref()?;
-        let price = rate.usd.price(amount, self.asset.decimals, places, Rounding::Down)?;
-        Some(price.to_text(places))
+        rate.usd.price(amount, self.asset.decimals, places, Rounding::Down)
     }
 }
 

@@ -92,6 +92,11 @@ pub(super) fn find<'a>(catalog: &'a Catalog, text: &str) -> Result<&'a Asset, Re
     catalog.asset_on(code.ticker(), code.network).ok_or(Refusal::AssetUnavailable)
 }
 
+/// The assets of all codes, in the order of their numbers.
+pub(super) fn all(catalog: &Catalog) -> impl Iterator<Item = &Asset> {
+    CODES.iter().filter_map(|it| catalog.asset_on(it.ticker(), it.network))
+}
+
 /// How the provider's objects name an asset.
 pub(super) struct Naming {
     /// The code, such as `USDT_TRC20`.

@@ -4,23 +4,70 @@ use std::collections::BTreeMap;
 
 use domain::{catalog::DestinationError, command::Refusal, money::AmountError};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::{Message, http};
+use crate::{Message, Request, endpoint::Found, field::Field, fields::Value, http};
 
 /// An error: texts by keys.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct ErrorBody<'a> {
+pub(super) struct ErrorBody {
     status: &'static str,
-    result: BTreeMap<&'static str, &'a str>,
+    #[serde(serialize_with = "in_order")]
+    #[schemars(with = "BTreeMap<String, String>")]
+    result: Vec<(&'static str, String)>,
+}
+
+fn in_order<S: Serializer>(
+    texts: &[(&'static str, String)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(texts.iter().map(|(key, text)| (key, text)))
 }
 
 /// Writes why a request is refused.
 pub(super) fn write(refusal: &Refusal) -> Message {
     let (status, key, text) = describe(refusal);
-    let body = ErrorBody { status: "error", result: BTreeMap::from([(key, text.as_str())]) };
-    http::json(status, &body)
+    http::json(status, &ErrorBody { status: "error", result: vec![(key, text)] })
 }
+
+/// Writes why a question is refused: in these calls the key is the name of the field, and all that
+/// are missing are named at once.
+pub(super) fn write_by_field<R: Copy>(
+    found: &Found<'_, R>,
+    request: &Request<'_>,
+    refusal: &Refusal,
+) -> Message {
+    let declared = found.endpoint.fields.iter().chain(found.endpoint.parameters);
+    let is_declared = |name: &str| declared.clone().any(|it| it.name == name);
+    if let Refusal::MissingField { field } = refusal
+        && is_declared(field)
+    {
+        let fields = found.fields(request).ok();
+        let is_missing = |it: &&Field| {
+            let value = fields.as_ref().and_then(|fields| fields.get(it.name));
+            let is_empty = value.is_none_or(|it| *it == Value::Text(String::new()));
+            it.name == *field || (it.required && is_empty)
+        };
+        let missing = declared.clone().filter(is_missing);
+        let result = missing.map(|it| (it.name, "This field is required.".to_owned())).collect();
+        return http::json(400, &ErrorBody { status: "error", result });
+    }
+    if let Refusal::InvalidField { field, detail } = refusal
+        && is_declared(field)
+    {
+        return write_field(field, detail);
+    }
+    write(refusal)
+}
+
+/// Writes what is wrong with a field.
+pub(super) fn write_field(field: &'static str, detail: &str) -> Message {
+    let text = format!("Invalid value: {detail}.");
+    http::json(400, &ErrorBody { status: "error", result: vec![(field, text)] })
+}
+
+const OTHER_CONTENT: &str =
+    "A withdrawal with this order_id or Idempotency-Key exists and has other parameters.";
 
 /// Puts a refusal into an HTTP status, an error key and a text.
 fn describe(refusal: &Refusal) -> (u16, &'static str, String) {
@@ -31,7 +78,7 @@ fn describe(refusal: &Refusal) -> (u16, &'static str, String) {
             (404, "validate_error", "This method is not available on this gateway.".to_owned())
         }
         Refusal::MethodNotAllowed => {
-            (405, "validate_error", "This method takes POST only.".to_owned())
+            (405, "validate_error", "Wrong HTTP method: see the header Allow.".to_owned())
         }
         Refusal::UnsupportedMediaType => bad(
             "validate_error",
@@ -58,17 +105,9 @@ fn describe(refusal: &Refusal) -> (u16, &'static str, String) {
             bad("validate_error", &format!("{field}: {detail}."))
         }
         Refusal::NonceMissing | Refusal::NonceReused => bad("validate_error", "Invalid nonce."),
-        Refusal::RefReused => bad(
-            "validate_error",
-            "A withdrawal with this order_id or Idempotency-Key exists and has other parameters.",
-        ),
+        Refusal::RefReused => bad("validate_error", OTHER_CONTENT),
         Refusal::RateLimited { .. } => bad("rate_limit", "Request limit exceeded."),
-        Refusal::Destination(DestinationError::Address(why)) => {
-            bad("network", &format!("Invalid address: {why}."))
-        }
-        Refusal::Destination(DestinationError::Memo(why)) => {
-            bad("network", &format!("Invalid memo: {why}."))
-        }
+        Refusal::Destination(error) => bad("network", &destination_text(error)),
         Refusal::Amount(error) => bad("uncorrected_amount", amount_text(*error)),
         Refusal::AmountTooSmall { .. } => bad("uncorrected_amount", "The amount is too small."),
         Refusal::AmountTooLarge { .. } => bad("uncorrected_amount", "The amount is too large."),
@@ -76,8 +115,8 @@ fn describe(refusal: &Refusal) -> (u16, &'static str, String) {
             bad("uncorrected_amount", "The amount and its fees are larger than the balance.")
         }
         Refusal::MerchantPaused => bad("validate_error", "Withdrawals are suspended."),
-        Refusal::NotFound => (404, "validate_error", "Not found.".to_owned()),
-        Refusal::NotCancellable => bad("validate_error", "It cannot be canceled any more."),
+        Refusal::NotFound => bad("validate_error", "There is no such withdrawal."),
+        Refusal::NotCancellable => bad("validate_error", "A withdrawal cannot be canceled."),
         Refusal::NotAwaitingApproval => bad("validate_error", "It does not wait for an approval."),
         Refusal::NotSupported(why) => {
             (404, "validate_error", format!("Not available here: {why}."))
@@ -95,12 +134,16 @@ fn describe(refusal: &Refusal) -> (u16, &'static str, String) {
             "validate_error",
             format!("Try the same request again later: the price of {currency} is not known."),
         ),
-        Refusal::TermsUnknown(why) => {
+        Refusal::TermsUnknown(why) | Refusal::Unavailable(why) => {
             (503, "validate_error", format!("Try the same request again later: {why}."))
         }
-        Refusal::Unavailable(why) => {
-            (503, "validate_error", format!("Try the same request again later: {why}."))
-        }
+    }
+}
+
+fn destination_text(error: &DestinationError) -> String {
+    match error {
+        DestinationError::Address(why) => format!("Invalid address: {why}."),
+        DestinationError::Memo(why) => format!("Invalid memo: {why}."),
     }
 }
 

@@ -9,8 +9,11 @@ use crate::{
     wire::{NewKey, Secret},
 };
 
-/// The only kind of credential: the key of the withdrawal method.
-pub(super) const ROLE: &str = "payout";
+/// The key of the withdrawal method. It opens all other calls, too.
+pub(super) const WITHDRAWAL: &str = "payout";
+
+/// The key of the other calls: it asks, and pays nobody.
+const PROJECT: &str = "project";
 
 /// How long the token of a postback is good for.
 const TOKEN_VALID_S: u64 = 5 * 60;
@@ -30,24 +33,29 @@ pub(super) fn postback_token(secret: &Secret, invoice_id: &str, now: Timestamp) 
 }
 
 /// Makes a credential of a token.
-fn key(token: Secret) -> NewKey {
+fn key(role: &'static str, token: Secret) -> NewKey {
+    let label = if role == WITHDRAWAL { "withdrawal API key" } else { "project API key" };
     NewKey {
-        role: ROLE,
+        role,
         lookup: token_lookup(&token),
-        shown: vec![("API key", token.clone())],
+        shown: vec![(label, token.clone())],
         secret: token,
     }
 }
 
-/// Makes a credential of random bytes.
-pub(super) fn draw(random: &mut dyn FnMut(usize) -> Vec<u8>) -> NewKey {
-    let bytes = Zeroizing::new(random(48));
-    key(Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(&*bytes)))
+/// Makes a credential of each role of random bytes.
+pub(super) fn draw(random: &mut dyn FnMut(usize) -> Vec<u8>) -> Vec<NewKey> {
+    let mut drawn = |role| {
+        let bytes = Zeroizing::new(random(48));
+        key(role, Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(&*bytes)))
+    };
+    vec![drawn(WITHDRAWAL), drawn(PROJECT)]
 }
 
 /// Takes a token over.
 pub(super) fn adopt(role: &str, public: &str, secret: &str) -> Option<NewKey> {
-    let fits = role == ROLE && public.is_empty() && secret.len() >= KEY_BYTES_MIN;
+    let role = [WITHDRAWAL, PROJECT].into_iter().find(|it| *it == role)?;
+    let fits = public.is_empty() && secret.len() >= KEY_BYTES_MIN;
     let plain = secret.bytes().all(|byte| byte.is_ascii_graphic());
-    (fits && plain).then(|| key(Zeroizing::new(secret.to_owned())))
+    (fits && plain).then(|| key(role, Zeroizing::new(secret.to_owned())))
 }

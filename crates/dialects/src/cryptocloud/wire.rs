@@ -2,14 +2,17 @@
 
 use domain::{
     Timestamp,
-    catalog::Catalog,
-    money::Amount,
+    catalog::{Asset, Catalog},
+    money::{Amount, Rate, Rounding},
     payout::{Payout, Status},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::assets::{self, Naming};
+use super::{
+    assets,
+    currency::{Currency, ListedCurrency},
+};
 use crate::{
     decimal::{Number, with_places},
     shown::{Shown, moment},
@@ -30,6 +33,20 @@ impl Note {
     /// Reads the note of a payout; that of another dialect is empty.
     pub(super) fn of(payout: &Payout) -> Self {
         serde_json::from_str(&payout.note).unwrap_or_default()
+    }
+}
+
+/// The answer to a question.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Success<T> {
+    status: &'static str,
+    result: T,
+}
+
+impl<T> Success<T> {
+    /// Answers with this.
+    pub(super) fn new(result: T) -> Self {
+        Self { status: "success", result }
     }
 }
 
@@ -110,42 +127,6 @@ pub(super) struct Invoice {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Currency {
-    id: u32,
-    code: String,
-    fullcode: String,
-    network: Network,
-    name: String,
-    is_email_required: bool,
-    stablecoin: bool,
-    icon_base: &'static str,
-    icon_network: &'static str,
-    icon_qr: &'static str,
-    order: u32,
-}
-
-#[derive(Serialize, JsonSchema)]
-struct ListedCurrency {
-    code: String,
-    fullcode: String,
-    name: String,
-    is_email_required: bool,
-    stablecoin: bool,
-    icon_base: &'static str,
-    icon_qr: &'static str,
-    order: u32,
-    network: [Network; 1],
-}
-
-#[derive(Clone, Serialize, JsonSchema)]
-struct Network {
-    code: &'static str,
-    id: u32,
-    icon: &'static str,
-    fullname: String,
-}
-
-#[derive(Serialize, JsonSchema)]
 struct Project {
     id: u8,
     name: String,
@@ -174,8 +155,8 @@ pub(super) struct Postback<'a> {
     invoice_info: Invoice,
 }
 
-/// The words of a status: the request's, the invoice's, and that of its course.
-fn words(status: Status) -> (&'static str, &'static str) {
+/// The words of a status: the invoice's, and that of its course.
+pub(super) fn words(status: Status) -> (&'static str, &'static str) {
     match status {
         Status::AwaitingApproval | Status::Queued | Status::Sending | Status::InBlock => {
             ("created", "start")
@@ -214,20 +195,20 @@ pub(super) fn postback<'a>(shown: &Shown<'a>, token: String, catalog: &Catalog) 
     }
 }
 
-fn invoice(shown: &Shown<'_>, catalog: &Catalog) -> Invoice {
+/// Writes the invoice object of a payout.
+pub(super) fn invoice(shown: &Shown<'_>, catalog: &Catalog) -> Invoice {
     let payout = shown.payout;
     let quote = &payout.quote;
     let paid = shown.status == Status::Paid;
     let when_paid = |amount| if paid { amount } else { Amount::ZERO };
     let open = if shown.status.is_final() { Amount::ZERO } else { quote.price() };
     let (status, invoice_status) = words(shown.status);
-    let (currency, listed) = currencies(shown, catalog);
     let (coin, dollars) = (|it| crypto(shown, it), |it| usd(shown, it));
     Invoice {
         uuid: payout.public_id.clone(),
         created: created_text(payout.created_at),
         address: payout.destination.address.clone(),
-        currency,
+        currency: Currency::new(shown.asset, catalog),
         date_finished: shown.status.is_final().then(|| created_text(shown.updated_at)),
         expiry_date: None,
         side_commission: "client",
@@ -262,7 +243,7 @@ fn invoice(shown: &Shown<'_>, catalog: &Catalog) -> Invoice {
         to_surcharge: coin(open),
         to_surcharge_usd: dollars(open),
         total_rub: 0,
-        currency_list: [listed],
+        currency_list: [ListedCurrency::new(shown.asset, catalog)],
         aml_enabled: false,
         aml_side: "merchant",
         aml_cost: coin(Amount::ZERO),
@@ -276,51 +257,36 @@ fn invoice(shown: &Shown<'_>, catalog: &Catalog) -> Invoice {
     }
 }
 
-fn currencies(shown: &Shown<'_>, catalog: &Catalog) -> (Currency, ListedCurrency) {
-    let asset = shown.asset;
-    let Naming { code, id, network_code, network_id } = assets::name(asset);
-    let network = Network {
-        code: network_code,
-        id: network_id,
-        icon: "",
-        fullname: catalog.network_of(asset).title.clone(),
-    };
-    let listed = ListedCurrency {
-        code: asset.ticker.clone(),
-        fullcode: code.clone(),
-        name: asset.title.clone(),
-        is_email_required: false,
-        stablecoin: asset.stablecoin,
-        icon_base: "",
-        icon_qr: "",
-        order: id,
-        network: [network.clone()],
-    };
-    let currency = Currency {
-        id,
-        code: asset.ticker.clone(),
-        fullcode: code,
-        network,
-        name: asset.title.clone(),
-        is_email_required: false,
-        stablecoin: asset.stablecoin,
-        icon_base: "",
-        icon_network: "",
-        icon_qr: "",
-        order: id,
-    };
-    (currency, listed)
-}
-
 /// An amount of the payout's asset, with at least one place, as Python prints such numbers.
 fn crypto(shown: &Shown<'_>, amount: Amount) -> Number {
-    Number::new(with_places(&shown.text(amount), 1))
+    coins(shown.asset, amount)
 }
 
 /// Its worth in US dollars; zero where no price was known.
 fn usd(shown: &Shown<'_>, amount: Amount) -> Number {
-    let text = shown.usd(amount, USD_PLACES).unwrap_or_else(|| "0".to_owned());
-    Number::new(with_places(&text, 1))
+    dollars(shown.dollars(amount, USD_PLACES).unwrap_or_default())
+}
+
+/// What was asked for in US dollars, as the invoice shows it: so many of the smallest unit that
+/// [`dollars`] takes.
+pub(super) fn worth(shown: &Shown<'_>) -> Amount {
+    shown.dollars(shown.payout.quote.asked, USD_PLACES).unwrap_or_default()
+}
+
+/// Writes a sum of US dollars.
+pub(super) fn dollars(sum: Amount) -> Number {
+    Number::new(with_places(&sum.to_text(USD_PLACES), 1))
+}
+
+/// Writes an amount of an asset's smallest units.
+pub(super) fn coins(asset: &Asset, amount: Amount) -> Number {
+    Number::new(with_places(&asset.text(amount), 1))
+}
+
+/// What so much of an asset costs at a price, in what [`dollars`] takes; zero where there is none.
+pub(super) fn priced(asset: &Asset, amount: Amount, price: Option<Rate>) -> Amount {
+    let sum = price.and_then(|it| it.price(amount, asset.decimals, USD_PLACES, Rounding::Down));
+    sum.unwrap_or_default()
 }
 
 fn created_text(at: Timestamp) -> String {

@@ -49,7 +49,7 @@ pub(super) fn text<'a>(
             Err(broken(field, "validation.max.string"))
         }
         Some(Value::Text(text)) => Ok(Some(text)),
-        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Nested) => {
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Texts(_) | Value::Nested) => {
             Err(broken(field, "validation.string"))
         }
     }
@@ -170,7 +170,7 @@ fn is_subtract(fields: &Fields) -> Result<FeeBearer, Refusal> {
         Some(Value::Bool(true)) => "1",
         Some(Value::Bool(false)) => "0",
         Some(Value::Number(word) | Value::Text(word)) => word,
-        Some(Value::Null | Value::Nested) => "",
+        Some(Value::Null | Value::Texts(_) | Value::Nested) => "",
     };
     match word {
         "1" => Ok(FeeBearer::Merchant),

@@ -2,10 +2,7 @@
 
 use schemars::SchemaGenerator;
 
-use super::{
-    endpoints::ENDPOINTS,
-    wire::{ErrorBody, WebhookBody},
-};
+use super::{endpoints::ENDPOINTS, refusal::ErrorBody, wire::WebhookBody};
 use crate::{
     about::{About, AboutWebhook, Credential},
     endpoint::Endpoint,
@@ -23,7 +20,8 @@ pub(super) fn about() -> About {
         broken: ("asset", "must be a string"),
         webhook: AboutWebhook {
             text: "Sent when a payout becomes `sending`, `in_block`, `paid`, `failed` or \
-                   `cancelled`; the payout is as it was at that moment. Compare the signature in \
+                   `cancelled`; the payout is as it was at that moment. `payout.awaiting_approval` goes \
+                   to the payout's `approval_url` instead, signed in the same way. Compare the signature in \
                    constant time and refuse an old `t`. Tries after 5 s, 5 min, 30 min, 2 h, 5 h, \
                    10 h, 10 h.",
             headers: &[

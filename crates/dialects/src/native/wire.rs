@@ -1,17 +1,18 @@
-//! What our own API writes: payouts, pages, balances and errors.
+//! What our own API writes: payouts, pages, balances and webhooks.
+
+use std::collections::BTreeMap;
 
 use domain::{
-    catalog::{Catalog, DestinationError},
-    command::Refusal,
+    catalog::Catalog,
     event::Event,
     ids::AssetId,
-    money::{Amount, AmountError},
-    payout::{FailureCode, Payout},
-    quote::FeeBearer,
+    money::{Amount, Decimal},
+    payout::{Approval, FailureCode, Payout},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::figures::Figures;
 use crate::shown::{Shown, rfc3339};
 
 /// A payout.
@@ -24,19 +25,15 @@ pub(super) struct PayoutBody<'a> {
     asset: &'a str,
     network: &'a str,
     asset_id: &'a str,
-    amount: String,
-    asked_amount: String,
-    service_fee: String,
-    network_fee: String,
-    price: String,
-    #[schemars(extend("enum" = BEARERS))]
-    fee_bearer: &'static str,
+    #[serde(flatten)]
+    figures: Figures<'a>,
     address: &'a str,
     memo: Option<&'a str>,
     merchant_ref: Option<&'a str>,
     txid: Option<&'a str>,
     explorer_url: Option<String>,
     failure: Option<FailureBody<'a>>,
+    approval: Option<ApprovalBody<'a>>,
     webhook_url: Option<&'a str>,
     created_at: String,
     updated_at: String,
@@ -50,6 +47,36 @@ struct FailureBody<'a> {
     message: &'a str,
 }
 
+/// What must approve a payout first, and what was answered.
+#[derive(Serialize, JsonSchema)]
+struct ApprovalBody<'a> {
+    url: Option<&'a str>,
+    until: String,
+    verdict: Option<VerdictBody<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct VerdictBody<'a> {
+    approved: bool,
+    key: Option<String>,
+    ip: &'a str,
+    user_agent: &'a str,
+    at: String,
+}
+
+impl<'a> ApprovalBody<'a> {
+    fn new(approval: &'a Approval) -> Self {
+        let verdict = approval.verdict.as_ref().map(|it| VerdictBody {
+            approved: it.approve,
+            key: it.key.map(|key| key.to_string()),
+            ip: &it.ip,
+            user_agent: &it.user_agent,
+            at: rfc3339(it.at),
+        });
+        Self { url: approval.url.as_deref(), until: rfc3339(approval.until), verdict }
+    }
+}
+
 #[derive(Serialize, JsonSchema)]
 struct EventBody<'a> {
     at: String,
@@ -61,7 +88,6 @@ impl<'a> PayoutBody<'a> {
     /// Writes a payout; its timeline only where it was asked for.
     pub(super) fn new(shown: &Shown<'a>, catalog: &Catalog, events: Option<&'a [Event]>) -> Self {
         let Shown { payout, asset, .. } = *shown;
-        let quote = &payout.quote;
         let explorer_url = &catalog.network_of(asset).explorer_url;
         Self {
             id: payout.id.to_string(),
@@ -70,12 +96,7 @@ impl<'a> PayoutBody<'a> {
             asset: &asset.ticker,
             network: asset.network.as_str(),
             asset_id: asset.id.as_str(),
-            amount: shown.text(quote.amount),
-            asked_amount: shown.text(quote.asked),
-            service_fee: shown.text(quote.service_fee),
-            network_fee: shown.text(quote.network_fee),
-            price: shown.text(quote.price()),
-            fee_bearer: bearer_word(quote.bearer),
+            figures: Figures::new(&payout.quote, asset, payout.priority, catalog),
             address: &payout.destination.address,
             memo: payout.destination.memo.as_deref(),
             merchant_ref: payout.merchant_ref.as_deref(),
@@ -88,6 +109,7 @@ impl<'a> PayoutBody<'a> {
                 },
                 message: &it.detail,
             }),
+            approval: payout.approval.as_ref().map(ApprovalBody::new),
             webhook_url: payout.webhook.as_ref().map(|it| it.url.as_str()),
             created_at: rfc3339(payout.created_at),
             updated_at: rfc3339(shown.updated_at),
@@ -104,44 +126,38 @@ fn event(event: &Event) -> EventBody<'_> {
 pub(super) const STATUSES: [&str; 7] =
     ["awaiting_approval", "queued", "sending", "in_block", "paid", "failed", "cancelled"];
 
-/// The words for who bears the fees.
-pub(super) const BEARERS: [&str; 2] = ["merchant", "recipient"];
-
-fn bearer_word(bearer: FeeBearer) -> &'static str {
-    match bearer {
-        FeeBearer::Merchant => BEARERS[0],
-        FeeBearer::Recipient => BEARERS[1],
-    }
-}
-
-/// Reads who bears the fees.
-pub(super) fn bearer(word: &str) -> Option<FeeBearer> {
-    [FeeBearer::Merchant, FeeBearer::Recipient].into_iter().find(|it| bearer_word(*it) == word)
-}
-
 /// A page of payouts, newest first.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct PageBody<'a> {
     payouts: Vec<PayoutBody<'a>>,
     has_more: bool,
-    /// What to ask the next page with.
+    /// What to ask for older ones with.
     next_before: Option<String>,
+    /// What to ask for newer ones with, if those after a payout were asked for.
+    next_after: Option<String>,
 }
 
 impl<'a> PageBody<'a> {
-    /// Writes a page.
-    pub(super) fn new(page: &'a [Payout], more: bool, catalog: &'a Catalog) -> Self {
+    /// Writes a page; whether there is more of it is about newer ones if those after a payout were
+    /// asked for.
+    pub(super) fn new(
+        page: &'a [Payout],
+        more: bool,
+        is_after: bool,
+        catalog: &'a Catalog,
+    ) -> Self {
         let body = |it| PayoutBody::new(&Shown::now(it, catalog), catalog, None);
-        let last = page.last().filter(|_| more);
+        let (oldest, newest) = (page.last(), page.first());
         Self {
             payouts: page.iter().map(body).collect(),
             has_more: more,
-            next_before: last.map(|it| it.id.to_string()),
+            next_before: oldest.filter(|_| more && !is_after).map(|it| it.id.to_string()),
+            next_after: newest.filter(|_| more && is_after).map(|it| it.id.to_string()),
         }
     }
 }
 
-/// What can be spent.
+/// What can be spent, and what is set apart from payouts.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct BalancesBody<'a> {
     balances: Vec<BalanceBody<'a>>,
@@ -153,21 +169,49 @@ struct BalanceBody<'a> {
     network: &'a str,
     asset_id: &'a str,
     available: String,
+    personal: String,
 }
 
 impl<'a> BalancesBody<'a> {
     /// Writes balances of assets of the catalog.
-    pub(super) fn new(balances: &[(AssetId, Amount)], catalog: &'a Catalog) -> Self {
-        let row = |(id, amount): &(AssetId, Amount)| {
+    pub(super) fn new(
+        available: &[(AssetId, Amount)],
+        personal: &[(AssetId, Amount)],
+        catalog: &'a Catalog,
+    ) -> Self {
+        let mut held: BTreeMap<&AssetId, [Amount; 2]> = BTreeMap::new();
+        for (which, list) in [available, personal].into_iter().enumerate() {
+            for (id, amount) in list {
+                held.entry(id).or_default()[which] = *amount;
+            }
+        }
+        let row = |(id, [available, personal]): (&AssetId, [Amount; 2])| {
             let asset = catalog.asset(id.as_str())?;
             Some(BalanceBody {
                 asset: &asset.ticker,
                 network: asset.network.as_str(),
                 asset_id: asset.id.as_str(),
-                available: asset.text(*amount),
+                available: asset.text(available),
+                personal: asset.text(personal),
             })
         };
-        Self { balances: balances.iter().filter_map(row).collect() }
+        Self { balances: held.into_iter().filter_map(row).collect() }
+    }
+}
+
+/// What a merchant has of a coin after a transfer, on all networks.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct TransferBody<'a> {
+    asset: &'a str,
+    available: String,
+    personal: String,
+}
+
+impl<'a> TransferBody<'a> {
+    /// Writes what there is now.
+    pub(super) fn new(ticker: &'a str, available: Decimal, personal: Decimal) -> Self {
+        let (available, personal) = (available.to_string(), personal.to_string());
+        Self { asset: ticker, available, personal }
     }
 }
 
@@ -180,160 +224,6 @@ pub(super) struct WebhookBody<'a> {
     pub(super) id: String,
     /// The payout, as it was when it reached the status.
     pub(super) payout: PayoutBody<'a>,
-}
-
-/// An error.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct ErrorBody {
-    pub(super) error: ErrorDetail,
-}
-
-/// What went wrong: a code for programs, a text for people, and the field that caused it.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct ErrorDetail {
-    pub(super) code: &'static str,
-    pub(super) message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) field: Option<String>,
-}
-
-/// Puts a refusal into an HTTP status, a code and a text. `print` prints amounts of the asset
-/// that the request names.
-pub(super) fn describe(
-    refusal: &Refusal,
-    print: &dyn Fn(Amount) -> String,
-) -> (u16, &'static str, String) {
-    let (status, code, text) = match refusal {
-        Refusal::Unauthenticated => (401, "unauthenticated", "the token is missing or not valid"),
-        Refusal::UnknownPath => (404, "unknown_path", "there is nothing at this path"),
-        Refusal::MethodNotAllowed => (405, "method_not_allowed", "not with this method"),
-        Refusal::UnsupportedMediaType => (
-            415,
-            "unsupported_media_type",
-            "the content type must be application/json, without a content encoding",
-        ),
-        Refusal::BodyTooLarge => (413, "body_too_large", "the body is too large"),
-        Refusal::Malformed { detail } => (400, "malformed", detail.as_str()),
-        Refusal::MissingField { field: "merchant_ref" } => (
-            422,
-            "missing_field",
-            "give merchant_ref or an Idempotency-Key header, so that a retry cannot pay twice",
-        ),
-        Refusal::MissingField { .. } => (422, "missing_field", "this field must be there"),
-        Refusal::InvalidField { detail, .. } => (422, "invalid_field", detail.as_str()),
-        Refusal::NonceMissing => (422, "nonce_missing", "the request must carry a nonce"),
-        Refusal::NonceReused => (409, "nonce_reused", "the nonce was used before"),
-        Refusal::RefReused => {
-            (409, "ref_reused", "a payout with this reference or key exists and says otherwise")
-        }
-        Refusal::RateLimited { .. } => (429, "rate_limited", "too many requests"),
-        Refusal::UnknownAsset => (422, "unknown_asset", "no asset goes by this name"),
-        Refusal::UnknownNetwork => {
-            (422, "unknown_network", "the asset is not on this network, or on several: name one")
-        }
-        Refusal::AssetUnavailable => (422, "asset_unavailable", "this asset is not paid here"),
-        Refusal::Destination(error) => return describe_destination(error),
-        Refusal::Amount(AmountError::Malformed) => {
-            (422, "amount_malformed", "the amount must be a plain positive decimal, as a string")
-        }
-        Refusal::Amount(AmountError::TooPrecise) => {
-            (422, "amount_too_precise", "the amount has more places than the asset")
-        }
-        Refusal::Amount(AmountError::TooLarge) => {
-            (422, "amount_too_large", "the amount is larger than any can be")
-        }
-        Refusal::AmountTooSmall { minimum } => {
-            let text = limit("the amount is too small", "at least", *minimum, print);
-            return (422, "amount_too_small", text);
-        }
-        Refusal::AmountTooLarge { maximum } => {
-            let text = limit("the amount is too large", "at most", *maximum, print);
-            return (422, "amount_too_large", text);
-        }
-        Refusal::InsufficientFunds => {
-            (402, "insufficient_funds", "amount and fees are more than what is available")
-        }
-        Refusal::MerchantPaused => (403, "merchant_paused", "payouts of this merchant are stopped"),
-        Refusal::NotFound => (404, "not_found", "there is no such payout"),
-        Refusal::NotCancellable => {
-            (409, "not_cancellable", "the payout is on its way or has ended")
-        }
-        Refusal::NotAwaitingApproval => {
-            (409, "not_awaiting_approval", "the payout does not wait for an approval")
-        }
-        Refusal::NotSupported(reason) => (404, "not_supported", *reason),
-        Refusal::InsufficientForConversion { .. } => (
-            422,
-            "insufficient_funds",
-            "the balance of what is sold for it does not cover its cost",
-        ),
-        Refusal::NoWallet => {
-            (422, "insufficient_funds", "the merchant never had any of what it is paid from")
-        }
-        Refusal::QuoteExpired => {
-            (409, "quote_expired", "the quote is too old, or for something else")
-        }
-        Refusal::NotConvertible(reason) => (422, "not_convertible", *reason),
-        Refusal::RateUnknown { .. } => {
-            (503, "rate_unknown", "there is no price that can be relied on at the moment")
-        }
-        Refusal::TermsUnknown(reason) => (503, "terms_unknown", *reason),
-        Refusal::Unavailable(reason) => (503, "unavailable", *reason),
-    };
-    (status, code, text.to_owned())
-}
-
-fn describe_destination(error: &DestinationError) -> (u16, &'static str, String) {
-    match error {
-        DestinationError::Address(why) => (422, "invalid_address", why.clone()),
-        DestinationError::Memo(why) => (422, "invalid_memo", why.clone()),
-    }
-}
-
-fn limit(
-    what: &str,
-    bound: &str,
-    limit: Option<Amount>,
-    print: &dyn Fn(Amount) -> String,
-) -> String {
-    limit.map_or_else(|| what.to_owned(), |it| format!("{what}: {bound} {}", print(it)))
-}
-
-/// The field that a refusal is about, where it is about one.
-pub(super) fn field(refusal: &Refusal) -> Option<&'static str> {
-    match refusal {
-        Refusal::MissingField { field } | Refusal::InvalidField { field, .. } => Some(field),
-        Refusal::UnknownAsset | Refusal::AssetUnavailable => Some("asset"),
-        Refusal::UnknownNetwork => Some("network"),
-        Refusal::Destination(DestinationError::Address(_)) => Some("address"),
-        Refusal::Destination(DestinationError::Memo(_)) => Some("memo"),
-        Refusal::Amount(_)
-        | Refusal::AmountTooSmall { .. }
-        | Refusal::AmountTooLarge { .. }
-        | Refusal::InsufficientFunds => Some("amount"),
-        Refusal::Unauthenticated
-        | Refusal::UnknownPath
-        | Refusal::MethodNotAllowed
-        | Refusal::UnsupportedMediaType
-        | Refusal::BodyTooLarge
-        | Refusal::Malformed { .. }
-        | Refusal::NonceMissing
-        | Refusal::NonceReused
-        | Refusal::RefReused
-        | Refusal::RateLimited { .. }
-        | Refusal::MerchantPaused
-        | Refusal::NotFound
-        | Refusal::NotCancellable
-        | Refusal::NotAwaitingApproval
-        | Refusal::NotSupported(_)
-        | Refusal::InsufficientForConversion { .. }
-        | Refusal::NoWallet
-        | Refusal::NotConvertible(_)
-        | Refusal::RateUnknown { .. }
-        | Refusal::TermsUnknown(_)
-        | Refusal::Unavailable(_) => None,
-        Refusal::QuoteExpired => Some("quote"),
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use domain::{
 
 use super::{account::Prices, assets, currencies, wire::Note};
 use crate::{
-    Caller, Context, Request, decimal,
+    Caller, Context, Request,
     fields::{Fields, Value},
     http, identity,
 };
@@ -33,7 +33,7 @@ pub(super) fn nonce(fields: &Fields, caller: &Caller) -> Result<Option<Nonce>, R
         None if caller.key.lenient_nonce => return Ok(None),
         None => return Err(Refusal::NonceMissing),
         Some(Value::Number(text) | Value::Text(text)) => text,
-        Some(Value::Null | Value::Bool(_) | Value::Nested) => {
+        Some(Value::Null | Value::Bool(_) | Value::Texts(_) | Value::Nested) => {
             return Err(invalid("nonce", "must be a number or a string"));
         }
     };
@@ -106,7 +106,7 @@ fn bearer(fields: &Fields) -> Result<FeeBearer, Refusal> {
     match fields.get("feeInAmount") {
         Some(Value::Bool(true)) => Ok(FeeBearer::Merchant),
         None | Some(Value::Bool(false)) => Ok(FeeBearer::Recipient),
-        Some(Value::Null | Value::Number(_) | Value::Text(_) | Value::Nested) => {
+        Some(Value::Null | Value::Number(_) | Value::Text(_) | Value::Texts(_) | Value::Nested) => {
             Err(invalid("feeInAmount", "must be a boolean"))
         }
     }
@@ -133,15 +133,7 @@ fn given<'a>(fields: &'a Fields, name: &str) -> Option<&'a Value> {
 
 /// Reads a sum in a currency that is not known yet.
 fn sum(fields: &Fields, name: &str) -> Result<Option<Decimal>, Refusal> {
-    let read = |text: &str| {
-        let plain = decimal::expand(text).map_err(Refusal::Amount)?;
-        Decimal::parse(&plain).map(Some).map_err(Refusal::Amount)
-    };
-    match given(fields, name) {
-        None => Ok(None),
-        Some(Value::Number(text) | Value::Text(text)) => read(text),
-        Some(Value::Null | Value::Bool(_) | Value::Nested) => read("x"),
-    }
+    given(fields, name).map(Value::decimal).transpose()
 }
 
 /// Reads a text, or a number as it is written.
@@ -190,7 +182,7 @@ pub(super) fn verdict(
     let approve = match fields.get("approve") {
         Some(Value::Bool(approve)) => *approve,
         None => return Err(Refusal::MissingField { field: "approve" }),
-        Some(Value::Null | Value::Number(_) | Value::Text(_) | Value::Nested) => {
+        Some(Value::Null | Value::Number(_) | Value::Text(_) | Value::Texts(_) | Value::Nested) => {
             return Err(invalid("approve", "must be a boolean"));
         }
     };

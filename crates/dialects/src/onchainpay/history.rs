@@ -79,7 +79,7 @@ fn number(fields: &Fields, name: &'static str, most: u32) -> Result<Option<u32>,
     let found = match fields.get(name) {
         None => return Ok(None),
         Some(Value::Number(text) | Value::Text(text)) => read(text),
-        Some(Value::Null | Value::Bool(_) | Value::Nested) => None,
+        Some(Value::Null | Value::Bool(_) | Value::Texts(_) | Value::Nested) => None,
     };
     found.map(Some).ok_or_else(|| invalid(name, format!("must be a number from 0 to {most}")))
 }

@@ -14,7 +14,13 @@
 //! `hashlib.md5(base64.b64encode(body) + key).hexdigest()` and
 //! `hmac.new(key, body, hashlib.sha256).hexdigest()`.
 
-use std::{collections::BTreeSet, fmt::Write, fs, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    fmt::Write,
+    fs,
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+};
 
 use dialects::{Action, DIALECTS, Dialect, Message, Request};
 use domain::{
@@ -26,6 +32,9 @@ use domain::{
 use serde_json::Value;
 
 use crate::world::{Answered, World};
+
+/// Where requests come from.
+const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
 /// What every dialect must show how it refuses.
 const REFUSALS: [&str; 22] = [
@@ -54,8 +63,7 @@ const REFUSALS: [&str; 22] = [
 ];
 
 /// Refusals that a dialect has no way to produce.
-const IMPOSSIBLE: [(&str, &str); 2] =
-    [("cryptocloud", "NotFound"), ("cryptocloud", "UnknownNetwork")];
+const IMPOSSIBLE: [(&str, &str); 1] = [("cryptocloud", "UnknownNetwork")];
 
 /// Dialects that are another's twin, and what their answers have beside the other's.
 const TWINS: [(&str, &str, &[&str]); 2] = [
@@ -167,7 +175,7 @@ fn ask(world: &mut World, text: &str, refusal: Option<Refusal>, out: &mut String
     };
     let headers: Vec<_> = lines.map(header).collect();
     let body = body.strip_suffix('\n').unwrap_or(body).as_bytes();
-    let request = Request { method, path, query, headers: &headers, body, client: None };
+    let request = Request { method, path, query, headers: &headers, body, client: Some(CLIENT) };
     let answered = match refusal {
         Some(refusal) => world.refused(None, refusal, &request),
         None => world.ask(&request),

@@ -14,13 +14,21 @@ use crate::{
     world::World,
 };
 
-const PATHS: [&str; 27] = [
+const PATHS: [&str; 35] = [
     "/vyplata/v1/payouts",
     "/vyplata/v1/payouts/x",
     "/vyplata/v1/payouts/x/cancel",
+    "/vyplata/v1/payouts/x/approve",
+    "/vyplata/v1/quotes",
+    "/vyplata/v1/transfers",
     "/vyplata/v1/balances",
     "/vyplata/",
     "/v2/invoice/api/out/create",
+    "/v2/merchant/wallet/balance/all",
+    "/v2/invoice/merchant/info",
+    "/v2/invoice/merchant/list",
+    "/v2/invoice/merchant/statistics",
+    "/v2/invoice/merchant/canceled",
     "/v2/",
     "/v1/payout",
     "/v1/payout/info",
@@ -55,7 +63,7 @@ const HEADERS: [&str; 8] = [
     "x-other",
 ];
 
-const FIELDS: [&str; 46] = [
+const FIELDS: [&str; 60] = [
     "asset",
     "network",
     "amount",
@@ -99,6 +107,20 @@ const FIELDS: [&str; 46] = [
     "from",
     "to",
     "course_source",
+    "worth_amount",
+    "worth_currency",
+    "spend_amount",
+    "pay_from",
+    "insured",
+    "approval",
+    "approval_url",
+    "quote",
+    "direction",
+    "uuids",
+    "start",
+    "end",
+    "limit",
+    "offset",
     "",
     "ж",
     "\\u0000",
@@ -165,6 +187,7 @@ fn json_value() -> impl Strategy<Value = String> {
             "LTC",
             "1",
             "12.5",
+            "01.01.2026",
             "1e-3",
             "TNPeeaaFB7K9cmo4uQpcU32zGK8G1NYqeL",
             "https://a.b/c",
@@ -177,7 +200,7 @@ fn json_value() -> impl Strategy<Value = String> {
         1 => text,
         1 => number.prop_map(|it| it),
         1 => number.prop_map(|it| format!("\"{it}\"")),
-        1 => prop::sample::select(&["null", "true", "false", "[]", "{\"a\":[1]}", "\"\""][..])
+        1 => prop::sample::select(&["null", "true", "false", "[]", "[\"a\"]", "{\"a\":[1]}", "\"\""][..])
             .prop_map(str::to_owned),
     ]
 }

@@ -4,7 +4,7 @@ use base64::{
     Engine,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
-use dialects::{Caller, DIALECTS, Message, NewKey, Request};
+use dialects::{Caller, DIALECTS, Message, NewKey, Outcome, Request};
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 use serde_json::Value;
@@ -175,6 +175,46 @@ fn cryptocloud_postbacks_carry_a_token_for_their_invoice() {
     assert_eq!(uuid, format!("INV-{}", sent["invoice_id"].as_str().unwrap()));
 }
 
+/// Made by Python 3.11: `base64.urlsafe_b64encode` without padding of `json.dumps` without spaces and
+/// of `hmac.new(b"cc-withdraw-key", ..., hashlib.sha256).digest()`. `PyJWT` 2.15 reads it.
+#[test]
+fn cryptocloud_tokens_are_those_that_python_makes() {
+    let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9\
+                 .eyJpZCI6IlIzVTJHRDZXIiwiZXhwIjoxNzY3MzIzMzQ1fQ\
+                 .qmKFTWXfPDdnwYTkOENFWL7WuevPvYH9g63aTRKCgyM";
+    let body = format!(r#"{{"currency_code":"USDT_TRC20","to_address":"{TRON}","amount":5}}"#);
+    let mut world = World::new();
+    let headers = [("authorization", "Token cc-withdraw-key")];
+    post(&mut world, "/v2/invoice/api/out/create", &headers, &body);
+    world.move_last("paid t");
+    let sent: Value = serde_json::from_slice(&world.tell_last("").unwrap().body).unwrap();
+    assert_eq!((&sent["invoice_id"], &sent["token"]), (&"R3U2GD6W".into(), &token.into()));
+}
+
+/// What is too much to add up is refused, not added up in part.
+#[test]
+fn cryptocloud_statistics_are_whole_or_none() {
+    let world = World::new();
+    let body = br#"{"start": "01.01.2026", "end": "31.12.2026"}"#;
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let headers = [
+        header("authorization", "Token cc-project-key"),
+        header("content-type", "application/json"),
+    ];
+    let path = "/v2/invoice/merchant/statistics";
+    let request =
+        Request { method: "POST", path, query: "", headers: &headers, body, client: None };
+    let dialect = dialects::dialect("cryptocloud").unwrap();
+    let call = dialect.decode(&request, &world.callers, &world.context()).unwrap();
+    let answer = |more| {
+        let outcome = Outcome::Payouts { page: vec![], more, available: vec![] };
+        dialect.encode(&call, &outcome, &world.context())
+    };
+    assert_eq!((answer(false).status, answer(true).status), (200, 400));
+    let text = String::from_utf8(answer(true).body).unwrap();
+    assert!(text.contains("shorten the period") && !text.contains("count"), "{text}");
+}
+
 #[test]
 fn native_webhooks_are_signed_with_their_time() {
     let body =
@@ -235,7 +275,7 @@ fn drawn_credentials_open_the_door_and_no_other_does() {
         ("native", "Bearer", "/vyplata/v1/payouts/x/cancel"),
         ("cryptocloud", "Token", "/v2/invoice/api/out/create"),
     ] {
-        let [key] = <[NewKey; 1]>::try_from(draw(dialect)).unwrap();
+        let key = draw(dialect).remove(0);
         use_key(&mut world, dialect, &key);
         let header = format!("{scheme} {}", *key.secret);
         let answer = post(&mut world, path, &[("authorization", &header)], "{}").message;

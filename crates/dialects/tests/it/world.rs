@@ -29,7 +29,7 @@ const NOW: Timestamp = Timestamp(1_767_323_045_678);
 const MERCHANT: MerchantId = MerchantId(0x019b_7c00_0000_7000_8000_0000_0000_0001);
 
 /// Dialect, role, public part, secret part: what the published clients' drivers use.
-const KEYS: [(&str, &str, &str, &str); 8] = [
+const KEYS: [(&str, &str, &str, &str); 9] = [
     ("native", "payout", "", "vy_golden_token"),
     ("cryptocloud", "payout", "", "cc-withdraw-key"),
     ("cryptomus", "payout", "8b03432e-385b-4670-8d06-064591096795", "payout-key-1"),
@@ -38,6 +38,7 @@ const KEYS: [(&str, &str, &str, &str); 8] = [
     ("heleket", "payout", "7a02b1c4-0f5e-4d3c-9a2b-1e5f7c8d9a01", "heleket-payout-key-1"),
     ("heleket", "payment", "7a02b1c4-0f5e-4d3c-9a2b-1e5f7c8d9a01", "heleket-payment-key-1"),
     ("apollo", "payout", "apollo-pub==", "apollo-priv=="),
+    ("cryptocloud", "project", "", "cc-project-key"),
 ];
 
 const PRICES: [(&str, &str); 8] = [

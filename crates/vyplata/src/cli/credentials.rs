@@ -154,7 +154,11 @@ fn successors(dialect: &dyn Dialect, old: &[ApiKey]) -> Vec<NewKey> {
         }
     }
     // Keys of one public part stand together, under it.
-    fresh.sort_by(|one, other| one.lookup.cmp(&other.lookup));
+    let public = |it: &NewKey| {
+        let adopted = dialect.adopt_key(it.role, &it.lookup, &it.secret);
+        adopted.map(|it| it.lookup)
+    };
+    fresh.sort_by_cached_key(public);
     fresh
 }
 

@@ -62,7 +62,8 @@ pub(crate) enum Command {
         /// The API: native, cryptocloud, cryptomus, heleket, onchainpay, apollo.
         #[arg(long)]
         dialect: String,
-        /// What it is used for: in the API of `Cryptomus` `payout` or `payment`.
+        /// What it is used for: in the API of `Cryptomus` `payout` or `payment`, in that of
+        /// `CryptoCloud` `payout` (the withdrawal key) or `project`.
         #[arg(long, default_value = "payout")]
         role: String,
         /// Its public part: the merchant number of `Cryptomus`, the public key of `OnchainPay`.

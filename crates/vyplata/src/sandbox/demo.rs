@@ -22,7 +22,7 @@ const COINS: u128 = 1_000_000;
 
 /// The demo merchant's bearer token of the native API.
 pub(crate) const NATIVE_TOKEN: &str = "sandbox-native-token";
-/// Its `CryptoCloud` API key.
+/// Its `CryptoCloud` withdrawal key.
 pub(crate) const CRYPTOCLOUD_KEY: &str = "cc-withdraw-key";
 /// Its `Cryptomus` merchant number.
 pub(crate) const CRYPTOMUS_MERCHANT: &str = "8b03432e-385b-4670-8d06-064591096795";
@@ -41,6 +41,7 @@ const HELEKET_MERCHANT: &str = "7a02b1c4-0f5e-4d3c-9a2b-1e5f7c8d9a01";
 const CREDENTIALS: &[(&str, &str, &str, &str)] = &[
     ("native", "payout", "", NATIVE_TOKEN),
     ("cryptocloud", "payout", "", CRYPTOCLOUD_KEY),
+    ("cryptocloud", "project", "", "cc-project-key"),
     ("cryptomus", "payout", CRYPTOMUS_MERCHANT, CRYPTOMUS_PAYOUT_KEY),
     ("cryptomus", "payment", CRYPTOMUS_MERCHANT, CRYPTOMUS_PAYMENT_KEY),
     ("heleket", "payout", HELEKET_MERCHANT, "heleket-payout-key-1"),

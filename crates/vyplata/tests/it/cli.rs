@@ -109,7 +109,7 @@ fn merchants_are_created_paused_and_given_fresh_credentials() {
     it.refuses(&["merchant", "create", "shop"], &["there is a merchant \"shop\" already"]);
     assert!(it.ok(&["merchant", "list"]).contains("  shop"));
     let keys = it.ok(&["merchant", "keys", "shop"]);
-    assert_eq!(keys.lines().filter(|line| line.contains(" good ")).count(), 8, "{keys}");
+    assert_eq!(keys.lines().filter(|line| line.contains(" good ")).count(), 9, "{keys}");
     for secret in [&first.native_token, &first.onchainpay_private, &first.cryptomus_payout_key] {
         assert!(!keys.contains(secret), "a secret is shown again");
     }
