@@ -15,11 +15,11 @@ use domain::{
     Timestamp,
     accept::Desk,
     catalog::Catalog,
-    ids::{BatchId, DeliveryId, LaneId, NetworkId},
+    command::{Command, Refusal},
+    ids::{BatchId, DeliveryId, LaneId, NetworkId, PayoutId},
     ledger::{self, Cause, LedgerAccount, Posting},
     payout::PayoutState,
     ports::{ChangeSet, CommitError, Store},
-    quote::PriceBook,
 };
 use engine::{Progress, World as Engine};
 
@@ -27,10 +27,11 @@ use crate::{
     auditor::{Auditor, Violation, must},
     executor::{self, block_on},
     faults::{Fault, Faults},
+    market::Market,
     ports::{FaultyCourier, FaultyRail, FaultySigner, FaultyStore},
     scene,
     store::MemoryStore,
-    workload::{Answers, Slice, Trap, Workload},
+    workload::{Answers, Moment, Slice, Trap, Workload},
 };
 
 mod nature;
@@ -39,7 +40,6 @@ mod operator;
 /// What the processes are connected to.
 pub(crate) struct Ports {
     catalog: Catalog,
-    book: PriceBook,
     own_addresses: std::collections::BTreeSet<(NetworkId, String)>,
     store: FaultyStore,
     rails: BTreeMap<NetworkId, FaultyRail>,
@@ -59,6 +59,8 @@ pub enum Work {
     Advance(NetworkId, BatchId),
     /// Try a delivery once.
     Deliver(DeliveryId),
+    /// Withdraw a payout that nobody approved in time.
+    Expire(PayoutId),
 }
 
 enum Outcome {
@@ -71,6 +73,10 @@ type Job = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 struct Worker {
     work: Work,
     job: Job,
+    /// When it was begun.
+    at: Timestamp,
+    /// What was known then.
+    market: Arc<Market>,
 }
 
 /// The world.
@@ -88,6 +94,7 @@ pub struct World {
     /// How often anything was done.
     pub steps: u64,
     ports: Arc<Ports>,
+    market: Arc<Market>,
     workers: Vec<Worker>,
     /// Coins that a lane should have and does not have yet.
     short: Vec<(LaneId, domain::ids::AssetId, u128)>,
@@ -105,19 +112,20 @@ impl World {
         let ports = Ports {
             rails: catalog.networks().map(rail).collect(),
             catalog,
-            book: scene::book(),
             own_addresses: scene::own_addresses(),
             store: FaultyStore::new(store.clone(), faults.clone()),
             signer: FaultySigner(faults.clone()),
             courier: FaultyCourier::new(faults.clone()),
             batches_drawn: AtomicU64::new(0),
         };
+        let now = Timestamp(1_000_000);
         let mut world = Self {
+            market: Arc::new(Market::open(&faults, now)),
             workload: Workload::new(faults.clone()),
             faults,
             store,
             auditor: Auditor::default(),
-            now: Timestamp(1_000_000),
+            now,
             steps: 0,
             ports: Arc::new(ports),
             workers: vec![],
@@ -146,18 +154,13 @@ impl World {
 
     /// Somebody takes up a piece of work.
     pub fn start(&mut self, work: Work) {
-        let (ports, now) = (self.ports.clone(), self.now);
+        let (ports, now, market) = (self.ports.clone(), self.now, self.market.clone());
         let job: Job = match work.clone() {
-            Work::Accept(slice) => Box::pin(async move {
-                let desk = Desk {
-                    catalog: &ports.catalog,
-                    rules: &scene::Rules,
-                    book: &ports.book,
-                    own_addresses: &ports.own_addresses,
-                };
-                let answers = engine::accept(&ports.store, &desk, &slice.commands, now).await;
-                Outcome::Answers(answers)
-            }),
+            Work::Accept(slice) => {
+                self.auditor.expect_payouts(&slice.commands, &market, now);
+                self.workload.begin(&slice);
+                accept(ports, market.clone(), slice.commands, now)
+            }
             Work::Group(lane) => Box::pin(async move {
                 let mut draw =
                     || BatchId(u128::from(ports.batches_drawn.fetch_add(1, Ordering::Relaxed)));
@@ -173,9 +176,13 @@ impl World {
                 let done = engine::deliver(&ports.store, &ports.courier, id, now).await;
                 Outcome::Progress(done)
             }),
+            Work::Expire(id) => {
+                let commands = Arc::new(vec![Command::Expire(id)]);
+                accept(ports, market.clone(), commands, now)
+            }
         };
         self.faults.note(|| format!("{:>9} begin {}", self.now.0, name(&work)));
-        self.workers.push(Worker { work, job });
+        self.workers.push(Worker { work, job, at: now, market });
     }
 
     /// How many pieces of work are under way.
@@ -201,7 +208,17 @@ impl World {
                 faults.note(|| format!("{:>9} answer {}", now.0, short_answers(&answers)));
                 self.look()?;
                 let workload = &mut self.workload;
-                self.store.look(|contents| workload.hear(slice, &answers, contents))?;
+                let moment = Moment { at: done.at, market: &done.market };
+                self.store.look(|contents| workload.hear(slice, &answers, contents, &moment))?;
+            }
+            (Work::Expire(payout), Outcome::Answers(answers)) => {
+                let may_be = |it: &Result<_, Refusal>| {
+                    let why = it.as_ref().err();
+                    why.is_none_or(|why| {
+                        matches!(why, Refusal::NotAwaitingApproval | Refusal::Unavailable(_))
+                    })
+                };
+                must!(answers.iter().all(may_be), "{payout} could not expire: {answers:?}");
             }
             (work, Outcome::Progress(progress)) => {
                 faults.note(|| format!("{:>9} done  {} {progress:?}", now.0, name(work)));
@@ -265,6 +282,7 @@ impl World {
                 due.extend(batches.into_iter().map(|it| Work::Advance(lane.network.clone(), it)));
             }
             due.extend(contents.due_deliveries(now, u32::MAX).into_iter().map(Work::Deliver));
+            due.extend(contents.expired_approvals(now, u32::MAX).into_iter().map(Work::Expire));
             due
         })
     }
@@ -290,7 +308,8 @@ impl World {
             }
             89..=91 => {
                 let faults = self.faults.clone();
-                let (slice, traps) = self.store.look(|it| self.workload.next_slice(it));
+                let now = self.now;
+                let (slice, traps) = self.store.look(|it| self.workload.next_slice(it, now));
                 for trap in traps {
                     self.lay(&trap);
                 }
@@ -376,6 +395,8 @@ impl World {
     fn final_look(&mut self) -> Result<(), Violation> {
         self.look()?;
         self.auditor.close()?;
+        let auditor = &self.auditor;
+        self.workload.check_transfers(|account, asset| auditor.balance(account, asset))?;
         self.book_outside()?;
         self.look()?;
         self.check_agreement()
@@ -389,11 +410,30 @@ impl Ports {
     }
 }
 
+/// Decides about commands, by what was known when it was begun.
+fn accept(
+    ports: Arc<Ports>,
+    market: Arc<Market>,
+    commands: Arc<Vec<Command>>,
+    now: Timestamp,
+) -> Job {
+    Box::pin(async move {
+        let desk = Desk {
+            catalog: &ports.catalog,
+            rules: &scene::Rules,
+            book: &market.book,
+            own_addresses: &ports.own_addresses,
+        };
+        Outcome::Answers(engine::accept(&ports.store, &desk, &commands, now).await)
+    })
+}
+
 fn same(one: &Work, other: &Work) -> bool {
     match (one, other) {
         (Work::Group(one), Work::Group(other)) => one == other,
         (Work::Advance(_, one), Work::Advance(_, other)) => one == other,
         (Work::Deliver(one), Work::Deliver(other)) => one == other,
+        (Work::Expire(one), Work::Expire(other)) => one == other,
         _ => false,
     }
 }
@@ -404,6 +444,7 @@ fn name(work: &Work) -> String {
         Work::Group(lane) => format!("group {lane}"),
         Work::Advance(_, batch) => format!("advance {batch}"),
         Work::Deliver(delivery) => format!("deliver {delivery}"),
+        Work::Expire(payout) => format!("expire {payout}"),
     }
 }
 

@@ -30,6 +30,7 @@ impl Books {
         let mut touched = vec![];
         for posting in &postings {
             must!(!posting.amount.is_zero(), "an empty posting: {posting:?}");
+            check_personal(posting)?;
             let units = posting.amount.signed();
             for (account, change) in [(&posting.debit, -units), (&posting.credit, units)] {
                 let line = (account.clone(), posting.asset.clone());
@@ -110,6 +111,18 @@ impl Books {
         }
         Ok(())
     }
+}
+
+/// What a merchant has set apart is moved by nobody else.
+fn check_personal(posting: &Posting) -> Result<(), Violation> {
+    for account in [&posting.debit, &posting.credit] {
+        let LedgerAccount::Personal(owner) = account else { continue };
+        must!(
+            posting.cause == Cause::Merchant(*owner),
+            "what a merchant set apart was moved: {posting:?}"
+        );
+    }
+    Ok(())
 }
 
 fn add(
