@@ -14,8 +14,8 @@ use super::{
 
 /// What every lane is funded with for the rich merchant, the poor one and the house.
 const RICH_UNITS: u128 = 400_000;
-const POOR_UNITS: u128 = 700;
-const HOUSE_UNITS: u128 = 1_200;
+const POOR_UNITS: u128 = 500;
+const HOUSE_UNITS: u128 = 500;
 /// What a lane holds that was not funded properly.
 const SHORT_UNITS: u128 = 500;
 
