@@ -237,19 +237,21 @@ impl Workload {
 
     /// A plain order of the merchant who can pay, for tests that need one.
     pub fn simple(&mut self, asset: &str, asked: u128, stored: &Contents) -> Slice {
-        let create = self.blank(scene::RICH, AssetId::new(asset));
-        self.with(
-            CreatePayout {
-                asked: AskedAmount::Exact(scene::amount(asked)),
-                webhook: Some(orders::webhook(&Status::ALL)),
-                ..create
-            },
-            stored,
-        )
+        self.special(asset, asked, stored, |_| {})
     }
 
-    /// An order that may be anything, for tests that need one.
-    fn with(&mut self, create: CreatePayout, stored: &Contents) -> Slice {
+    /// The same, but for what a test changes in it.
+    pub fn special(
+        &mut self,
+        asset: &str,
+        asked: u128,
+        stored: &Contents,
+        change: impl FnOnce(&mut CreatePayout),
+    ) -> Slice {
+        let mut create = self.blank(scene::RICH, AssetId::new(asset));
+        create.asked = AskedAmount::Exact(scene::amount(asked));
+        create.webhook = Some(orders::webhook(&Status::ALL));
+        change(&mut create);
         self.orders.push(Order {
             create,
             expected: Expected::Accepted,
@@ -276,6 +278,19 @@ impl Workload {
         Some(Slice {
             commands: Arc::new(vec![Command::Cancel { merchant, payout }]),
             asked: vec![Asked::Cancel { payout, foreign: false, status }],
+            faulty: self.faults.is_active(),
+        })
+    }
+
+    /// Somebody answers whether the newest order may be paid.
+    pub fn answer(&mut self, approve: bool, stored: &Contents, now: Timestamp) -> Option<Slice> {
+        let order = self.orders.last()?;
+        let (payout, merchant) = (order.told?, order.create.merchant);
+        let status = stored.payouts.get(&payout).map(|it| it.state.status());
+        let verdict = self.verdict(merchant, approve, now);
+        Some(Slice {
+            commands: Arc::new(vec![Command::Judge { merchant, payout, verdict }]),
+            asked: vec![Asked::Judge { payout, foreign: false, status }],
             faulty: self.faults.is_active(),
         })
     }

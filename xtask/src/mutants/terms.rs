@@ -140,10 +140,16 @@ pub(crate) const MUTANTS: &[Mutant] = &[
               Ok(self.answer(payout, true))\n",
     },
     Mutant {
-        name: "expired-too-early",
+        name: "expired-although-judged",
         file: ACCEPT,
         old: "if payout.state != PayoutState::AwaitingApproval || !is_over {",
         new: "if payout.state != PayoutState::AwaitingApproval && !is_over {",
+    },
+    Mutant {
+        name: "expired-before-its-time",
+        file: ACCEPT,
+        old: "payout.approval.as_ref().is_some_and(|it| it.until < now);",
+        new: "payout.approval.as_ref().is_some_and(|it| it.until < Timestamp::NEVER);",
     },
     Mutant {
         name: "verdict-changed",

@@ -91,7 +91,15 @@ impl World {
 
     /// Somebody takes up something that is worth doing, if hands are free.
     pub(super) fn begin_due(&mut self) {
-        let due = self.due();
+        let mut due = self.due();
+        if self.faults.chance(2) {
+            // Somebody whose clock is ahead takes the time of some approvals for over.
+            let asked = self.store.look(|it| {
+                let asked = it.payouts.values().filter(|it| it.approval.is_some());
+                asked.map(|it| Work::Expire(it.id)).collect::<Vec<_>>()
+            });
+            due.extend(asked);
+        }
         let Some(work) = self.faults.pick(&due).cloned() else { return };
         if self.workers.len() > 6 {
             return;
