@@ -168,7 +168,7 @@ pub(super) fn inventory_may_be_overdrawn(store: &dyn Store) {
     for it in &mut funds {
         it.asset = AssetId::new("OTHER@net");
     }
-    write(store, |it| it.postings = funds.clone());
+    write(store, |it| it.postings.clone_from(&funds));
     let sell = |allowed| {
         commit(store, |it| {
             it.postings = reserve(&sold, Timestamp(1));

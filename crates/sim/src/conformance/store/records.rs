@@ -178,7 +178,7 @@ pub(super) fn conversions(store: &dyn Store) {
         sold("A@net", 1, Some(price("0.000000000000000001", Timestamp(0)))),
         sold("B@net", 100, None),
     ];
-    it.content = "exact 1 \n from here".to_owned();
+    "exact 1 \n from here".clone_into(&mut it.content);
     write(store, |change| change.payouts.push(it.clone()));
     assert_eq!(find(store, 1).payout, it);
     it.quote.conversions[1].bought = Amount::MAX;
