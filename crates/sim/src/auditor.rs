@@ -30,6 +30,7 @@ pub(crate) mod prices;
 mod records;
 mod timeline;
 
+pub(crate) use money::Balances;
 use money::Books;
 use timeline::Timeline;
 
@@ -261,6 +262,11 @@ impl Auditor {
             must!(delivery.state != DeliveryState::Due, "{id} has not ended");
         }
         self.books.close()
+    }
+
+    /// What the model says that everybody holds.
+    pub(crate) fn balances(&self) -> &Balances {
+        self.books.balances()
     }
 
     /// What the model says the ledger holds.

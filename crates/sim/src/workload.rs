@@ -14,6 +14,7 @@ use domain::{
 };
 
 use crate::{
+    auditor::Balances,
     faults::{Fault, Faults},
     market::Market,
     scene,
@@ -118,6 +119,8 @@ pub type Answers = Vec<Result<Accepted, Refusal>>;
 pub(crate) struct Moment<'a> {
     pub(crate) at: Timestamp,
     pub(crate) market: &'a Market,
+    /// What everybody had before the slice; `None` once a part of it has changed that.
+    pub(crate) balances: Option<&'a Balances>,
 }
 
 /// All merchants together.

@@ -118,6 +118,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         new: "    book.conversion.overdrafts.get(asset).map(|_| Amount::MAX).unwrap_or_default()\n",
     },
     Mutant {
+        name: "nothing-lent",
+        file: ACCEPT,
+        old: "let most = units.saturating_add(self.overdraft.signed());",
+        new: "let most = units;",
+    },
+    Mutant {
         name: "inventory-not-looked-at",
         file: PRICING,
         old: "if given.is_none_or(|it| funds.inventory(&asset.id) < it) {",

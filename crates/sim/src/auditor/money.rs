@@ -15,10 +15,13 @@ use crate::scene;
 /// What was posted because of one payout: from which account to which, of what, how much.
 type Flows = BTreeMap<(LedgerAccount, LedgerAccount, AssetId), i128>;
 
+/// What is on every line of the ledger.
+pub(crate) type Balances = BTreeMap<(LedgerAccount, AssetId), i128>;
+
 /// Balances and what led to them, added up independently of any store.
 #[derive(Debug, Default)]
 pub(super) struct Books {
-    balances: BTreeMap<(LedgerAccount, AssetId), i128>,
+    balances: Balances,
     payouts: BTreeMap<PayoutId, Flows>,
     /// What networks were booked to have charged for a batch, and what they did charge.
     charged: BTreeMap<BatchId, (i128, Option<i128>)>,
@@ -88,6 +91,10 @@ impl Books {
     /// A batch has ended, and this is what its network charged in all.
     pub(super) fn expect_charge(&mut self, batch: &Batch, units: i128) {
         self.charged.entry(batch.id).or_default().1 = Some(units);
+    }
+
+    pub(super) fn balances(&self) -> &Balances {
+        &self.balances
     }
 
     pub(super) fn balance(&self, account: &LedgerAccount, asset: &AssetId) -> i128 {

@@ -74,11 +74,10 @@ impl Case<'_> {
         must!(quote.usd == own, "its price is {own:?}");
         let asked = self.asked()?;
         must!(units(quote.asked) == asked, "{asked} are asked for");
-        let network_fee = self.network_fee()?;
+        let network_fee = network_fee(create, self.market, self.at);
+        let network_fee = network_fee.ok_or("the network's fee is not known")?;
         must!(units(quote.network_fee) == network_fee, "the network's fee is {network_fee}");
-        let plan = scene::fee_plan(create.merchant, &create.asset);
-        let part = up(asked * u128::from(plan.parts_per_million), MILLION);
-        let service_fee = (part + units(plan.fixed)).max(units(plan.minimum));
+        let service_fee = service_fee(create, asked);
         must!(units(quote.service_fee) == service_fee, "the service's fee is {service_fee}");
         let amount = match create.bearer {
             FeeBearer::Merchant => Some(asked),
@@ -100,22 +99,6 @@ impl Case<'_> {
     fn needed(&self, currency: &str, course: Option<&str>) -> Result<u128, Violation> {
         let priced = self.price(currency, course);
         priced.map(|it| millionths(it.usd)).ok_or_else(|| format!("{currency} has no price"))
-    }
-
-    fn network_fee(&self) -> Result<u128, Violation> {
-        if let Some(locked) = &self.create.locked {
-            return Ok(units(locked.network_fee));
-        }
-        let fee = self.market.fee(&self.create.asset, self.at);
-        let fee = fee.ok_or("the network's fee is not known")?;
-        let fast = scene::network(&self.create.asset) == "fast";
-        let percent = match self.create.priority {
-            Priority::Economy if fast => 85,
-            Priority::High if fast => 150,
-            Priority::Highest if fast => 200,
-            Priority::Economy | Priority::Recommended | Priority::High | Priority::Highest => 100,
-        };
-        Ok(up(fee * percent, 100))
     }
 
     fn asked(&self) -> Result<u128, Violation> {
@@ -196,11 +179,7 @@ impl Case<'_> {
         must!(it.price.is_some() && it.price == price, "the price is {price:?}");
         let from = self.needed(ticker, None)?;
         let to = self.needed(scene::ticker(own), None)?;
-        let cost = |bought: u128| {
-            let with_spread = bought * to * (MILLION + u128::from(scene::SPREAD_PPM));
-            let decimals = (scene::decimals(&it.from), scene::decimals(own));
-            up(with_spread * 10u128.pow(decimals.0), from * MILLION * 10u128.pow(decimals.1))
-        };
+        let cost = |bought: u128| cost((&it.from, from), (own, to), bought);
         let expected = match (&create.asked, create.bearer) {
             (Asked::Exact(_) | Asked::Worth { .. }, _) => cost(units(it.bought)),
             (Asked::Spend(sum), FeeBearer::Recipient) => {
@@ -212,11 +191,67 @@ impl Case<'_> {
         };
         must!(units(it.cost) == expected, "it costs {expected}");
         let is_insured = create.insured && !matches!(create.asked, Asked::Spend(_));
-        let parts = if is_insured { u128::from(scene::INSURANCE_PPM) } else { 0 };
-        let insurance = up(expected * parts, MILLION);
+        let insurance = if is_insured { insurance(expected) } else { 0 };
         must!(units(it.insurance) == insurance, "the insurance is {insurance}");
         Ok(())
     }
+}
+
+/// What is charged for the network's fee, as promised or as it is now, if it is known.
+fn network_fee(create: &CreatePayout, market: &Market, at: Timestamp) -> Option<u128> {
+    if let Some(locked) = &create.locked {
+        return Some(units(locked.network_fee));
+    }
+    let fast = scene::network(&create.asset) == "fast";
+    let percent = match create.priority {
+        Priority::Economy if fast => 85,
+        Priority::High if fast => 150,
+        Priority::Highest if fast => 200,
+        Priority::Economy | Priority::Recommended | Priority::High | Priority::Highest => 100,
+    };
+    Some(up(market.fee(&create.asset, at)? * percent, 100))
+}
+
+fn service_fee(create: &CreatePayout, asked: u128) -> u128 {
+    let plan = scene::fee_plan(create.merchant, &create.asset);
+    let part = up(asked * u128::from(plan.parts_per_million), MILLION);
+    (part + units(plan.fixed)).max(units(plan.minimum))
+}
+
+/// What so much of an asset costs in another, at their prices in millionths.
+fn cost((from, from_price): (&AssetId, u128), (to, to_price): (&AssetId, u128), of: u128) -> u128 {
+    let with_spread = of * to_price * (MILLION + u128::from(scene::SPREAD_PPM));
+    let decimals = (scene::decimals(from), scene::decimals(to));
+    up(with_spread * 10u128.pow(decimals.0), from_price * MILLION * 10u128.pow(decimals.1))
+}
+
+fn insurance(cost: u128) -> u128 {
+    up(cost * u128::from(scene::INSURANCE_PPM), MILLION)
+}
+
+/// What a payout of a given amount costs in all, in its asset; `None` for all others.
+pub(crate) fn whole_price(create: &CreatePayout, market: &Market, at: Timestamp) -> Option<u128> {
+    let Asked::Exact(asked) = &create.asked else { return None };
+    let asked = units(*asked);
+    let fees = service_fee(create, asked) + network_fee(create, market, at)?;
+    Some(match create.bearer {
+        FeeBearer::Merchant => asked + fees,
+        FeeBearer::Recipient => asked,
+    })
+}
+
+/// What must be set aside of another asset for so much of the payout's own.
+pub(crate) fn set_aside(
+    create: &CreatePayout,
+    (market, at): (&Market, Timestamp),
+    from: &AssetId,
+    bought: u128,
+) -> Option<u128> {
+    let priced = |asset: &AssetId| {
+        price(create, market, at, (scene::ticker(asset), None)).map(|it| millionths(it.usd))
+    };
+    let cost = cost((from, priced(from)?), (&create.asset, priced(&create.asset)?), bought);
+    Some(if create.insured { cost + insurance(cost) } else { cost })
 }
 
 /// The same coin of another network, one for one.

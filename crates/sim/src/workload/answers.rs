@@ -36,7 +36,7 @@ impl Workload {
         slice: &Slice,
         answers: &Answers,
         contents: &Contents,
-        moment: &Moment<'_>,
+        mut moment: Moment<'_>,
     ) -> Result<(), Violation> {
         must!(answers.len() == slice.asked.len(), "{} answers are missing", slice.asked.len());
         for ((command, asked), answer) in slice.commands.iter().zip(&slice.asked).zip(answers) {
@@ -46,18 +46,18 @@ impl Workload {
             }
             match (command, asked) {
                 (Command::Create(create), Asked::Create { order, .. }) => {
-                    let told = self.heard_of_order(create, asked, answer, (contents, moment));
+                    let told = self.heard_of_order(create, asked, answer, (contents, &moment));
                     let told = told.map_err(|why| format!("{why}: {create:?} -> {answer:?}"))?;
                     self.orders[*order].answered = true;
                     self.orders[*order].told = told.or(self.orders[*order].told);
                 }
                 (Command::Quote(create), Asked::Quote { order }) => {
-                    let heard = self.heard_of_quote(*order, create, answer, moment);
+                    let heard = self.heard_of_quote(*order, create, answer, &moment);
                     heard.map_err(|why| format!("{why}: {create:?} -> {answer:?}"))?;
                 }
                 (Command::Cancel { .. }, _) => check_cancel(asked, answer, contents)?,
                 (Command::Judge { verdict, .. }, _) => {
-                    check_judge(asked, verdict, answer, (contents, moment))?;
+                    check_judge(asked, verdict, answer, (contents, &moment))?;
                 }
                 (Command::Transfer { .. }, Asked::Transfer(transfer)) => {
                     self.heard_of_transfer(*transfer, answer)
@@ -78,6 +78,9 @@ impl Workload {
                     | Command::Expire(_),
                     _,
                 ) => must!(false, "{command:?} does not mean {asked:?}"),
+            }
+            if answer.is_ok() {
+                moment.balances = None;
             }
         }
         Ok(())

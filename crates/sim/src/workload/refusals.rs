@@ -1,10 +1,14 @@
 //! Whether there is a reason for a refusal.
 
-use domain::command::{Asked, CreatePayout, Least, Refusal, Source};
+use domain::{
+    command::{CreatePayout, Least, Refusal, Source},
+    ids::AssetId,
+    ledger::LedgerAccount,
+};
 
 use super::{Expected, Moment};
 use crate::{
-    auditor::prices::{holds, price, sold},
+    auditor::prices::{holds, price, set_aside, sold, whole_price},
     scene,
 };
 
@@ -22,8 +26,8 @@ pub(super) fn may_refuse(
         Expected::Stopped => *refusal == Refusal::MerchantPaused,
         Expected::Accepted => {
             is_unknown(create, refusal, moment)
-                || is_short(create, refusal)
-                || is_not_sold(create, refusal)
+                || (is_short(create, refusal) && !was_enough(create, refusal, moment))
+                || (is_not_sold(create, refusal) && !was_enough(create, refusal, moment))
                 || is_less_than_least(create, refusal)
         }
         Expected::TooLarge => {
@@ -44,7 +48,7 @@ pub(super) fn may_refuse(
 /// A figure is not known, or a promise does not hold.
 fn is_unknown(create: &CreatePayout, refusal: &Refusal, moment: &Moment<'_>) -> bool {
     if let Refusal::RateUnknown { currency } = refusal {
-        let Moment { market, at } = moment;
+        let Moment { market, at, .. } = moment;
         let courses = [None, create.course.as_deref()];
         return courses
             .iter()
@@ -84,10 +88,44 @@ fn is_not_sold(create: &CreatePayout, refusal: &Refusal) -> bool {
     }
 }
 
+/// There was enough of what is said to be missing, as far as that is known.
+fn was_enough(create: &CreatePayout, refusal: &Refusal, moment: &Moment<'_>) -> bool {
+    let (market, at) = (moment.market, moment.at);
+    let (Some(balances), Some(price)) = (moment.balances, whole_price(create, market, at)) else {
+        return false;
+    };
+    let held = |account: LedgerAccount, asset: &AssetId| {
+        balances.get(&(account, asset.clone())).copied().unwrap_or_default()
+    };
+    let has = |asset: &AssetId| {
+        held(LedgerAccount::Available(create.merchant), asset).max(0).cast_unsigned()
+    };
+    let own = if sold(create).is_none() { has(&create.asset) } else { 0 };
+    let others = scene::paid_assets().into_iter().filter(|it| *it != create.asset);
+    if let Refusal::NotConvertible(_) = refusal {
+        let house = held(LedgerAccount::Inventory, &create.asset)
+            + scene::overdraft(&create.asset).signed();
+        let is_sold = scene::SELLS.contains(&create.asset.as_str());
+        return is_sold && house >= price.saturating_sub(own).cast_signed();
+    }
+    match sold(create) {
+        None => {
+            let is_par = |it: &AssetId| {
+                [it, &create.asset].iter().all(|it| scene::ticker(it) == scene::AT_PAR)
+            };
+            let exchanged =
+                |it: AssetId| has(&it) * scene::scale(&create.asset) / scene::scale(&it);
+            own + others.filter(is_par).map(exchanged).sum::<u128>() >= price
+        }
+        Some(from) => others.filter(|it| scene::ticker(it) == from).any(|it| {
+            let cost = set_aside(create, (market, at), &it, price);
+            cost.is_some_and(|cost| cost <= has(&it))
+        }),
+    }
+}
+
 /// The request itself says what is too little.
 fn is_less_than_least(create: &CreatePayout, refusal: &Refusal) -> bool {
-    let may_be_little = match create.asked {
-        Asked::Exact(_) | Asked::Spend(_) | Asked::Worth { .. } => create.least != Least::default(),
-    };
-    may_be_little && matches!(refusal, Refusal::AmountTooSmall { minimum: Some(_) })
+    create.least != Least::default()
+        && matches!(refusal, Refusal::AmountTooSmall { minimum: Some(_) })
 }

@@ -19,6 +19,7 @@ use engine::Progress;
 
 use super::{Fault, Ports, Violation, World, must, scene};
 use crate::{
+    auditor::Balances,
     executor,
     market::Market,
     workload::{Answers, Moment, Slice},
@@ -53,6 +54,8 @@ pub(super) struct Worker {
     at: Timestamp,
     /// What was known then.
     market: Arc<Market>,
+    /// What everybody had when it was decided.
+    balances: Balances,
 }
 
 impl World {
@@ -86,7 +89,7 @@ impl World {
             }
         };
         self.faults.note(|| format!("{:>9} begin {}", self.now.0, name(&work)));
-        self.workers.push(Worker { work, job, at: now, market });
+        self.workers.push(Worker { work, job, at: now, market, balances: Balances::new() });
     }
 
     /// Somebody takes up something that is worth doing, if hands are free.
@@ -123,7 +126,14 @@ impl World {
     pub fn poll(&mut self, worker: usize) -> Result<Option<Work>, Violation> {
         self.steps += 1;
         let Some(it) = self.workers.get_mut(worker) else { return Ok(None) };
-        let Poll::Ready(outcome) = executor::poll(&mut it.job) else {
+        let balances = matches!(it.work, Work::Accept(_)).then(|| self.auditor.balances().clone());
+        let polled = executor::poll(&mut it.job);
+        // The auditor has seen everything but what was committed just now.
+        let is_decided = self.store.look(|it| !it.journal.is_empty());
+        if let Some(balances) = balances.filter(|_| is_decided) {
+            it.balances = balances;
+        }
+        let Poll::Ready(outcome) = polled else {
             self.look()?;
             return Ok(None);
         };
@@ -134,8 +144,9 @@ impl World {
                 faults.note(|| format!("{:>9} answer {}", now.0, short_answers(&answers)));
                 self.look()?;
                 let workload = &mut self.workload;
-                let moment = Moment { at: done.at, market: &done.market };
-                self.store.look(|contents| workload.hear(slice, &answers, contents, &moment))?;
+                let (at, market, balances) = (done.at, &*done.market, Some(&done.balances));
+                let moment = Moment { at, market, balances };
+                self.store.look(|contents| workload.hear(slice, &answers, contents, moment))?;
             }
             (Work::Expire(payout), Outcome::Answers(answers)) => {
                 let may_be = |it: &Result<_, Refusal>| {
