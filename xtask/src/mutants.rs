@@ -31,7 +31,7 @@ pub(crate) struct Mutant {
 }
 
 /// How many more seeds are tried each time that none has found the bug.
-const ROUNDS: [u64; 3] = [20, 80, 400];
+const ROUNDS: [u64; 3] = [20, 80, 900];
 
 /// What is no part of the workspace's sources.
 const LEFT_OUT: [&str; 3] = ["target", ".git", "node_modules"];
