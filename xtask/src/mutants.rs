@@ -11,8 +11,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::process;
 
 mod table;
+mod terms;
 
-pub(crate) use table::MUTANTS;
+/// Every bug that must be found.
+pub(crate) fn all() -> impl Iterator<Item = &'static Mutant> {
+    table::MUTANTS.iter().chain(terms::MUTANTS)
+}
 
 /// A bug: a text that is in the code exactly once, and what it is replaced by.
 pub(crate) struct Mutant {
@@ -27,7 +31,7 @@ pub(crate) struct Mutant {
 }
 
 /// How many more seeds are tried each time that none has found the bug.
-const ROUNDS: [u64; 3] = [20, 80, 400];
+const ROUNDS: [u64; 3] = [20, 80, 900];
 
 /// What is no part of the workspace's sources.
 const LEFT_OUT: [&str; 3] = ["target", ".git", "node_modules"];
@@ -37,19 +41,18 @@ const LEFT_OUT: [&str; 3] = ["target", ".git", "node_modules"];
 /// # Errors
 /// If one is not found, or the code is no longer what a bug replaces.
 pub(crate) fn run(root: &Path, names: &[String]) -> Result<()> {
-    let known: BTreeSet<&str> = MUTANTS.iter().map(|it| it.name).collect();
+    let known: BTreeSet<&str> = all().map(|it| it.name).collect();
     for name in names {
         ensure!(known.contains(name.as_str()), "there is no mutant {name}; there are {known:?}");
     }
     let folder = process::target_dir(root).join("mutants");
     let copy = folder.join("workspace");
     copy_workspace(root, &copy)?;
-    MUTANTS.iter().try_for_each(|it| mutate(&copy, it).map(drop))?;
+    all().try_for_each(|it| mutate(&copy, it).map(drop))?;
     let healthy = search(&copy, &folder, 0, ROUNDS[0]).context("the code without a bug")?;
     ensure!(healthy.is_empty(), "the simulator complains about the code as it is: {healthy:?}");
     let (mut planted, mut found) = (0, 0);
-    for mutant in MUTANTS.iter().filter(|it| names.is_empty() || names.iter().any(|n| n == it.name))
-    {
+    for mutant in all().filter(|it| names.is_empty() || names.iter().any(|n| n == it.name)) {
         planted += 1;
         let file = plant(mutant.name, &copy)?;
         let hunted = hunt(&copy, &folder).with_context(|| format!("mutant {}", mutant.name));
@@ -78,7 +81,7 @@ pub(crate) fn run(root: &Path, names: &[String]) -> Result<()> {
 /// # Errors
 /// If there is no such bug, or the code is no longer what it replaces.
 pub(crate) fn plant(name: &str, copy: &Path) -> Result<PathBuf> {
-    let mutant = MUTANTS.iter().find(|it| it.name == name);
+    let mutant = all().find(|it| it.name == name);
     let mutant = mutant.with_context(|| format!("there is no mutant {name}"))?;
     let text = mutate(copy, mutant)?;
     let file = copy.join(mutant.file);
@@ -180,9 +183,9 @@ mod tests {
     #[test]
     fn every_mutant_applies_to_the_code_as_it_is() {
         let root = process::root();
-        let names: BTreeSet<&str> = MUTANTS.iter().map(|it| it.name).collect();
-        assert_eq!(names.len(), MUTANTS.len(), "names are unique");
-        for mutant in MUTANTS {
+        let names: BTreeSet<&str> = all().map(|it| it.name).collect();
+        assert_eq!(names.len(), all().count(), "names are unique");
+        for mutant in all() {
             mutate(&root, mutant).unwrap();
         }
     }

@@ -3,10 +3,15 @@
 //! It sees what was committed, what the chains hold and what receivers heard; nothing that the
 //! engine or the store say about themselves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use domain::{
+    Timestamp,
     batch::{Attempt, AttemptStatus, Batch},
+    command::{Command, CreatePayout},
     delivery::{Delivery, DeliveryState},
     ids::{AssetId, BatchId, DeliveryId, LaneId, NetworkId, PayoutId, TxId},
     lane::Lane,
@@ -15,12 +20,17 @@ use domain::{
 };
 use rail_sim::{FinalTransaction, PayloadPayment, SimChain};
 
-use crate::ports::{Heard, SCHEDULE_MS};
+use crate::{
+    market::Market,
+    ports::{Heard, SCHEDULE_MS},
+};
 
 mod money;
+pub(crate) mod prices;
 mod records;
 mod timeline;
 
+pub(crate) use money::Balances;
 use money::Books;
 use timeline::Timeline;
 
@@ -30,6 +40,7 @@ pub type Violation = String;
 /// A model of everything that was committed and of everything that the chains hold.
 #[derive(Debug, Default)]
 pub struct Auditor {
+    requests: BTreeMap<PayoutId, Request>,
     payouts: BTreeMap<PayoutId, Payout>,
     batches: BTreeMap<BatchId, Batch>,
     lanes: BTreeMap<LaneId, Lane>,
@@ -49,6 +60,14 @@ pub struct Auditor {
     seen: BTreeMap<NetworkId, (usize, usize)>,
 }
 
+/// What was asked, what was known then, and when it was.
+#[derive(Debug)]
+struct Request {
+    create: CreatePayout,
+    market: Arc<Market>,
+    at: Timestamp,
+}
+
 /// Fails with a message unless something holds.
 macro_rules! must {
     ($condition:expr, $($message:tt)*) => {
@@ -60,6 +79,20 @@ macro_rules! must {
 pub(crate) use must;
 
 impl Auditor {
+    /// Learns what is asked, before anybody decides about it.
+    pub(crate) fn expect_payouts(
+        &mut self,
+        commands: &[Command],
+        market: &Arc<Market>,
+        at: Timestamp,
+    ) {
+        for command in commands {
+            let Command::Create(create) = command else { continue };
+            let request = Request { create: (**create).clone(), market: market.clone(), at };
+            self.requests.insert(create.id, request);
+        }
+    }
+
     /// Learns that a transaction is somebody else's who has the lane's key.
     pub fn expect_outside(&mut self, txid: TxId) {
         self.outside.insert(txid);
@@ -100,6 +133,11 @@ impl Auditor {
                 self.outside.contains(&txid) || self.signed_for.contains_key(&txid),
                 "{txid} was handed to the network and never stored"
             );
+            let batch = self.signed_for.get(&txid).and_then(|it| self.batches.get(it));
+            for id in batch.iter().flat_map(|it| &it.payouts) {
+                let payout = self.payouts.get(id).ok_or_else(|| format!("there is no {id}"))?;
+                must!(records::is_approved(payout), "{id} was sent, and nobody approved it");
+            }
         }
         finals.into_iter().try_for_each(|it| self.became_final(it))
     }
@@ -156,6 +194,7 @@ impl Auditor {
             self.payouts.insert(payout.id, payout);
         }
         for event in change.events {
+            self.check_expiry(&event)?;
             self.timelines.entry(event.payout).or_default().add(&event)?;
         }
         for delivery in change.deliveries {
@@ -223,6 +262,11 @@ impl Auditor {
             must!(delivery.state != DeliveryState::Due, "{id} has not ended");
         }
         self.books.close()
+    }
+
+    /// What the model says that everybody holds.
+    pub(crate) fn balances(&self) -> &Balances {
+        self.books.balances()
     }
 
     /// What the model says the ledger holds.

@@ -84,6 +84,12 @@ faults! {
     AcknowledgementLost => "webhook acknowledgement lost",
     /// The receiver takes its time.
     AcknowledgementSlow => "webhook acknowledgement slow",
+    /// A source of prices does not answer.
+    PricesLost => "prices not told",
+    /// A source of prices tells nonsense.
+    WrongPrice => "wrong price told",
+    /// What a network asks for cannot be found out.
+    FeeNotFound => "network fee not found out",
     /// A merchant gives up waiting and asks again.
     MerchantRepeats => "merchant asked again",
 }

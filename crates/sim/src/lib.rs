@@ -15,4 +15,5 @@ pub mod workload;
 pub mod world;
 
 mod executor;
+mod market;
 mod scene;

@@ -1,4 +1,4 @@
-//! The stage of every history: two networks, three lanes, four assets, three merchants.
+//! The stage of every history: two networks, three lanes, five assets, three merchants.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use domain::{
     merchant::Merchant,
     money::Amount,
     ports::{AddressRules, RailProfile},
-    quote::{AssetTerms, FeePlan, PriceBook},
+    quote::{AssetTerms, ConversionTerms, FeePlan, MerchantTerms, PriceBook},
 };
 use rail_sim::{ChainOptions, SimChain, SimRail};
 
@@ -21,6 +21,18 @@ pub(crate) const FEE_CAP: u128 = 400;
 /// The least and the most that may arrive.
 pub(crate) const AMOUNT_MIN: u128 = 10;
 pub(crate) const AMOUNT_MAX: u128 = 5_000;
+/// What the house earns by selling, in millionths of what is sold for it.
+pub(crate) const SPREAD_PPM: u32 = 25_000;
+/// What is set aside beside the cost, in millionths of it.
+pub(crate) const INSURANCE_PPM: u32 = 33_333;
+/// What the house sells.
+pub(crate) const SELLS: [&str; 3] = ["TOKEN@fast", "COIN@slow", "TOKEN@slow"];
+/// The coin that is exchanged one for one between the networks.
+pub(crate) const AT_PAR: &str = "TOKEN";
+/// How long a quote holds.
+pub(crate) const QUOTE_MS: u64 = 20_000;
+/// How long an approval may take.
+pub(crate) const APPROVAL_MS: u64 = 25_000;
 /// How many batches a fast lane has on their way.
 pub(crate) const IN_FLIGHT_MAX: usize = 3;
 /// A merchant who can pay for everything.
@@ -35,6 +47,26 @@ pub(crate) const UNPAID_ASSET: &str = "OLD@fast";
 /// Makes an amount of so many units.
 pub(crate) fn amount(units: u128) -> Amount {
     Amount::from_units(units).expect("amounts here are small")
+}
+
+/// How many units are what one unit of most assets is: one asset has two more decimals.
+pub(crate) fn scale(asset: &AssetId) -> u128 {
+    if asset.as_str() == "TOKEN@slow" { 100 } else { 1 }
+}
+
+/// How many decimals an asset has.
+pub(crate) fn decimals(asset: &AssetId) -> u32 {
+    if scale(asset) == 100 { 8 } else { 6 }
+}
+
+/// The coin's name, without its network.
+pub(crate) fn ticker(asset: &AssetId) -> &str {
+    asset.as_str().split('@').next().unwrap_or_default()
+}
+
+/// The network's name, without the coin.
+pub(crate) fn network(asset: &AssetId) -> &str {
+    asset.as_str().split('@').nth(1).unwrap_or_default()
 }
 
 /// The networks and assets.
@@ -53,7 +85,7 @@ pub(crate) fn catalog() -> Catalog {
         network: NetworkId::new(network),
         ticker: ticker.to_owned(),
         title: ticker.to_owned(),
-        decimals: 6,
+        decimals: if (ticker, network) == ("TOKEN", "slow") { 8 } else { 6 },
         contract: contract.map(str::to_owned),
         stablecoin: false,
     };
@@ -88,33 +120,105 @@ pub(crate) fn lanes() -> Vec<Lane> {
 
 /// The merchants.
 pub(crate) fn merchants() -> Vec<Merchant> {
-    let merchant = |id: MerchantId, name: &str| Merchant {
+    let merchant = |id: MerchantId| Merchant {
         id,
-        name: name.to_owned(),
+        name: name(id).to_owned(),
         webhook_url: None,
         paused: id == STOPPED,
         created_at: Timestamp(0),
         version: 1,
     };
-    vec![merchant(RICH, "rich"), merchant(POOR, "poor"), merchant(STOPPED, "stopped")]
+    [RICH, POOR, STOPPED].map(merchant).to_vec()
 }
 
-/// What payouts cost: an amount of two decimals of fees, so that rounding matters.
+fn name(merchant: MerchantId) -> &'static str {
+    match merchant {
+        RICH => "rich",
+        POOR => "poor",
+        _ => "stopped",
+    }
+}
+
+/// What payouts cost. Parts of a unit come about everywhere, so that rounding matters. What networks
+/// ask for is not in it.
 pub(crate) fn book() -> PriceBook {
-    let terms = |ppm: u32, fixed: u128| AssetTerms {
-        fee_plan: FeePlan { parts_per_million: ppm, fixed: amount(fixed), minimum: amount(2) },
-        network_fee: Some((amount(12), Timestamp(0))),
-        amount_min: Some(amount(AMOUNT_MIN)),
-        amount_max: Some(amount(AMOUNT_MAX)),
+    let terms = |asset: &AssetId| AssetTerms {
+        fee_plan: fee_plan(STOPPED, asset),
+        network_fee: None,
+        amount_min: Some(amount(AMOUNT_MIN * scale(asset))),
+        amount_max: Some(amount(AMOUNT_MAX * scale(asset))),
     };
-    let plans = [(10_000, 1), (3_333, 0), (0, 5), (25_001, 2)];
-    let terms = paid_assets().into_iter().zip(plans.map(|(ppm, fixed)| terms(ppm, fixed)));
-    PriceBook { terms: terms.collect(), age_ms_max: u64::MAX, ..PriceBook::default() }
+    let terms = paid_assets().into_iter().map(|it| (it.clone(), terms(&it))).collect();
+    let agreed = |id: MerchantId| MerchantTerms {
+        rate_source: rate_source(id).map(str::to_owned),
+        sources: sources(id),
+        approval_url: approval_url(id),
+        fee_plans: if id == RICH {
+            BTreeMap::from([(AssetId::new(AGREED), fee_plan(RICH, &AssetId::new(AGREED)))])
+        } else {
+            BTreeMap::new()
+        },
+    };
+    PriceBook {
+        terms,
+        age_ms_max: crate::market::FEE_AGE_MS,
+        conversion: ConversionTerms {
+            spread_parts_per_million: SPREAD_PPM,
+            insurance_parts_per_million: INSURANCE_PPM,
+            sells: SELLS.map(AssetId::new).into(),
+            at_par: [AT_PAR.to_owned()].into(),
+            overdrafts: paid_assets()
+                .into_iter()
+                .map(|it| (it.clone(), overdraft(&it)))
+                .filter(|it| !it.1.is_zero())
+                .collect(),
+            quote_ms: QUOTE_MS,
+        },
+        merchants: [RICH, POOR].map(|id| (name(id).to_owned(), agreed(id))).into(),
+        everybody: MerchantTerms::default(),
+        approval_ms: APPROVAL_MS,
+        ..PriceBook::default()
+    }
+}
+
+/// The asset for which a fee is agreed with the rich merchant.
+const AGREED: &str = "TOKEN@fast";
+
+/// What a merchant is charged for paying an asset.
+pub(crate) fn fee_plan(merchant: MerchantId, asset: &AssetId) -> FeePlan {
+    let (parts_per_million, fixed, minimum) = match asset.as_str() {
+        AGREED if merchant == RICH => (1_111, 0, 1),
+        "COIN@fast" => (10_000, 1, 2),
+        "TOKEN@fast" => (3_333, 0, 2),
+        "COIN@slow" => (0, 5, 2),
+        _ => (25_001, 2, 2),
+    };
+    let scaled = |units: u128| amount(units * scale(asset));
+    FeePlan { parts_per_million, fixed: scaled(fixed), minimum: scaled(minimum) }
+}
+
+/// What a merchant sells where a request leaves it to what is agreed, in this order.
+pub(crate) fn sources(merchant: MerchantId) -> Vec<AssetId> {
+    match merchant {
+        RICH => ["TOKEN@fast", "TOKEN@slow"].map(AssetId::new).to_vec(),
+        POOR => ["COIN@slow", "COIN@fast"].map(AssetId::new).to_vec(),
+        _ => vec![],
+    }
+}
+
+/// Whose prices are agreed with a merchant; everybody's if this is `None`.
+pub(crate) fn rate_source(merchant: MerchantId) -> Option<&'static str> {
+    (merchant == POOR).then_some("alpha")
+}
+
+/// Where a merchant's approvals are asked for where a request leaves it to what is agreed.
+pub(crate) fn approval_url(merchant: MerchantId) -> Option<String> {
+    (merchant == RICH).then(|| "https://merchant.example/approve".to_owned())
 }
 
 /// How far below zero the house's inventory may go.
 pub(crate) fn overdraft(asset: &AssetId) -> Amount {
-    if asset.as_str() == "TOKEN@fast" { amount(1_000) } else { Amount::ZERO }
+    if asset.as_str() == "TOKEN@fast" { amount(150) } else { Amount::ZERO }
 }
 
 /// The addresses of our own wallets.

@@ -2,75 +2,45 @@
 
 use std::{
     collections::BTreeMap,
-    future::Future,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    task::Poll,
+    sync::{Arc, atomic::AtomicU64},
 };
 
 use domain::{
     Timestamp,
-    accept::Desk,
     catalog::Catalog,
-    ids::{BatchId, DeliveryId, LaneId, NetworkId},
+    ids::{LaneId, NetworkId},
     ledger::{self, Cause, LedgerAccount, Posting},
-    payout::PayoutState,
-    ports::{ChangeSet, CommitError, Store},
-    quote::PriceBook,
+    ports::{ChangeSet, Store},
 };
-use engine::{Progress, World as Engine};
+use engine::World as Engine;
 
 use crate::{
     auditor::{Auditor, Violation, must},
-    executor::{self, block_on},
+    executor::block_on,
     faults::{Fault, Faults},
+    market::Market,
     ports::{FaultyCourier, FaultyRail, FaultySigner, FaultyStore},
     scene,
     store::MemoryStore,
-    workload::{Answers, Slice, Trap, Workload},
+    workload::{Trap, Workload},
 };
 
 mod nature;
 mod operator;
+mod processes;
+
+pub use processes::Work;
+use processes::Worker;
 
 /// What the processes are connected to.
 pub(crate) struct Ports {
     catalog: Catalog,
-    book: PriceBook,
     own_addresses: std::collections::BTreeSet<(NetworkId, String)>,
     store: FaultyStore,
     rails: BTreeMap<NetworkId, FaultyRail>,
     signer: FaultySigner,
     courier: FaultyCourier,
     batches_drawn: AtomicU64,
-}
-
-/// A piece of work.
-#[derive(Clone, Debug)]
-pub enum Work {
-    /// Decide about commands.
-    Accept(Slice),
-    /// Put what waits for a lane into batches.
-    Group(LaneId),
-    /// Move a batch of a network one step.
-    Advance(NetworkId, BatchId),
-    /// Try a delivery once.
-    Deliver(DeliveryId),
-}
-
-enum Outcome {
-    Progress(Result<Progress, CommitError>),
-    Answers(Answers),
-}
-
-type Job = Pin<Box<dyn Future<Output = Outcome> + Send>>;
-
-struct Worker {
-    work: Work,
-    job: Job,
 }
 
 /// The world.
@@ -88,6 +58,7 @@ pub struct World {
     /// How often anything was done.
     pub steps: u64,
     ports: Arc<Ports>,
+    market: Arc<Market>,
     workers: Vec<Worker>,
     /// Coins that a lane should have and does not have yet.
     short: Vec<(LaneId, domain::ids::AssetId, u128)>,
@@ -105,19 +76,20 @@ impl World {
         let ports = Ports {
             rails: catalog.networks().map(rail).collect(),
             catalog,
-            book: scene::book(),
             own_addresses: scene::own_addresses(),
             store: FaultyStore::new(store.clone(), faults.clone()),
             signer: FaultySigner(faults.clone()),
             courier: FaultyCourier::new(faults.clone()),
             batches_drawn: AtomicU64::new(0),
         };
+        let now = Timestamp(1_000_000);
         let mut world = Self {
+            market: Arc::new(Market::open(&faults, now)),
             workload: Workload::new(faults.clone()),
             faults,
             store,
             auditor: Auditor::default(),
-            now: Timestamp(1_000_000),
+            now,
             steps: 0,
             ports: Arc::new(ports),
             workers: vec![],
@@ -142,135 +114,6 @@ impl World {
         &self.ports.courier
     }
 
-    // --- Processes -----------------------------------------------------------------------------
-
-    /// Somebody takes up a piece of work.
-    pub fn start(&mut self, work: Work) {
-        let (ports, now) = (self.ports.clone(), self.now);
-        let job: Job = match work.clone() {
-            Work::Accept(slice) => Box::pin(async move {
-                let desk = Desk {
-                    catalog: &ports.catalog,
-                    rules: &scene::Rules,
-                    book: &ports.book,
-                    own_addresses: &ports.own_addresses,
-                };
-                let answers = engine::accept(&ports.store, &desk, &slice.commands, now).await;
-                Outcome::Answers(answers)
-            }),
-            Work::Group(lane) => Box::pin(async move {
-                let mut draw =
-                    || BatchId(u128::from(ports.batches_drawn.fetch_add(1, Ordering::Relaxed)));
-                let network = lane.as_str().split('/').next().unwrap_or_default();
-                let engine = ports.engine(network);
-                Outcome::Progress(engine::group(&engine, &lane, &mut draw, now).await)
-            }),
-            Work::Advance(network, batch) => Box::pin(async move {
-                let engine = ports.engine(network.as_str());
-                Outcome::Progress(engine::advance(&engine, batch, now).await)
-            }),
-            Work::Deliver(id) => Box::pin(async move {
-                let done = engine::deliver(&ports.store, &ports.courier, id, now).await;
-                Outcome::Progress(done)
-            }),
-        };
-        self.faults.note(|| format!("{:>9} begin {}", self.now.0, name(&work)));
-        self.workers.push(Worker { work, job });
-    }
-
-    /// How many pieces of work are under way.
-    pub fn busy(&self) -> usize {
-        self.workers.len()
-    }
-
-    /// Lets one worker go on until it waits; `Some` once it is done.
-    ///
-    /// # Errors
-    /// Says what was seen that must never be.
-    pub fn poll(&mut self, worker: usize) -> Result<Option<Work>, Violation> {
-        self.steps += 1;
-        let Some(it) = self.workers.get_mut(worker) else { return Ok(None) };
-        let Poll::Ready(outcome) = executor::poll(&mut it.job) else {
-            self.look()?;
-            return Ok(None);
-        };
-        let done = self.workers.remove(worker);
-        let (faults, now) = (self.faults.clone(), self.now);
-        match (&done.work, outcome) {
-            (Work::Accept(slice), Outcome::Answers(answers)) => {
-                faults.note(|| format!("{:>9} answer {}", now.0, short_answers(&answers)));
-                self.look()?;
-                let workload = &mut self.workload;
-                self.store.look(|contents| workload.hear(slice, &answers, contents))?;
-            }
-            (work, Outcome::Progress(progress)) => {
-                faults.note(|| format!("{:>9} done  {} {progress:?}", now.0, name(work)));
-            }
-            (_, Outcome::Answers(_)) => {}
-        }
-        self.look()?;
-        Ok(Some(done.work))
-    }
-
-    /// Takes up a piece of work and ends it before anything else happens.
-    ///
-    /// # Errors
-    /// Says what was seen that must never be.
-    pub fn run(&mut self, work: Work) -> Result<(), Violation> {
-        self.start(work);
-        let worker = self.workers.len() - 1;
-        while self.poll(worker)?.is_none() {}
-        Ok(())
-    }
-
-    /// The process dies. What it had in memory is gone.
-    pub fn crash(&mut self) {
-        self.faults.note(|| format!("{:>9} CRASH", self.now.0));
-        self.workers.clear();
-    }
-
-    /// The auditor looks at what has changed.
-    ///
-    /// # Errors
-    /// Says what was seen that must never be.
-    pub fn look(&mut self) -> Result<(), Violation> {
-        let chains: Vec<_> = self
-            .ports
-            .rails
-            .iter()
-            .map(|(network, rail)| (network.clone(), rail.node().chain().clone()))
-            .collect();
-        let heard = self.ports.courier.heard();
-        self.auditor.look(self.store.take_journal(), &chains, &heard)?;
-        drop(heard);
-        self.faults.violated().map_or(Ok(()), Err)
-    }
-
-    /// Everything that is worth doing now.
-    pub fn due(&self) -> Vec<Work> {
-        let now = self.now;
-        self.store.look(|contents| {
-            let mut due = vec![];
-            for lane in contents.lanes.values() {
-                let open = contents.batches.values().filter(|it| !it.closed && it.lane == lane.id);
-                let full = open.count() >= scene::IN_FLIGHT_MAX;
-                let queued = contents
-                    .payouts
-                    .values()
-                    .any(|it| it.network == lane.network && it.state == PayoutState::Queued);
-                if queued && !full {
-                    due.push(Work::Group(lane.id.clone()));
-                }
-                let batches = contents.due_batches(&lane.id, now, u32::MAX);
-                due.extend(batches.into_iter().map(|it| Work::Advance(lane.network.clone(), it)));
-            }
-            due.extend(contents.due_deliveries(now, u32::MAX).into_iter().map(Work::Deliver));
-            due
-        })
-    }
-
-    // --- A history -----------------------------------------------------------------------------
-
     /// Lets something happen.
     ///
     /// # Errors
@@ -290,7 +133,8 @@ impl World {
             }
             89..=91 => {
                 let faults = self.faults.clone();
-                let (slice, traps) = self.store.look(|it| self.workload.next_slice(it));
+                let now = self.now;
+                let (slice, traps) = self.store.look(|it| self.workload.next_slice(it, now));
                 for trap in traps {
                     self.lay(&trap);
                 }
@@ -303,19 +147,6 @@ impl World {
             92..=98 => self.elapse(),
             _ => self.reconcile(),
         }
-    }
-
-    fn begin_due(&mut self) {
-        let due = self.due();
-        let Some(work) = self.faults.pick(&due).cloned() else { return };
-        if self.workers.len() > 6 {
-            return;
-        }
-        let again = self.workers.iter().any(|it| same(&it.work, &work));
-        if again && !self.faults.strikes(Fault::TwoWorkers) {
-            return;
-        }
-        self.start(work);
     }
 
     /// Everything goes right from here on: does all that is to be done until nothing is.
@@ -376,6 +207,8 @@ impl World {
     fn final_look(&mut self) -> Result<(), Violation> {
         self.look()?;
         self.auditor.close()?;
+        let auditor = &self.auditor;
+        self.workload.check_transfers(|account, asset| auditor.balance(account, asset))?;
         self.book_outside()?;
         self.look()?;
         self.check_agreement()
@@ -387,33 +220,4 @@ impl Ports {
         let rail = self.rails.get(network).expect("a network of the scene");
         Engine { catalog: &self.catalog, store: &self.store, rail, signer: &self.signer }
     }
-}
-
-fn same(one: &Work, other: &Work) -> bool {
-    match (one, other) {
-        (Work::Group(one), Work::Group(other)) => one == other,
-        (Work::Advance(_, one), Work::Advance(_, other)) => one == other,
-        (Work::Deliver(one), Work::Deliver(other)) => one == other,
-        _ => false,
-    }
-}
-
-fn name(work: &Work) -> String {
-    match work {
-        Work::Accept(slice) => format!("accept {} commands", slice.commands.len()),
-        Work::Group(lane) => format!("group {lane}"),
-        Work::Advance(_, batch) => format!("advance {batch}"),
-        Work::Deliver(delivery) => format!("deliver {delivery}"),
-    }
-}
-
-fn short_answers(answers: &Answers) -> String {
-    let words = answers.iter().map(|it| match it {
-        Ok(accepted) => {
-            let payout = accepted.payout().map(|it| it.id.0).unwrap_or_default();
-            format!("{payout}{}", if accepted.changed().is_some() { "" } else { " again" })
-        }
-        Err(refusal) => format!("{refusal:?}"),
-    });
-    words.collect::<Vec<_>>().join(", ")
 }

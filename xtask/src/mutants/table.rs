@@ -4,6 +4,7 @@ use super::Mutant;
 
 const ACCEPT: &str = "crates/domain/src/accept.rs";
 const BATCH: &str = "crates/domain/src/batch.rs";
+const PRICING: &str = "crates/domain/src/pricing.rs";
 const FOLLOW: &str = "crates/domain/src/follow.rs";
 const LEDGER: &str = "crates/domain/src/ledger.rs";
 const PAYOUT: &str = "crates/domain/src/payout.rs";
@@ -12,7 +13,7 @@ const ADVANCE: &str = "crates/engine/src/advance.rs";
 const RECONCILE: &str = "crates/engine/src/reconcile.rs";
 const STORE: &str = "crates/sim/src/store/write.rs";
 
-/// Every bug that must be found.
+/// What could go wrong on a payout's way.
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "silence-is-death",
@@ -87,36 +88,37 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "balance-before-repetition",
         file: ACCEPT,
         old: "        if let Some(existing) = self.existing(create)? {\n",
-        new: "        let line = (create.merchant, create.asset.clone());\n        \
-              let left = self.view.available.get(&line).copied().unwrap_or_default();\n        \
-              if left < create.asked {\n            \
+        new: "        let line = LedgerAccount::Available(create.merchant);\n        \
+              let is_own = create.source == Source::Own;\n        \
+              if is_own && self.balance(&line, &create.asset).units() < 60 {\n            \
               return Err(Refusal::InsufficientFunds);\n        }\n        \
               if let Some(existing) = self.existing(create)? {\n",
     },
     Mutant {
         name: "overdraft-not-refused",
-        file: ACCEPT,
-        old: "before.checked_sub(quote.price()).ok_or(Refusal::InsufficientFunds)?",
-        new: "before.checked_sub(quote.price()).unwrap_or_default()",
+        file: PRICING,
+        old: "        if !left.is_zero() {\n            let first",
+        new: "        if !left.is_zero() && !conversions.is_empty() {\n            let first",
     },
     Mutant {
         name: "balance-forgotten-within-a-slice",
         file: ACCEPT,
-        old: "self.view.available.insert(line, available);",
-        new: "drop(line);",
+        old: "                *line = line.saturating_add(change);\n",
+        new: "                *line = line.saturating_add(change.max(0));\n",
     },
     Mutant {
         name: "cancel-does-not-release",
         file: ACCEPT,
-        old: "        self.change.postings.extend(ledger::release(&payout, now));\n",
+        old: "        self.post(ledger::release(&payout, now));\n",
         new: "",
     },
     Mutant {
         name: "cancel-while-sending",
         file: PAYOUT,
-        old: "            Self::Queued => Ok(Self::Cancelled),\n            \
+        old: "            Self::AwaitingApproval | Self::Queued => Ok(Self::Cancelled),\n            \
               Self::Sending { .. } | Self::Paid",
-        new: "            Self::Queued | Self::Sending { .. } => Ok(Self::Cancelled),\n            \
+        new: "            Self::AwaitingApproval | Self::Queued | Self::Sending { .. } => {\n                \
+              Ok(Self::Cancelled)\n            }\n            \
               Self::Paid",
     },
     Mutant {

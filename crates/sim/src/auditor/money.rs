@@ -15,10 +15,13 @@ use crate::scene;
 /// What was posted because of one payout: from which account to which, of what, how much.
 type Flows = BTreeMap<(LedgerAccount, LedgerAccount, AssetId), i128>;
 
+/// What is on every line of the ledger.
+pub(crate) type Balances = BTreeMap<(LedgerAccount, AssetId), i128>;
+
 /// Balances and what led to them, added up independently of any store.
 #[derive(Debug, Default)]
 pub(super) struct Books {
-    balances: BTreeMap<(LedgerAccount, AssetId), i128>,
+    balances: Balances,
     payouts: BTreeMap<PayoutId, Flows>,
     /// What networks were booked to have charged for a batch, and what they did charge.
     charged: BTreeMap<BatchId, (i128, Option<i128>)>,
@@ -30,6 +33,7 @@ impl Books {
         let mut touched = vec![];
         for posting in &postings {
             must!(!posting.amount.is_zero(), "an empty posting: {posting:?}");
+            check_personal(posting)?;
             let units = posting.amount.signed();
             for (account, change) in [(&posting.debit, -units), (&posting.credit, units)] {
                 let line = (account.clone(), posting.asset.clone());
@@ -89,6 +93,10 @@ impl Books {
         self.charged.entry(batch.id).or_default().1 = Some(units);
     }
 
+    pub(super) fn balances(&self) -> &Balances {
+        &self.balances
+    }
+
     pub(super) fn balance(&self, account: &LedgerAccount, asset: &AssetId) -> i128 {
         self.balances.get(&(account.clone(), asset.clone())).copied().unwrap_or_default()
     }
@@ -110,6 +118,18 @@ impl Books {
         }
         Ok(())
     }
+}
+
+/// What a merchant has set apart is moved by nobody else.
+fn check_personal(posting: &Posting) -> Result<(), Violation> {
+    for account in [&posting.debit, &posting.credit] {
+        let LedgerAccount::Personal(owner) = account else { continue };
+        must!(
+            posting.cause == Cause::Merchant(*owner),
+            "what a merchant set apart was moved: {posting:?}"
+        );
+    }
+    Ok(())
 }
 
 fn add(

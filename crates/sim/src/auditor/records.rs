@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use domain::{
     batch::{AttemptStatus, Batch},
     delivery::Delivery,
-    payout::{Payout, PayoutState},
+    event::{Event, EventKind},
+    payout::{Payout, PayoutState, Priority, Status},
     ports::ChangeSet,
 };
 
-use super::{Auditor, Violation, must};
+use super::{Auditor, Violation, must, prices::Case};
+use crate::scene;
 
 impl Auditor {
     /// Every record must be one version ahead of the last.
@@ -88,6 +90,45 @@ impl Auditor {
         Ok(())
     }
 
+    /// What was accepted is what was asked for, at the price that it has.
+    fn check_accepted(&self, payout: &Payout) -> Result<(), Violation> {
+        let request = self.requests.get(&payout.id).ok_or("nobody asked for it")?;
+        let create = &request.create;
+        let is_it = payout.created_at == request.at
+            && payout.merchant == create.merchant
+            && payout.merchant_ref == create.merchant_ref
+            && payout.asset == create.asset
+            && payout.destination.address == create.address.to_ascii_lowercase()
+            && payout.destination.memo == create.memo
+            && payout.webhook == create.webhook
+            && create.public_ids.contains(&payout.public_id);
+        must!(is_it, "that is not what was asked");
+        let fast = scene::network(&create.asset) == "fast";
+        let priority = if fast { create.priority } else { Priority::Recommended };
+        must!(payout.priority == priority, "its priority is {:?}", payout.priority);
+        let asked = create.approval.as_ref();
+        let url = |it: &domain::command::ApprovalRequest| {
+            it.url.clone().or(scene::approval_url(create.merchant))
+        };
+        let until = request.at.plus_ms(scene::APPROVAL_MS);
+        let expected = asked.map(|it| (url(it), until));
+        let question = payout.approval.as_ref().map(|it| (it.url.clone(), it.until));
+        must!(question == expected, "its approval is asked as {question:?}");
+        let (quote, market, at) = (&payout.quote, &*request.market, request.at);
+        Case { create, quote, market, at }.check()
+    }
+
+    /// Nothing expires before its time.
+    pub(super) fn check_expiry(&self, event: &Event) -> Result<(), Violation> {
+        if event.kind != EventKind::ApprovalExpired {
+            return Ok(());
+        }
+        let payout = self.payouts.get(&event.payout);
+        let until = payout.and_then(|it| it.approval.as_ref()).map(|it| it.until);
+        must!(until.is_some_and(|it| it < event.at), "{} expired before {until:?}", event.payout);
+        Ok(())
+    }
+
     /// A payout goes one way, keeps what was agreed, and tells of it.
     pub(super) fn check_payout(
         &self,
@@ -106,7 +147,11 @@ impl Auditor {
                 && before.merchant_ref == payout.merchant_ref
                 && before.public_id == payout.public_id;
             must!(kept, "{id} changed what was agreed");
+        } else {
+            self.check_accepted(payout)
+                .map_err(|why| format!("{id}: {why}: {:?}", payout.quote))?;
         }
+        check_approval(before, payout).map_err(|why| format!("{id} {why}"))?;
         let old = before.map(|it| &it.state);
         must!(may_become(old, &payout.state), "{id} went from {old:?} to {:?}", payout.state);
         match &payout.state {
@@ -126,9 +171,11 @@ impl Auditor {
         let status = payout.state.status();
         let wanted = payout.webhook.as_ref().is_some_and(|it| it.on.contains(&status));
         let moved = before.is_some_and(|it| it.state.status() < status)
-            || (before.is_none() && payout.state == PayoutState::Cancelled);
+            || (before.is_none() && payout.state == PayoutState::Cancelled)
+            // It was approved as soon as it was accepted.
+            || (before.is_none() && status == Status::Queued && payout.approval.is_some());
         // A question for an approval goes to whoever gives it, not to the merchant's webhook.
-        let is_question = status == domain::payout::Status::AwaitingApproval;
+        let is_question = status == Status::AwaitingApproval;
         let is_asked = payout.approval.as_ref().is_some_and(|it| it.url.is_some());
         let (wanted, moved) =
             if is_question { (is_asked, before.is_none()) } else { (wanted, moved) };
@@ -139,6 +186,43 @@ impl Auditor {
         );
         Ok(())
     }
+}
+
+/// Whether nothing stands in the way of paying it.
+pub(super) fn is_approved(payout: &Payout) -> bool {
+    let approval = payout.approval.as_ref();
+    approval.is_none_or(|it| it.verdict.as_ref().is_some_and(|it| it.approve))
+}
+
+/// The question stays what it was, it is answered once and in time, and what is not approved is not
+/// paid.
+fn check_approval(before: Option<&Payout>, payout: &Payout) -> Result<(), Violation> {
+    let approval = payout.approval.as_ref();
+    let verdict = approval.and_then(|it| it.verdict.as_ref());
+    if let Some(before) = before {
+        let question = |it: &Payout| it.approval.clone().map(|it| (it.url, it.until));
+        must!(question(before) == question(payout), "is asked about in another way");
+        let first = before.approval.as_ref().and_then(|it| it.verdict.as_ref());
+        must!(first.is_none() || first == verdict, "was judged as {first:?}, and now {verdict:?}");
+    }
+    if let (Some(approval), Some(verdict)) = (approval, verdict) {
+        must!(verdict.at <= approval.until, "was judged too late: {approval:?}");
+        let declined = payout.state == PayoutState::Cancelled;
+        must!(verdict.approve || declined, "was declined, and is {:?}", payout.state);
+    }
+    match payout.state {
+        PayoutState::AwaitingApproval => {
+            must!(approval.is_some() && verdict.is_none(), "waits for nothing: {approval:?}");
+        }
+        PayoutState::Queued
+        | PayoutState::Sending { .. }
+        | PayoutState::Paid { .. }
+        | PayoutState::Failed { .. } => {
+            must!(is_approved(payout), "is {:?}: {approval:?}", payout.state);
+        }
+        PayoutState::Cancelled => {}
+    }
+    Ok(())
 }
 
 fn may_become(before: Option<&PayoutState>, after: &PayoutState) -> bool {

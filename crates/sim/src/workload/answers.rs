@@ -1,15 +1,17 @@
 //! Whether an answer is one that a merchant can live with.
 
 use domain::{
-    command::{Accepted, Asked as AskedAmount, Command, CreatePayout, OnOtherContent, Refusal},
+    command::{Accepted, Command, CreatePayout, OnOtherContent, Refusal},
     ids::PayoutId,
-    payout::{PayoutState, Status},
+    payout::{PayoutState, Status, Verdict},
     ports::{Claim, ClaimScope},
+    pricing::Locked,
+    quote::Quote,
 };
 
-use super::{Answers, Asked, Expected, Order, Slice, Workload};
+use super::{Answers, Asked, Expected, Moment, Order, Slice, Workload, refusals};
 use crate::{
-    auditor::{Violation, must},
+    auditor::{Violation, must, prices::Case},
     scene,
     store::Contents,
 };
@@ -29,11 +31,12 @@ impl Workload {
     ///
     /// # Errors
     /// Says which answer must never be given.
-    pub fn hear(
+    pub(crate) fn hear(
         &mut self,
         slice: &Slice,
         answers: &Answers,
         contents: &Contents,
+        mut moment: Moment<'_>,
     ) -> Result<(), Violation> {
         must!(answers.len() == slice.asked.len(), "{} answers are missing", slice.asked.len());
         for ((command, asked), answer) in slice.commands.iter().zip(&slice.asked).zip(answers) {
@@ -43,12 +46,23 @@ impl Workload {
             }
             match (command, asked) {
                 (Command::Create(create), Asked::Create { order, .. }) => {
-                    let told = self.heard_of_order(create, asked, answer, contents);
+                    let told = self.heard_of_order(create, asked, answer, (contents, &moment));
                     let told = told.map_err(|why| format!("{why}: {create:?} -> {answer:?}"))?;
                     self.orders[*order].answered = true;
                     self.orders[*order].told = told.or(self.orders[*order].told);
                 }
+                (Command::Quote(create), Asked::Quote { order }) => {
+                    let heard = self.heard_of_quote(*order, create, answer, &moment);
+                    heard.map_err(|why| format!("{why}: {create:?} -> {answer:?}"))?;
+                }
                 (Command::Cancel { .. }, _) => check_cancel(asked, answer, contents)?,
+                (Command::Judge { verdict, .. }, _) => {
+                    check_judge(asked, verdict, answer, (contents, &moment))?;
+                }
+                (Command::Transfer { .. }, Asked::Transfer(transfer)) => {
+                    self.heard_of_transfer(*transfer, answer)
+                        .map_err(|why| format!("{why} -> {answer:?}"))?;
+                }
                 (Command::UseNonce(nonce), Asked::UseNonce { used: false }) => {
                     must!(answer.is_ok(), "{nonce:?} was refused: {answer:?}");
                     self.used_nonces.push(nonce.clone());
@@ -57,16 +71,52 @@ impl Workload {
                     answer == &Err(Refusal::NonceReused),
                     "{nonce:?} was taken twice: {answer:?}"
                 ),
-                (Command::Create(_), Asked::Cancel { .. } | Asked::UseNonce { .. })
-                | (
-                    Command::Judge { .. }
-                    | Command::Expire(_)
+                (
+                    Command::Create(_)
+                    | Command::Quote(_)
                     | Command::Transfer { .. }
-                    | Command::Quote(_),
+                    | Command::Expire(_),
                     _,
-                ) => {}
+                ) => must!(false, "{command:?} does not mean {asked:?}"),
+            }
+            if answer.is_ok() {
+                moment.balances = None;
             }
         }
+        Ok(())
+    }
+
+    /// A quote is what the payout will cost, and promises just that.
+    fn heard_of_quote(
+        &mut self,
+        order: usize,
+        create: &CreatePayout,
+        answer: &Result<Accepted, Refusal>,
+        moment: &Moment<'_>,
+    ) -> Result<(), Violation> {
+        let order = &mut self.orders[order];
+        let (quote, locked) = match answer {
+            Ok(Accepted::Quoted(quote, locked)) => (quote, locked),
+            Ok(Accepted::Payout { .. } | Accepted::Moved { .. } | Accepted::NonceUsed) => {
+                return Err("that is no quote".to_owned());
+            }
+            Err(refusal) => {
+                let expected = order.expected_price;
+                let justified = refusals::may_refuse(expected, create, refusal, moment);
+                must!(justified, "there is no reason for that");
+                return Ok(());
+            }
+        };
+        Case { create, quote, market: moment.market, at: moment.at }.check()?;
+        let expected = Locked {
+            asset: create.asset.clone(),
+            network_fee: quote.network_fee,
+            priority: create.priority,
+            prices: locked.prices.clone(),
+            until: moment.at.plus_ms(scene::QUOTE_MS),
+        };
+        must!(**locked == expected, "{expected:?} should be promised");
+        order.quoted = Some((quote.as_ref().clone(), locked.as_ref().clone()));
         Ok(())
     }
 
@@ -75,7 +125,7 @@ impl Workload {
         create: &CreatePayout,
         asked: &Asked,
         answer: &Result<Accepted, Refusal>,
-        contents: &Contents,
+        (contents, moment): (&Contents, &Moment<'_>),
     ) -> Result<Option<PayoutId>, Violation> {
         let Asked::Create { order, other_content, nonce_is_used, stored: before } = asked else {
             return Ok(None);
@@ -92,11 +142,15 @@ impl Workload {
                     !other_content || create.on_other_content == OnOtherContent::AnswerExisting,
                     "it says something else than before"
                 );
+                let first = contents.payouts.get(&payout.id);
+                let is_first = first
+                    .is_some_and(|it| it.quote == payout.quote && it.content == payout.content);
+                must!(is_first, "the first answer was {first:?}");
                 if accepted.changed().is_some() {
                     must!(before.is_none(), "it existed already as {before:?}");
                     must!(!nonce_is_used, "its nonce was used before");
                     must!(payout.id == create.id, "it became another payout");
-                    must!(is_what_was_asked(payout, create), "that is not what was asked");
+                    check_promise(order, create, &payout.quote)?;
                     self.used_nonces.extend(create.nonce.clone());
                 } else {
                     must!(payout.id != create.id, "it was created, not found");
@@ -112,7 +166,8 @@ impl Workload {
                     must!(conflict, "it exists as {before:?}");
                 } else {
                     let reused = *nonce_is_used && *refusal == Refusal::NonceReused;
-                    must!(reused || may_refuse(order, refusal), "there is no reason for that");
+                    let justified = refusals::may_refuse(order.expected, create, refusal, moment);
+                    must!(reused || justified, "there is no reason for that");
                 }
                 Ok(None)
             }
@@ -120,28 +175,15 @@ impl Workload {
     }
 }
 
-fn is_what_was_asked(payout: &domain::payout::Payout, create: &CreatePayout) -> bool {
-    payout.merchant == create.merchant
-        && payout.asset == create.asset
-        && AskedAmount::Exact(payout.quote.asked) == create.asked
-        && payout.quote.bearer == create.bearer
-        && payout.destination.address == create.address.to_ascii_lowercase()
-        && payout.destination.memo == create.memo
-        && create.public_ids.contains(&payout.public_id)
-}
-
-fn may_refuse(order: &Order, refusal: &Refusal) -> bool {
-    match order.expected {
-        Expected::Accepted => {
-            order.create.merchant == scene::POOR && *refusal == Refusal::InsufficientFunds
-        }
-        Expected::BadDestination => matches!(refusal, Refusal::Destination(_)),
-        Expected::TooLarge => matches!(refusal, Refusal::AmountTooLarge { .. }),
-        Expected::TooSmall => matches!(refusal, Refusal::AmountTooSmall { .. }),
-        Expected::UnknownAsset => *refusal == Refusal::UnknownAsset,
-        Expected::AssetUnavailable => *refusal == Refusal::AssetUnavailable,
-        Expected::Stopped => *refusal == Refusal::MerchantPaused,
+/// What was quoted is what is charged.
+fn check_promise(order: &Order, create: &CreatePayout, quote: &Quote) -> Result<(), Violation> {
+    let Some((promised, locked)) = &order.quoted else { return Ok(()) };
+    if create.locked.as_ref() != Some(locked) {
+        return Ok(());
     }
+    let figures = |it: &Quote| (it.asked, it.amount, it.service_fee, it.network_fee);
+    must!(figures(promised) == figures(quote), "{promised:?} was promised");
+    Ok(())
 }
 
 fn check_cancel(
@@ -164,10 +206,44 @@ fn check_cancel(
         }
         Err(Refusal::NotCancellable) => {
             must!(!foreign, "a stranger was told about {payout}");
-            let could = state == Some(&PayoutState::Queued) || *status == Some(Status::Cancelled);
+            let could = matches!(state, Some(PayoutState::Queued | PayoutState::AwaitingApproval))
+                || *status == Some(Status::Cancelled);
             must!(!could, "{payout} could have been cancelled: {state:?}");
         }
         Err(refusal) => return Err(format!("{payout} was not cancelled: {refusal:?}")),
+    }
+    Ok(())
+}
+
+fn check_judge(
+    asked: &Asked,
+    verdict: &Verdict,
+    answer: &Result<Accepted, Refusal>,
+    (contents, moment): (&Contents, &Moment<'_>),
+) -> Result<(), Violation> {
+    let Asked::Judge { payout: id, foreign, status } = asked else { return Ok(()) };
+    let payout = contents.payouts.get(id);
+    let approval = payout.and_then(|it| it.approval.as_ref());
+    let given = approval.and_then(|it| it.verdict.as_ref());
+    match answer {
+        Ok(accepted) => {
+            must!(!foreign, "{id} was judged by a stranger");
+            let fresh = accepted.changed().is_some();
+            let is_given = given.is_some_and(|it| it.approve == verdict.approve);
+            must!(is_given, "{id} was judged, and the verdict is {given:?}");
+            must!(!fresh || given == Some(verdict), "{id}: somebody else's verdict, {given:?}");
+        }
+        Err(Refusal::NotFound) => {
+            must!(*foreign || status.is_none(), "{id} was not found by its merchant");
+        }
+        Err(Refusal::NotAwaitingApproval) => {
+            must!(!foreign, "a stranger was told about {id}");
+            let in_time = approval.is_some_and(|it| moment.at <= it.until);
+            let waits = payout.is_some_and(|it| it.state == PayoutState::AwaitingApproval);
+            let same = given.is_some_and(|it| it.approve == verdict.approve);
+            must!(!in_time || !(waits || same), "{id} could have been judged: {payout:?}");
+        }
+        Err(refusal) => return Err(format!("{id} was not judged: {refusal:?}")),
     }
     Ok(())
 }

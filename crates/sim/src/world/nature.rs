@@ -3,7 +3,7 @@
 use domain::ids::{AssetId, NetworkId};
 use rail_sim::{Payload, SimChain};
 
-use super::{Fault, Trap, Violation, World, scene};
+use super::{Arc, Fault, Trap, Violation, World, scene};
 
 impl World {
     /// Some time passes, and the networks do something.
@@ -18,6 +18,7 @@ impl World {
                 self.chain(network.as_str()).mine();
             }
         }
+        Arc::make_mut(&mut self.market).pass(&self.faults, self.now);
         self.faults.note(|| format!("{:>9} time passes", self.now.0));
         self.look()
     }

@@ -8,14 +8,14 @@ use domain::{
 };
 
 use super::{
-    Cause, ChangeSet, Fault, LedgerAccount, Posting, Store, Violation, World, block_on, ledger,
-    must, scene,
+    Arc, Cause, ChangeSet, Fault, LedgerAccount, Posting, Store, Violation, World, block_on,
+    ledger, must, scene,
 };
 
 /// What every lane is funded with for the rich merchant, the poor one and the house.
-const RICH_UNITS: u128 = 100_000;
-const POOR_UNITS: u128 = 700;
-const HOUSE_UNITS: u128 = 100_000;
+const RICH_UNITS: u128 = 400_000;
+const POOR_UNITS: u128 = 500;
+const HOUSE_UNITS: u128 = 500;
 /// What a lane holds that was not funded properly.
 const SHORT_UNITS: u128 = 500;
 
@@ -45,9 +45,9 @@ impl World {
             (LedgerAccount::Available(scene::POOR), POOR_UNITS),
             (LedgerAccount::Inventory, HOUSE_UNITS),
         ];
-        let total: u128 = shares.iter().map(|it| it.1).sum();
+        let total: u128 = shares.iter().map(|it| it.1 * scene::scale(asset)).sum();
         for (owner, units) in shares {
-            let units = scene::amount(units);
+            let units = scene::amount(units * scene::scale(asset));
             let note = "opening balance".to_owned();
             change.postings.extend(ledger::fund(&lane.id, asset, owner, units, note, self.now));
         }
@@ -102,6 +102,7 @@ impl World {
         }
         let done = block_on(self.store.commit(change));
         must!(done.is_ok(), "the operator could not fund a lane");
+        Arc::make_mut(&mut self.market).renew(&self.faults, self.now);
         self.look()
     }
 

@@ -1,6 +1,8 @@
 //! Stories of the engine, with the faults chosen by hand, and many more chosen by chance.
 
+mod approvals;
 mod conformance;
+mod conversions;
 mod crashes;
 mod payouts;
 mod rates;

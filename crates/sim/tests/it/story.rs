@@ -2,6 +2,7 @@
 
 use domain::{
     batch::Batch,
+    command::CreatePayout,
     delivery::Delivery,
     event::EventKind,
     ids::{NetworkId, PayoutId},
@@ -30,6 +31,15 @@ impl Story {
         let workload = &mut self.world.workload;
         let slice = self.world.store.look(|it| workload.simple("TOKEN@fast", 250, it));
         self.run(Work::Accept(slice));
+    }
+
+    /// Somebody has asked for a payout like it, but for what is changed in it.
+    pub(crate) fn begin_with(asset: &str, change: impl FnOnce(&mut CreatePayout)) -> Self {
+        let mut story = Self { world: World::new(Faults::none(1)) };
+        let workload = &mut story.world.workload;
+        let slice = story.world.store.look(|it| workload.special(asset, 250, it, change));
+        story.run(Work::Accept(slice));
+        story
     }
 
     /// Does a piece of work to its end.
