@@ -245,7 +245,7 @@ impl Sitting {
         let (catalog, book) = (desk.catalog, desk.book);
         let question = Question { catalog, book, merchant, create, now };
         let quote = question.quote(&Plenty)?;
-        let locked = pricing::lock(book, asset, create.priority, &quote, now);
+        let locked = question.lock(asset, &quote)?;
         Ok(Accepted::Quoted(Box::new(quote), Box::new(locked)))
     }
 

@@ -132,7 +132,8 @@ pub struct CreatePayout {
     pub source: Source,
     /// Where prices are taken from for a sum in another currency; the merchant's default if `None`.
     pub course: Option<String>,
-    /// Whether something is set aside against a change of prices until the payout ends.
+    /// Whether something is set aside beside what is sold until the payout ends. Where a given sum
+    /// is sold ([`Asked::Spend`]), that sum is all.
     pub insured: bool,
     /// How much to spend for speed.
     pub priority: Priority,

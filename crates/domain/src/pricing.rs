@@ -39,7 +39,7 @@ impl Funds for Plenty {
     }
 }
 
-/// Figures that a merchant was promised, and until when. Made by [`lock`], handed out by dialects
+/// Figures that a merchant was promised, and until when. Made by [`Question::lock`], handed out by dialects
 /// under a signature, and handed back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locked {
@@ -49,30 +49,10 @@ pub struct Locked {
     pub network_fee: Amount,
     /// The priority that the fee is for.
     pub priority: Priority,
-    /// Prices by currency or ticker.
+    /// Prices by currency or ticker; those of a source that was named, by `CURRENCY/source`.
     pub prices: BTreeMap<String, Priced>,
     /// Until when they hold.
     pub until: Timestamp,
-}
-
-/// What a quote promises, as long as quotes hold.
-pub fn lock(
-    book: &PriceBook,
-    asset: &Asset,
-    priority: Priority,
-    quote: &Quote,
-    now: Timestamp,
-) -> Locked {
-    let own = quote.usd.iter().map(|it| (asset.ticker.clone(), it.clone()));
-    let worth = quote.worth.iter().map(|it| (it.currency.clone(), it.price.clone()));
-    let sold = quote.conversions.iter().filter_map(|it| {
-        let ticker = it.from.as_str().split('@').next()?.to_owned();
-        Some((ticker, it.price.clone()?))
-    });
-    let prices: BTreeMap<_, _> = own.chain(worth).chain(sold).collect();
-    let network_fee = quote.network_fee;
-    let until = now.plus_ms(book.conversion.quote_ms);
-    Locked { asset: asset.id.clone(), network_fee, priority, prices, until }
 }
 
 /// The assets that a payout may be paid from, the preferred one first.
@@ -188,6 +168,34 @@ impl Question<'_> {
         Ok(quote)
     }
 
+    /// What a quote promises, as long as quotes hold.
+    ///
+    /// # Errors
+    /// If what was priced a moment ago has no price.
+    pub fn lock(&self, asset: &Asset, quote: &Quote) -> Result<Locked, Refusal> {
+        let mut prices = BTreeMap::new();
+        if let Some(usd) = &quote.usd {
+            prices.insert(asset.ticker.clone(), usd.clone());
+        }
+        if let Some(worth) = &quote.worth {
+            let course = self.create.course.as_deref();
+            let own = self.price(&asset.ticker, course)?;
+            prices.insert(price_key(&asset.ticker, course), own);
+            prices.insert(price_key(&worth.currency, course), worth.price.clone());
+        }
+        for sold in &quote.conversions {
+            let from = self.catalog.asset(sold.from.as_str()).ok_or(Refusal::UnknownAsset)?;
+            prices.extend(sold.price.clone().map(|it| (from.ticker.clone(), it)));
+        }
+        Ok(Locked {
+            asset: asset.id.clone(),
+            network_fee: quote.network_fee,
+            priority: self.create.priority,
+            prices,
+            until: self.now.plus_ms(self.book.conversion.quote_ms),
+        })
+    }
+
     /// What is charged for the network's fee: as promised, or as it is now.
     fn network_fee(&self, asset: &Asset) -> Result<Amount, Refusal> {
         let priority = self.priority(asset);
@@ -214,7 +222,7 @@ impl Question<'_> {
     /// The price of a currency or coin: as promised, or as it is now.
     fn price(&self, currency: &str, source: Option<&str>) -> Result<Priced, Refusal> {
         let locked = self.create.locked.as_ref();
-        if let Some(price) = locked.and_then(|it| it.prices.get(currency)) {
+        if let Some(price) = locked.and_then(|it| it.prices.get(&price_key(currency, source))) {
             return Ok(price.clone());
         }
         let merchants = self.book.merchant(&self.merchant.name).rate_source.as_deref();
@@ -460,6 +468,11 @@ impl Question<'_> {
         }
         Ok(Some(make(bought)?).filter(|it| it.set_aside() <= has))
     }
+}
+
+/// How a promised price is called: by its currency, and by the source that was named for it.
+fn price_key(currency: &str, source: Option<&str>) -> String {
+    source.map_or_else(|| currency.to_owned(), |source| format!("{currency}/{source}"))
 }
 
 fn insufficient(from: &Asset, to: &Asset) -> Refusal {

@@ -262,8 +262,7 @@ proptest! {
             catalog: &scene.catalog, book, merchant: &merchant(), create: &create, now: NOW,
         };
         let Ok(quoted) = question.quote(&Plenty) else { return Ok(()) };
-        let asset = scene.catalog.asset(create.asset.as_str()).unwrap();
-        let locked = lock(book, asset, create.priority, &quoted, NOW);
+        let locked = scene.lock(&create, &quoted);
         scene.book.rates = RateBook::default();
         let taken_up = CreatePayout { locked: Some(locked), ..create };
         let question = Question {

@@ -124,6 +124,11 @@ fn ask(asset: &str, asked: Asked) -> CreatePayout {
     CreatePayout::new(PayoutId(1), MERCHANT, dialect, asset, asked, "to-bob".to_owned())
 }
 
+fn euros(text: &str) -> CreatePayout {
+    let amount = Decimal::parse(text).unwrap();
+    ask("GOLD@deep", Asked::Worth { currency: "EUR".to_owned(), amount })
+}
+
 fn pay_gold(units: u128) -> CreatePayout {
     ask("GOLD@deep", Asked::Exact(amount(units)))
 }
@@ -136,6 +141,12 @@ impl Scene {
 
     fn quote(&self, create: &CreatePayout) -> Result<Quote, Refusal> {
         self.quote_at(create, NOW)
+    }
+
+    fn lock(&self, create: &CreatePayout, quote: &Quote) -> Locked {
+        let (catalog, book, merchant) = (&self.catalog, &self.book, &merchant());
+        let asset = catalog.asset(create.asset.as_str()).unwrap();
+        Question { catalog, book, merchant, create, now: NOW }.lock(asset, quote).unwrap()
     }
 
     fn own(&mut self, asset: &str, units: u128) {
@@ -206,10 +217,6 @@ fn refuses_rather_than_guesses() {
 #[test]
 fn a_sum_in_another_currency_is_what_it_is_worth() {
     let scene = scene([2, 2, 2]);
-    let euros = |text: &str| {
-        let amount = Decimal::parse(text).unwrap();
-        ask("GOLD@deep", Asked::Worth { currency: "EUR".to_owned(), amount })
-    };
     // 100 EUR are 110 USD are 2.2 GOLD.
     let quote = scene.quote(&euros("100")).unwrap();
     assert_eq!((quote.asked, quote.amount), (amount(220), amount(220)));
@@ -339,8 +346,7 @@ fn a_promise_is_kept_until_its_end() {
         )
     };
     let promised = scene.quote(&asked).unwrap();
-    let asset = scene.catalog.asset("GOLD@deep").unwrap();
-    let locked = lock(&scene.book, asset, asked.priority, &promised, NOW);
+    let locked = scene.lock(&asked, &promised);
     assert_eq!(locked.until, NOW.plus_ms(500));
     // Everything changes.
     scene.book.rates = RateBook::default();
@@ -353,6 +359,30 @@ fn a_promise_is_kept_until_its_end() {
     assert_eq!(scene.quote(&other_speed), Err(Refusal::QuoteExpired));
     let other_asset = CreatePayout { asset: AssetId::new("USDX@wide"), ..taken_up };
     assert_eq!(scene.quote(&other_asset), Err(Refusal::QuoteExpired));
+}
+
+#[test]
+fn a_promise_keeps_the_prices_of_each_source_apart() {
+    let mut scene = scene([2, 2, 2]);
+    let mut rates = RateBook::default();
+    rates.fix(USD, Rate::ONE);
+    let told = |gold, euro| [("GOLD".to_owned(), rate(gold)), ("EUR".to_owned(), rate(euro))];
+    rates.observe("one", &told("50", "1.1"), NOW);
+    rates.observe("two", &told("51", "1.12"), NOW);
+    rates.observe("three", &told("52", "1.14"), NOW);
+    scene.book.rates = rates;
+    let asked = CreatePayout {
+        source: Source::Ticker(USD.to_owned()),
+        course: Some("three".to_owned()),
+        ..euros("100")
+    };
+    let promised = scene.quote(&asked).unwrap();
+    // 114 dollars are 2.193 GOLD by the source that was named; the house sells at the median.
+    assert_eq!((promised.asked, promised.usd.clone().unwrap().usd), (amount(220), rate("51")));
+    let locked = scene.lock(&asked, &promised);
+    scene.book.rates = RateBook::default();
+    let taken_up = CreatePayout { locked: Some(locked), ..asked };
+    assert_eq!(scene.quote(&taken_up), Ok(promised));
 }
 
 #[path = "pricing_properties.rs"]
