@@ -1,6 +1,8 @@
 //! What the description of the APIs promises of answers and webhooks.
 
-use boon::{Compiler, Schemas};
+use std::collections::HashMap;
+
+use boon::{Compiler, SchemaIndex, Schemas};
 use serde_json::Value;
 
 const DOCUMENT: &str = "https://gateway.example/openapi.json";
@@ -10,6 +12,8 @@ pub(crate) struct Description {
     document: Value,
     schemas: Schemas,
     compiler: Compiler,
+    /// Schemas that were needed, by their places.
+    compiled: HashMap<String, SchemaIndex>,
 }
 
 impl Description {
@@ -18,7 +22,7 @@ impl Description {
         let document = dialects::openapi("/");
         let mut compiler = Compiler::new();
         compiler.add_resource(DOCUMENT, document.clone()).expect("it is JSON");
-        Self { document, schemas: Schemas::new(), compiler }
+        Self { document, schemas: Schemas::new(), compiler, compiled: HashMap::new() }
     }
 
     /// Checks that a call is described, and with it this answer.
@@ -41,12 +45,21 @@ impl Description {
     }
 
     fn check(&mut self, place: &str, body: &Value) {
-        let fragment = place.replace('{', "%7B").replace('}', "%7D");
-        let schema = self.compiler.compile(&format!("{DOCUMENT}#{fragment}"), &mut self.schemas);
-        let schema = schema.unwrap_or_else(|error| panic!("{place}: {error:#}"));
+        let schema = self.schema(place);
         if let Err(error) = self.schemas.validate(body, schema) {
             panic!("{place}: {error:#}\n{body}");
         }
+    }
+
+    fn schema(&mut self, place: &str) -> SchemaIndex {
+        if let Some(schema) = self.compiled.get(place) {
+            return *schema;
+        }
+        let fragment = place.replace('{', "%7B").replace('}', "%7D");
+        let schema = self.compiler.compile(&format!("{DOCUMENT}#{fragment}"), &mut self.schemas);
+        let schema = schema.unwrap_or_else(|error| panic!("{place}: {error:#}"));
+        self.compiled.insert(place.to_owned(), schema);
+        schema
     }
 
     /// Finds where an operation is described.

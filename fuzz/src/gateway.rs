@@ -26,9 +26,14 @@ thread_local! {
     static GATEWAY: RefCell<Gateway> = RefCell::new(Gateway::new());
 }
 
+/// Lends the gateway.
+pub(crate) fn with(ask: impl FnOnce(&mut Gateway)) {
+    GATEWAY.with_borrow_mut(ask);
+}
+
 /// Lends the gateway as it was before anybody asked anything.
 pub(crate) fn with_fresh(ask: impl FnOnce(&mut Gateway)) {
-    GATEWAY.with_borrow_mut(|gateway| {
+    with(|gateway| {
         gateway.world.store = gateway.fresh.clone().into();
         ask(gateway);
     });

@@ -9,7 +9,11 @@ use sha2::Sha256;
 /// The HMAC-SHA256 of a message.
 pub(crate) fn hmac_sha256(secret: &str, message: &[u8]) -> Vec<u8> {
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes());
-    mac.expect("a key of any length is taken").chain_update(message).finalize().into_bytes().to_vec()
+    mac.expect("a key of any length is taken")
+        .chain_update(message)
+        .finalize()
+        .into_bytes()
+        .to_vec()
 }
 
 /// The MD5 of a message's base64 and a secret, in hexadecimal.

@@ -85,7 +85,8 @@ fn cargo(root: &Path, line: &str) -> Command {
 }
 
 fn fmt(root: &Path) -> Result<()> {
-    process::run(&mut cargo(root, "fmt --all --check"))
+    process::run(&mut cargo(root, "fmt --all --check"))?;
+    process::run(&mut cargo(root, "fmt --manifest-path fuzz/Cargo.toml --check"))
 }
 
 fn clippy(root: &Path) -> Result<()> {

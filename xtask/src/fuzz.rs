@@ -30,7 +30,7 @@ const DIALECTS: [&str; 4] = ["native", "cryptocloud", "cryptomus", "onchainpay"]
 const OTHERS: [&str; 2] = ["webhook", "amount"];
 
 /// How many lines are shown of what a target said before it ended.
-const LINES_MAX: usize = 60;
+const LINES_MAX: usize = 12;
 
 /// Runs the targets whose names begin as `--only` says, each for `--seconds`.
 ///
@@ -111,8 +111,10 @@ fn fuzz(target: &str, program: &Path, place: &Path, seconds: u32) -> Result<Repo
     let text = String::from_utf8_lossy(&text).into_owned();
     if !status.success() {
         let from = text.lines().position(|line| line.contains("panicked at")).unwrap_or(0);
-        text.lines().skip(from).take(LINES_MAX).for_each(|line| println!("  {line}"));
-        println!("  the input is in {}", found.display());
+        for line in text.lines().skip(from).take(LINES_MAX) {
+            println!("  {line}");
+        }
+        println!("  all of it is in {}, the input in {}", log.display(), found.display());
     }
     let executions = executions(&text);
     let report = Report { executions, crashes: u32::from(!status.success()) };
