@@ -22,6 +22,15 @@ use crate::{
     signing::{hmac_sha256, md5_of_base64},
 };
 
+/// Characters that somebody escapes, or that mean something somewhere.
+const SPECIAL: [char; 16] = [
+    '/', '\\', '"', '\'', '<', '&', '+', '\0', '\n', '\u{1f}', '\u{7f}', '\u{2028}', '\u{2029}',
+    '\u{feff}', 'ж', '😀',
+];
+
+/// How many of them are in one text.
+const SPECIAL_MAX: usize = 6;
+
 /// Checks the webhooks of all APIs about one payout.
 pub fn check(input: &[u8]) {
     gateway::with(|gateway| {
@@ -158,11 +167,11 @@ fn payout(gateway: &Gateway, input: &mut Unstructured<'_>) -> Result<Payout> {
     let created_at = Timestamp(input.arbitrary()?);
     Ok(Payout {
         id: PayoutId(input.arbitrary()?),
-        public_id: input.arbitrary()?,
+        public_id: text(input)?,
         merchant: caller.merchant.id,
         dialect: caller.key.dialect.clone(),
         key: Some(caller.key.id),
-        merchant_ref: input.arbitrary()?,
+        merchant_ref: maybe_text(input)?,
         network: asset.network.clone(),
         asset: asset.id.clone(),
         quote: quote(&sold.id, input)?,
@@ -175,8 +184,8 @@ fn payout(gateway: &Gateway, input: &mut Unstructured<'_>) -> Result<Payout> {
         created_at,
         updated_at: Timestamp(input.arbitrary()?),
         version: 1,
-        destination: Destination { address: input.arbitrary()?, memo: input.arbitrary()? },
-        note: input.arbitrary()?,
+        destination: Destination { address: text(input)?, memo: maybe_text(input)? },
+        note: text(input)?,
     })
 }
 
@@ -215,17 +224,29 @@ fn amount(input: &mut Unstructured<'_>, bits: u32) -> Result<Amount> {
 
 fn priced(input: &mut Unstructured<'_>) -> Result<Option<Priced>> {
     let text = format!("{}.{}", input.arbitrary::<u32>()?, input.arbitrary::<u16>()?);
-    let (source, at) = (input.arbitrary()?, Timestamp(input.arbitrary()?));
+    let (source, at) = (self::text(input)?, Timestamp(input.arbitrary()?));
     Ok(Rate::parse(&text).map(|usd| Priced { usd, source, at }))
 }
 
 fn worth(input: &mut Unstructured<'_>) -> Result<Option<Worth>> {
-    let (currency, amount) = (input.arbitrary()?, Decimal::new(amount(input, 2)?, 2));
+    let (currency, amount) = (text(input)?, Decimal::new(amount(input, 2)?, 2));
     Ok(priced(input)?.map(|price| Worth { currency, amount, price }))
 }
 
 fn txid(input: &mut Unstructured<'_>) -> Result<TxId> {
-    Ok(TxId::new(input.arbitrary()?))
+    Ok(TxId::new(&text(input)?))
+}
+
+fn text(input: &mut Unstructured<'_>) -> Result<String> {
+    if input.arbitrary()? {
+        return input.arbitrary();
+    }
+    let length = input.int_in_range(0..=SPECIAL_MAX)?;
+    (0..length).map(|_| input.choose(&SPECIAL).copied()).collect()
+}
+
+fn maybe_text(input: &mut Unstructured<'_>) -> Result<Option<String>> {
+    if input.arbitrary()? { text(input).map(Some) } else { Ok(None) }
 }
 
 fn state(input: &mut Unstructured<'_>) -> Result<PayoutState> {
@@ -238,7 +259,7 @@ fn state(input: &mut Unstructured<'_>) -> Result<PayoutState> {
         4 => PayoutState::AwaitingApproval,
         _ => {
             let code = FailureCode::RefusedByNetwork;
-            let failure = Failure { code, detail: input.arbitrary()? };
+            let failure = Failure { code, detail: text(input)? };
             PayoutState::Failed { failure, txid: seen }
         }
     })
@@ -248,7 +269,7 @@ fn delivery(payout: &Payout, input: &mut Unstructured<'_>) -> Result<Delivery> {
     let earlier = *input.choose(&Status::ALL)?;
     Ok(Delivery {
         id: DeliveryId { payout: payout.id, number: input.arbitrary()? },
-        url: input.arbitrary()?,
+        url: text(input)?,
         status: if input.arbitrary()? { earlier } else { payout.state.status() },
         txid: if input.arbitrary()? { Some(txid(input)?) } else { None },
         occurred_at: Timestamp(input.arbitrary()?),

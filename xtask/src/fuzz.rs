@@ -51,9 +51,12 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     for dialect in DIALECTS {
         seeds::write(root, dialect, &place.join(format!("seeds/{dialect}_decode")))?;
     }
+    for target in OTHERS {
+        seeds::write_formless(&place.join(format!("seeds/{target}")))?;
+    }
     let (mut lines, mut crashes) = (Vec::new(), 0);
     for target in &chosen {
-        let report = fuzz(target, &programs.join(target), &place, seconds)?;
+        let report = fuzz(target, root, &programs, seconds)?;
         crashes += report.crashes;
         lines.push(report.line(target));
     }
@@ -92,7 +95,8 @@ impl Report {
     }
 }
 
-fn fuzz(target: &str, program: &Path, place: &Path, seconds: u32) -> Result<Report> {
+fn fuzz(target: &str, root: &Path, programs: &Path, seconds: u32) -> Result<Report> {
+    let place = process::target_dir(root).join("fuzz");
     let folder = |kind: &str| -> Result<PathBuf> {
         let folder = place.join(kind).join(target);
         fs::create_dir_all(&folder)?;
@@ -100,9 +104,16 @@ fn fuzz(target: &str, program: &Path, place: &Path, seconds: u32) -> Result<Repo
     };
     let (corpus, seeds, found) = (folder("corpus")?, folder("seeds")?, folder("found")?);
     let log = place.join(format!("{target}.txt"));
-    let mut command = Command::new(program);
+    let mut command = Command::new(programs.join(target));
+    command.arg(format!("-dict={}", root.join("fuzz/dictionary.txt").display()));
     command.args([&corpus, &seeds]).arg(format!("-artifact_prefix={}/", found.display()));
-    command.args(["-max_len=8192", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]);
+    command.args([
+        "-max_len=8192",
+        "-len_control=0",
+        "-timeout=10",
+        "-rss_limit_mb=2048",
+        "-print_final_stats=1",
+    ]);
     command.args(["-seed=1".to_owned(), format!("-max_total_time={seconds}")]);
     command.stderr(File::create(&log)?).env("RUST_BACKTRACE", "1");
     println!("{target}: {seconds} s");
