@@ -1,6 +1,8 @@
 //! Webhooks about payouts of any content: what is posted is JSON as it is described, no digit of an
 //! amount is lost, and whoever receives it finds the signature right.
 
+use std::fmt::Write as _;
+
 use base64::{Engine as _, prelude::*};
 use dialects::{Caller, DIALECTS, Dialect, Message, Webhook};
 use domain::{
@@ -154,7 +156,7 @@ fn push_as_php(out: &mut String, character: char) {
         '\r' => out.push_str("\\r"),
         '\t' => out.push_str("\\t"),
         '\0'..='\u{1f}' | '\u{2028}' | '\u{2029}' => {
-            out.push_str(&format!("\\u{:04x}", u32::from(character)));
+            write!(out, "\\u{:04x}", u32::from(character)).expect("a String takes everything");
         }
         other => out.push(other),
     }
