@@ -9,13 +9,16 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::{args::Args, clients, kill, mutants, nodes, process, tidy};
+use crate::{api_fuzz, args::Args, clients, fuzz, kill, mutants, nodes, process, tidy};
 
 /// Seeds of the simulator in one run.
 const SEEDS: &str = "200";
 
 /// The kill test as it fits into one run.
 const SHORT_KILL: &str = "--rail evm --payouts 40 --kills 12";
+
+/// How long each target of the fuzzer runs, in seconds.
+const SHORT_FUZZ: &str = "--seconds 10";
 
 /// One step: its name, whether it is long, and what it does.
 struct Step {
@@ -24,7 +27,7 @@ struct Step {
     run: fn(&Path) -> Result<()>,
 }
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 16] = [
     Step { name: "tidy", is_long: false, run: tidy::run },
     Step { name: "fmt", is_long: false, run: fmt },
     Step { name: "clippy", is_long: false, run: clippy },
@@ -36,6 +39,8 @@ const STEPS: [Step; 14] = [
     Step { name: "build --release", is_long: true, run: build },
     Step { name: "sandbox", is_long: true, run: sandbox },
     Step { name: "sim", is_long: true, run: sim },
+    Step { name: "api-fuzz", is_long: true, run: api_fuzz },
+    Step { name: "fuzz", is_long: true, run: fuzz },
     Step { name: "mutants", is_long: true, run: mutants },
     Step { name: "kill", is_long: true, run: kill },
     Step { name: "kill, negative control", is_long: true, run: kill_control },
@@ -80,7 +85,8 @@ fn cargo(root: &Path, line: &str) -> Command {
 }
 
 fn fmt(root: &Path) -> Result<()> {
-    process::run(&mut cargo(root, "fmt --all --check"))
+    process::run(&mut cargo(root, "fmt --all --check"))?;
+    process::run(&mut cargo(root, "fmt --manifest-path fuzz/Cargo.toml --check"))
 }
 
 fn clippy(root: &Path) -> Result<()> {
@@ -128,6 +134,14 @@ fn sandbox(root: &Path) -> Result<()> {
 
 fn mutants(root: &Path) -> Result<()> {
     mutants::run(root, &[])
+}
+
+fn api_fuzz(root: &Path) -> Result<()> {
+    api_fuzz::run(root, &[])
+}
+
+fn fuzz(root: &Path) -> Result<()> {
+    fuzz::run(root, &words(SHORT_FUZZ))
 }
 
 fn kill(root: &Path) -> Result<()> {

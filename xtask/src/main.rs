@@ -1,10 +1,12 @@
 //! The chores of the project: `cargo xtask COMMAND`.
 #![expect(clippy::disallowed_methods, reason = "a tool for developers reads clock and environment")]
 
+mod api_fuzz;
 mod args;
 mod bench;
 mod ci;
 mod clients;
+mod fuzz;
 mod kill;
 mod mutants;
 mod nodes;
@@ -27,6 +29,10 @@ cargo xtask COMMAND
                        kills the gateway again and again while it pays on a real node, and counts
   clients [--only NAME] [--base URL]
                        published clients of the providers against a sandbox, or what runs at URL
+  api-fuzz [--examples 100] [--seed 1] [--base URL]
+                       requests made of the API's description against a sandbox, or what runs at URL
+  fuzz [--seconds 60] [--only NAME]
+                       the targets in fuzz/: inputs that reach new code, until the time is over
   bench                figures of the release binary: size, start, memory, creates per second";
 
 fn main() -> ExitCode {
@@ -54,6 +60,8 @@ fn run(arguments: &[String]) -> Result<()> {
         "mutants" => mutants::run(&root, rest),
         "kill" => kill::run(&root, rest),
         "clients" => clients::run(&root, rest),
+        "api-fuzz" => api_fuzz::run(&root, rest),
+        "fuzz" => fuzz::run(&root, rest),
         "bench" => bench::run(&root),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

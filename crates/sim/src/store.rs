@@ -62,6 +62,13 @@ pub struct Contents {
     pub journal: Vec<ChangeSet>,
 }
 
+impl From<Contents> for MemoryStore {
+    /// A store that holds this.
+    fn from(contents: Contents) -> Self {
+        Self(Mutex::new(contents))
+    }
+}
+
 impl MemoryStore {
     fn contents(&self) -> MutexGuard<'_, Contents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -23,21 +23,21 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Builds it and starts it on a free port and a new database.
+    /// Builds it and starts it on a free port and a new database in the folder `data`.
     ///
     /// # Errors
     /// If it cannot be built, or says no address.
-    pub(crate) fn start(root: &Path, target: &Path) -> Result<Self> {
+    pub(crate) fn start(root: &Path, data: &Path) -> Result<Self> {
         let mut cargo = process::cargo(root);
         process::run(cargo.args(["build", "--locked", "-p", "vyplata"]))?;
-        let data = target.join("clients-data");
         if data.exists() {
-            fs::remove_dir_all(&data)?;
+            fs::remove_dir_all(data)?;
         }
-        fs::create_dir_all(&data)?;
-        let log = target.join("clients-data/log.txt");
-        let mut command = std::process::Command::new(target.join("debug/vyplata"));
-        command.args(["sandbox", "--no-examples", "--listen", "127.0.0.1:0", "--data"]).arg(&data);
+        fs::create_dir_all(data)?;
+        let log = data.join("log.txt");
+        let program = process::target_dir(root).join("debug/vyplata");
+        let mut command = std::process::Command::new(program);
+        command.args(["sandbox", "--no-examples", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         command.stdout(Stdio::piped()).stderr(File::create(&log)?).env("RUST_LOG", "warn");
         let mut child = Guarded::start(&mut command)?;
         let mut stdout = BufReader::new(child.stdout().context("its output is not ours")?);
@@ -46,6 +46,11 @@ impl Gateway {
         let address = line.split("http://").nth(1).and_then(|it| it.split([',', ' ', '\n']).next());
         let address =
             address.with_context(|| format!("{line:?} says no address: see {}", log.display()))?;
-        Ok(Self { base: format!("http://{address}"), data, _process: child, _stdout: stdout })
+        Ok(Self {
+            base: format!("http://{address}"),
+            data: data.into(),
+            _process: child,
+            _stdout: stdout,
+        })
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Tools {
 /// If something cannot be installed.
 pub(crate) fn run(programs: &Path, target: &Path) -> Result<Tools> {
     need_programs()?;
-    let python = install_python(&programs.join("requirements.txt"), &target.join("clients"))?;
+    let python = python(&programs.join("requirements.txt"), &target.join("clients"))?;
     let node_path = install_node(programs, &target.join("clients-node"))?;
     Ok(Tools { python, node: "node".into(), node_path })
 }
@@ -57,8 +57,12 @@ fn has_php_curl() -> Result<bool> {
     Ok(modules.lines().any(|it| it == "curl"))
 }
 
-/// Installs the Python packages; returns the interpreter that knows them.
-fn install_python(requirements: &Path, folder: &Path) -> Result<PathBuf> {
+/// Installs the Python packages that `requirements` pins by their checksums; returns the interpreter
+/// that knows them.
+///
+/// # Errors
+/// If something cannot be installed.
+pub(crate) fn python(requirements: &Path, folder: &Path) -> Result<PathBuf> {
     let python = folder.join("bin/python");
     let wanted = fs::read(requirements).with_context(|| requirements.display().to_string())?;
     let done = folder.join("installed.txt");

@@ -4,8 +4,8 @@
 //! The programs are in `xtask/clients`; each drives a published package, or runs the samples of a
 //! provider's documentation word for word, and prints a line for each of its steps.
 
-mod gateway;
-mod install;
+pub(crate) mod gateway;
+pub(crate) mod install;
 mod report;
 
 use std::{
@@ -105,7 +105,11 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let target = process::target_dir(root);
     let programs = root.join("xtask/clients");
     let tools = install::run(&programs, &target)?;
-    let own = if base.is_empty() { Some(Gateway::start(root, &target)?) } else { None };
+    let own = if base.is_empty() {
+        Some(Gateway::start(root, &target.join("clients-data"))?)
+    } else {
+        None
+    };
     let logs = target.join("clients-log");
     fs::create_dir_all(&logs)?;
     let place = Place {

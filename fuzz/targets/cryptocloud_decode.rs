@@ -1,0 +1,6 @@
+//! Requests to the API `cryptocloud`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| fuzz::requests::check("cryptocloud", input));
