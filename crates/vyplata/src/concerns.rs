@@ -37,11 +37,16 @@ pub(crate) async fn look(
     now: Timestamp,
 ) -> Result<Vec<Concern>, Unreachable> {
     let mut concerns = inventory(&app.catalog, &*app.store, book).await?;
-    concerns.extend(unpriced(&app.catalog, book, now));
-    if !app.settings.more_than_usd.is_zero() {
-        concerns.extend(too_little(&app.catalog, book, now));
-    }
+    concerns.extend(prices(app, book, now));
     Ok(concerns)
+}
+
+/// Looks at prices only, which asks nobody.
+pub(crate) fn prices(app: &App, book: &PriceBook, now: Timestamp) -> Vec<Concern> {
+    let unpriced = unpriced(&app.catalog, book, now);
+    let is_asked = !app.settings.more_than_usd.is_zero();
+    let too_little = is_asked.then(|| too_little(&app.catalog, book, now)).flatten();
+    unpriced.into_iter().chain(too_little).collect()
 }
 
 /// What the house has less of than nothing.

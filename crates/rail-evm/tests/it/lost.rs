@@ -4,6 +4,7 @@ use std::{fmt::Debug, sync::Arc};
 
 use domain::{
     batch::Observation,
+    payout::{Payout, Priority},
     ports::{BuildError, Handover, HoldReason, Rail, Unreachable},
 };
 use net::JsonRpc;
@@ -323,4 +324,19 @@ async fn signed() -> (Evm, domain::batch::Attempt) {
     let payout = scene::payout(&scene::token(TOKEN), RECIPIENT, 5_000_000);
     let attempt = scene::sign(&rail, 9, &payout, None).await.unwrap();
     (rail, attempt)
+}
+
+#[tokio::test]
+async fn an_urgent_payout_may_cost_more() {
+    let fee_max = async |priority| {
+        let ordinary = scene::payout(&scene::token(TOKEN), RECIPIENT, 5_000_000);
+        let payout = Payout { priority, ..ordinary };
+        let built = scene::sign(&rail(Arc::new(Fake::new(plenty))), 3, &payout, None).await;
+        built.unwrap().fee_max
+    };
+    let mut fees = vec![];
+    for priority in Priority::ALL {
+        fees.push(fee_max(priority).await);
+    }
+    assert!(fees.is_sorted_by(|one, other| one < other), "{fees:?}");
 }

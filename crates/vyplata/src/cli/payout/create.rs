@@ -21,6 +21,10 @@ use crate::{
 };
 
 #[derive(ClapArgs)]
+#[command(
+    override_usage = "vyplata payout create [OPTIONS] --reference <REFERENCE> <MERCHANT> <ASSET> \
+                      [AMOUNT] <ADDRESS>"
+)]
 pub(crate) struct Args {
     /// The merchant who is charged.
     merchant: String,
@@ -28,7 +32,7 @@ pub(crate) struct Args {
     asset: String,
     /// How much, in whole coins and decimals, fees come on top (left out with --worth); and where
     /// to.
-    #[arg(required = true, num_args = 1..=2, value_names = ["AMOUNT", "ADDRESS"])]
+    #[arg(required = true, num_args = 1..=2, value_name = "AMOUNT ADDRESS")]
     amount_and_address: Vec<String>,
     /// What some networks need beside an address.
     #[arg(long)]
