@@ -126,7 +126,7 @@ const FIELDS: [&str; 60] = [
     "\\u0000",
 ];
 
-fn check(message: &Message) {
+pub(crate) fn check(message: &Message) {
     assert!((200..=503).contains(&message.status), "{}", message.status);
     let body: Result<serde_json::Value, _> = serde_json::from_slice(&message.body);
     assert!(body.is_ok(), "answers are JSON: {:?}", String::from_utf8_lossy(&message.body));
@@ -137,7 +137,7 @@ fn check(message: &Message) {
     }
 }
 
-fn runner(cases: u32) -> TestRunner {
+pub(crate) fn runner(cases: u32) -> TestRunner {
     TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
 }
 
@@ -173,7 +173,7 @@ fn any_bytes_get_an_answer() {
     result.unwrap();
 }
 
-fn json_value() -> impl Strategy<Value = String> {
+pub(crate) fn json_value() -> impl Strategy<Value = String> {
     let number = "-?[0-9]{1,45}(\\.[0-9]{1,45})?([eE][+-]?[0-9]{1,20})?";
     let text = "\\PC{0,40}".prop_map(|it| serde_json::Value::from(it).to_string());
     let known = prop::sample::select(

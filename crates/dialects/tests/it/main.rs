@@ -2,6 +2,7 @@
 //! rules, bytes out.
 
 mod assets;
+mod cryptomus;
 mod golden;
 mod headers;
 mod hostile;

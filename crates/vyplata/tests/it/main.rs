@@ -11,6 +11,8 @@ mod config;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod cryptomus;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod gateway;
