@@ -10,8 +10,8 @@ from aioheleket import HeleketClient
 from aioheleket.exceptions import AioheleketError, HeleketValidationError, InvalidCredentialsError
 from pydantic import ValidationError
 
-from steps import BAD_TRON_ADDRESS, BASE, HELEKET, PATIENCE, RUN, TRON_ADDRESS, WEBHOOKS
-from steps import client_bug, equal, refused, step
+from steps import BAD_TRON_ADDRESS, BASE, HELEKET, LITECOIN_ADDRESS, PATIENCE, RUN, TRON_ADDRESS
+from steps import WEBHOOKS, between, client_bug, equal, refused, step
 
 ORDER = {
     "amount": "5",
@@ -48,6 +48,17 @@ async def creates(payouts):
         less = await payouts.create_invoice(**order("less", is_subtract=False))
         equal(less.payer_amount + less.commissions, Decimal(5), "payer_amount and fee")
         equal(less.merchant_amount, Decimal(5), "merchant_amount")
+    with step("dollars, paid in LTC, from USDT: what was sold"):
+        changes = {"amount": "20", "currency": "USD", "to_currency": "LTC", "network": "LTC"}
+        changes |= {"address": LITECOIN_ADDRESS, "from_currency": "USDT"}
+        sold = await payouts.create_invoice(**order("sold", **changes))
+        equal((sold.currency, sold.payer_currency), ("USD", "LTC"), "currencies")
+        pair = (sold.convert.from_currency, sold.convert.to_currency)
+        equal(pair, ("USDT", "LTC"), "convert")
+        fair = sold.merchant_amount / Decimal(sold.convert.rate)
+        between(fair, sold.convert.from_amount, fair * Decimal("1.1"), "from_amount")
+        paid_for = sold.convert.from_amount - sold.convert.commission
+        between(fair * Decimal("0.999"), paid_for, fair * Decimal("1.001"), "what is left")
     with step("info by uuid"):
         found = await payouts.payout_info(uuid=made.uuid)
         equal((found.uuid, found.amount), (made.uuid, Decimal(5)), "payout")

@@ -8,7 +8,8 @@ import sys
 from pyCryptomusAPI import pyCryptomusAPI, pyCryptomusAPIException as Refused, pyHeleketAPI
 from pyCryptomusAPI.webhooks import WebhookVerificationError
 
-from steps import BAD_TRON_ADDRESS, BASE, CRYPTOMUS, HELEKET, RUN, TRON_ADDRESS, WEBHOOKS
+from steps import BAD_TRON_ADDRESS, BASE, CRYPTOMUS, HELEKET, LITECOIN_ADDRESS, RUN, TRON_ADDRESS
+from steps import WEBHOOKS
 from steps import between, delivered, equal, refused, step, wait
 
 PROVIDER = sys.argv[1]
@@ -55,6 +56,29 @@ with step("memo"):
     ton = create("-ton", amount="1", currency="TON", network="TON", memo="order 7",
                  address="UQDKbjIcfM6ezt8KjKJJLshZJJSqX7XOA4ff-W72r5gqPuwA")
     equal(ton.currency, "TON", "currency")
+DOLLARS = {
+    "amount": "20",
+    "currency": "USD",
+    "to_currency": "LTC",
+    "network": "LTC",
+    "address": LITECOIN_ADDRESS,
+}
+with step("dollars, paid in LTC"):
+    own = create("-own", **DOLLARS, course_source=None)
+    equal((own.currency, own.amount, own.payer_currency), ("USD", 20.0, "LTC"), "payout")
+    between(0.1, own.payer_amount, 1.0, "payer_amount")
+with step("dollars, paid in LTC, from USDT"):
+    sold = create("-sold", **DOLLARS, from_currency="USDT")
+    equal((sold.currency, sold.amount), ("USD", 20.0), "payout")
+    equal(sold.payer_amount, own.payer_amount, "payer_amount")
+with step("LTC, from USDT"):
+    more = create("-more", **{**DOLLARS, "amount": "1", "currency": "LTC"}, from_currency="USDT")
+    equal((more.currency, more.amount, more.payer_amount), ("LTC", 1.0, 1.0), "payout")
+    between(80.0, round(sold.balance - more.balance, 6), 90.0, "what the balance of USDT fell by")
+with step("more than there is of USDT"), refused(Refused, "Not enough balance for convert USDT to LTC"):
+    create("-much", **{**DOLLARS, "amount": "500000000"}, from_currency="USDT")
+with step("what is not converted to"), refused(Refused, "Not found service to_currency"):
+    create("-none", **{**DOLLARS, "to_currency": "NOSUCH"})
 with step("info by uuid"):
     equal(client.payout_information(payout_uuid=made.uuid).amount, 5.0, "amount")
 with step("info by order_id"):

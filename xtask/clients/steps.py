@@ -29,6 +29,7 @@ HELEKET = {
     "payout": "heleket-payout-key-1",
 }
 TRON_ADDRESS = "TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm"
+LITECOIN_ADDRESS = "LfQHfKCqBjtfAL7CjpZsf4enzWqWH86xY8"
 BITCOIN_ADDRESS = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"
 # Bad by its checksum only.
 BAD_TRON_ADDRESS = "TXguLRFtrAFrEDA17WuPfrxB84jVzJcNNV"

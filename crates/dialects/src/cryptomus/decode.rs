@@ -11,6 +11,7 @@ use domain::{
 use super::{
     Profile,
     assets::{self, Coin},
+    refusal::Topic,
     wire::Note,
 };
 use crate::{
@@ -204,9 +205,15 @@ fn source(fields: &Fields, coin: &Coin<'_>) -> Result<Source, Refusal> {
     }
 }
 
-/// Whether a request gives its amount in a fiat currency.
-pub(super) fn is_fiat(fields: &Fields) -> bool {
-    text(fields, "currency").ok().flatten().is_some_and(assets::is_fiat)
+/// What a request for a payout is about.
+pub(super) fn topic(fields: &Fields) -> Topic {
+    let given = |name| text(fields, name).ok().flatten();
+    let currency = given("currency").unwrap_or_default();
+    if assets::is_fiat(currency) {
+        return Topic::Worth;
+    }
+    let is_bought = given("from_currency").is_some_and(|it| !it.eq_ignore_ascii_case(currency));
+    if is_bought { Topic::Bought } else { Topic::Coin }
 }
 
 /// Finds the coin that a request for a payout names: `currency`, or `to_currency` where that is a

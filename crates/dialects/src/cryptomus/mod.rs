@@ -191,8 +191,7 @@ impl Dialect for Cryptomus {
         };
         let topic = match route {
             Some(Route::TestPayout) => Topic::Testing,
-            _ if fields.as_ref().is_some_and(decode::is_fiat) => Topic::Worth,
-            _ => Topic::Coin,
+            _ => fields.as_ref().map_or(Topic::Coin, decode::topic),
         };
         let is_neither = matches!(refusal, Refusal::MissingField { .. });
         let (status, body) = if is_neither && route == Some(Route::Info) {

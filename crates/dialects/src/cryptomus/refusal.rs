@@ -17,6 +17,8 @@ use crate::http;
 pub(super) enum Topic {
     /// A payout of a coin.
     Coin,
+    /// A payout of a coin that something else is to be sold for.
+    Bought,
     /// A payout of a coin that a sum in a fiat currency is worth.
     Worth,
     /// A test of a receiver.
@@ -118,10 +120,7 @@ pub(super) fn describe(
         },
         Refusal::InsufficientFunds => message("Not enough funds"),
         Refusal::MerchantPaused => message("You are forbidden"),
-        Refusal::NotFound => message(match topic {
-            Topic::Coin | Topic::Worth => "The payout was not found",
-            Topic::Testing => "Not found payment",
-        }),
+        Refusal::NotFound => message(not_found(topic)),
         Refusal::NotCancellable => message("The payout cannot be cancelled"),
         Refusal::NotAwaitingApproval => message("The payout does not wait for an approval"),
         Refusal::NotSupported(why) => error(404, why),
@@ -130,6 +129,8 @@ pub(super) fn describe(
         }
         Refusal::NoWallet => message("Wallet not found"),
         Refusal::QuoteExpired => message("The quote has expired"),
+        // The same coin of another network would have been exchanged for it, which nobody asked for.
+        Refusal::NotConvertible(_) if topic == Topic::Coin => message("Not enough funds"),
         Refusal::NotConvertible(_) | Refusal::RateUnknown { .. } => {
             message("Error convert to_currency")
         }
@@ -145,8 +146,16 @@ fn unserved(refusal: &Refusal, topic: Topic) -> &'static str {
     match topic {
         Topic::Testing => "Payment service not found",
         Topic::Worth if !is_network => "Not found service to_currency",
-        Topic::Coin if is_currency => "The currency was not found",
-        Topic::Coin | Topic::Worth => "The service was not found",
+        Topic::Coin | Topic::Bought if is_currency => "The currency was not found",
+        Topic::Coin | Topic::Bought | Topic::Worth => "The service was not found",
+    }
+}
+
+/// The words for a payout that is not there.
+fn not_found(topic: Topic) -> &'static str {
+    match topic {
+        Topic::Coin | Topic::Bought | Topic::Worth => "The payout was not found",
+        Topic::Testing => "Not found payment",
     }
 }
 
