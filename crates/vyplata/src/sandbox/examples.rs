@@ -31,7 +31,15 @@ pub(crate) struct Example {
 
 /// All examples, for a gateway at `base`; `run` makes their references new in every run.
 pub(crate) fn all(base: &str, run: &str) -> Vec<Example> {
-    vec![native(base, run), cryptocloud(base, run), cryptomus(base, run), onchainpay(base, run)]
+    vec![
+        native(base, run),
+        cryptocloud(base, run),
+        cryptomus(base, run),
+        onchainpay(base, run),
+        euros_in_dollars(base, run),
+        litecoin_for_euros(base, run),
+        bitcoin_for_dollars(base, run),
+    ]
 }
 
 fn header(name: &str, value: &str) -> (String, String) {
@@ -43,17 +51,29 @@ fn json() -> (String, String) {
 }
 
 fn native(base: &str, run: &str) -> Example {
-    let path = "/vyplata/v1/payouts";
     let body = format!(
         r#"{{"asset":"USDT","network":"tron","amount":"12.5","address":"TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm","merchant_ref":"native-{run}","webhook_url":"{base}/sandbox/webhooks"}}"#
     );
+    to_native(base, "12.5 USDT on Tron", body)
+}
+
+/// A coin that is paid from another.
+fn bitcoin_for_dollars(base: &str, run: &str) -> Example {
+    let body = format!(
+        r#"{{"asset":"BTC","network":"bitcoin","amount":"0.001","address":"1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa","pay_from":"USDT","insured":true,"merchant_ref":"bitcoin-{run}","webhook_url":"{base}/sandbox/webhooks"}}"#
+    );
+    to_native(base, "0.001 BTC from USDT", body)
+}
+
+fn to_native(base: &str, title: &'static str, body: String) -> Example {
+    let path = "/vyplata/v1/payouts";
     let curl = format!(
         "curl -s {base}{path} -H 'Authorization: Bearer {NATIVE_TOKEN}' \\\n  \
          -H 'Content-Type: application/json' -d '{body}'"
     );
     Example {
         dialect: "native",
-        title: "12.5 USDT on Tron",
+        title,
         path,
         headers: vec![json(), header("authorization", &format!("Bearer {NATIVE_TOKEN}"))],
         body,
@@ -83,10 +103,30 @@ fn cryptocloud(base: &str, run: &str) -> Example {
 }
 
 fn cryptomus(base: &str, run: &str) -> Example {
-    let path = "/v1/payout";
     let body = format!(
         r#"{{"amount":"5","currency":"USDT","network":"TRON","order_id":"cryptomus-{run}","address":"TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm","url_callback":"{base}/sandbox/webhooks","is_subtract":"1"}}"#
     );
+    to_cryptomus(base, "5 USDT on Tron", body)
+}
+
+/// A sum in another currency that is paid in the coin that the merchant has.
+fn euros_in_dollars(base: &str, run: &str) -> Example {
+    let body = format!(
+        r#"{{"amount":"20","currency":"EUR","to_currency":"USDT","network":"TRON","course_source":"Exmo","order_id":"euros-{run}","address":"TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm","url_callback":"{base}/sandbox/webhooks","is_subtract":"1"}}"#
+    );
+    to_cryptomus(base, "20 EUR in USDT", body)
+}
+
+/// A sum in another currency that is paid in one coin from another.
+fn litecoin_for_euros(base: &str, run: &str) -> Example {
+    let body = format!(
+        r#"{{"amount":"15","currency":"EUR","to_currency":"LTC","network":"LTC","from_currency":"USDT","order_id":"litecoin-{run}","address":"ltc1q7q5fnpu7w3kyte0zrkgs08k3ad772fsutxe8yy","url_callback":"{base}/sandbox/webhooks","is_subtract":"1"}}"#
+    );
+    to_cryptomus(base, "15 EUR in LTC, USDT", body)
+}
+
+fn to_cryptomus(base: &str, title: &'static str, body: String) -> Example {
+    let path = "/v1/payout";
     let mut hash = Md5::new();
     hash.update(BASE64_STANDARD.encode(&body));
     hash.update(CRYPTOMUS_PAYOUT_KEY);
@@ -100,7 +140,7 @@ fn cryptomus(base: &str, run: &str) -> Example {
     );
     Example {
         dialect: "cryptomus",
-        title: "5 USDT on Tron",
+        title,
         path,
         headers: vec![json(), header("merchant", CRYPTOMUS_MERCHANT), header("sign", &sign)],
         body,

@@ -429,9 +429,9 @@ fn the_sandbox_pays_its_examples() {
     for _ in 0..2 {
         let said = it.ok(&["sandbox", "--once", "--listen", "127.0.0.1:0", "--data", data]);
         let paid: Vec<&str> = said.lines().filter(|line| line.ends_with("  paid")).collect();
-        assert_eq!(paid.len(), 4, "{said}");
+        assert_eq!(paid.len(), 7, "{said}");
     }
     let ledger = Ledger::open(&it.data());
     ledger.assert_balanced();
-    assert_eq!(ledger.payouts().len(), 8);
+    assert_eq!(ledger.payouts().len(), 14);
 }
