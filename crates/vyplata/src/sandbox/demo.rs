@@ -1,6 +1,9 @@
 //! The sandbox's demo merchant: fixed, documented credentials and a funded balance.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use anyhow::{Context as _, anyhow};
 use dialects::Dialect;
@@ -82,7 +85,7 @@ pub(crate) fn agree(pricing: &mut Pricing, catalog: &Catalog) {
         spread_parts_per_million: 0,
         insurance_parts_per_million: 10_000,
         sells: catalog.assets().map(|it| it.id.clone()).collect(),
-        at_par: ["USDT".to_owned(), "USDC".to_owned()].into(),
+        at_par: BTreeSet::new(),
         overdrafts: BTreeMap::new(),
         quote_ms: 30_000,
     };
