@@ -185,10 +185,25 @@ fn message(first: &str, message: &Message) -> String {
 }
 
 fn describe(action: &Action) -> String {
-    let verb = if matches!(action, Action::Quote(_)) { "Price" } else { "Create" };
-    let (Action::Create(create) | Action::Quote(create)) = action else {
-        return format!("{action:?}");
-    };
+    match action {
+        Action::Create(create) => describe_create("Create", create),
+        Action::Quote(create) => describe_create("Quote", create),
+        Action::Answer(_) => "Answer".to_owned(),
+        Action::TestWebhook { about, url, message: posted } => {
+            format!("TestWebhook to {url} about {about:?}\n{}", message("POST", posted))
+        }
+        Action::Cancel(_)
+        | Action::Judge(..)
+        | Action::Show(_)
+        | Action::ShowAll(_)
+        | Action::List(_)
+        | Action::Balances
+        | Action::Transfer { .. }
+        | Action::ShowDelivery(..) => format!("{action:?}"),
+    }
+}
+
+fn describe_create(word: &str, create: &CreatePayout) -> String {
     let CreatePayout {
         id: _,
         public_ids,
@@ -213,7 +228,7 @@ fn describe(action: &Action) -> String {
         memo,
         webhook,
         note,
-    } = &**create;
+    } = create;
     let unusual = unusual(&[
         ("source", *source != Source::Own, format!("{source:?}")),
         ("course", course.is_some(), format!("{course:?}")),
@@ -233,7 +248,7 @@ fn describe(action: &Action) -> String {
         format!("{} on {}", it.url, words.join(" "))
     });
     format!(
-        "{verb} {asked} of {asset} to {address:?} memo {memo:?}, fees: {bearer:?}\n\
+        "{word} {asked} of {asset} to {address:?} memo {memo:?}, fees: {bearer:?}\n\
          by {dialect} key {}, ref {merchant_ref:?}, idempotency key {idempotency_key:?}, nonce {:?}\n\
          on other content: {on_other_content:?}\n\
          one of {}\n\
@@ -250,7 +265,7 @@ fn describe(action: &Action) -> String {
 /// What is not as usual, a line each.
 fn unusual(facts: &[(&str, bool, String)]) -> String {
     let unusual = facts.iter().filter(|it| it.1);
-    unusual.map(|(name, _, value)| format!("\n{name} {value}")).collect()
+    unusual.fold(String::new(), |text, (name, _, value)| format!("{text}\n{name} {value}"))
 }
 
 fn folder(dialect: &str) -> PathBuf {

@@ -131,7 +131,9 @@ fn terms(asset: &Asset) -> AssetTerms {
 fn book(catalog: &Catalog) -> PriceBook {
     let mut rates = RateBook::default();
     let rate = |text| Rate::parse(text).expect("it is a price");
-    PRICES.iter().for_each(|(currency, price)| rates.fix(currency, rate(price)));
+    for (currency, price) in PRICES {
+        rates.fix(currency, rate(price));
+    }
     let told: Vec<_> = TOLD.iter().map(|it| (it.0.to_owned(), rate(it.1))).collect();
     rates.observe("binance", &told, NOW);
     let conversion = ConversionTerms {
@@ -210,7 +212,7 @@ impl World {
         let assets: Vec<AssetId> = world.catalog.assets().map(|it| it.id.clone()).collect();
         for asset in assets {
             for owner in [LedgerAccount::Available(MERCHANT), LedgerAccount::Inventory] {
-                world.set(owner, asset.as_str(), "1000");
+                world.set(&owner, asset.as_str(), "1000");
             }
         }
         world
@@ -237,10 +239,10 @@ impl World {
     }
 
     /// Sets what somebody has.
-    fn set(&mut self, owner: LedgerAccount, asset: &str, amount: &str) {
+    fn set(&mut self, owner: &LedgerAccount, asset: &str, amount: &str) {
         let row = self.catalog.asset(asset).expect("the asset is in the catalog").clone();
         let wanted = Amount::parse(amount, row.decimals).expect("it is an amount");
-        let held = ready(self.store.held(&owner)).expect("reachable");
+        let held = ready(self.store.held(owner)).expect("reachable");
         let before = held.iter().find(|it| it.0 == row.id).map(|it| it.1).unwrap_or_default();
         let lane = LaneId::new(&format!("{}/hot", row.network));
         let put = |amount| fund(&lane, &row.id, owner.clone(), amount, String::new(), NOW);
@@ -258,18 +260,20 @@ impl World {
 
     /// Sets what the merchant has.
     pub(crate) fn set_balance(&mut self, asset: &str, amount: &str) {
-        self.set(LedgerAccount::Available(MERCHANT), asset, amount);
+        self.set(&LedgerAccount::Available(MERCHANT), asset, amount);
     }
 
     /// Sets what the house has.
     pub(crate) fn set_inventory(&mut self, asset: &str, amount: &str) {
-        self.set(LedgerAccount::Inventory, asset, amount);
+        self.set(&LedgerAccount::Inventory, asset, amount);
     }
 
     /// Takes everything from the merchant.
     pub(crate) fn be_poor(&mut self) {
         let assets: Vec<AssetId> = self.catalog.assets().map(|it| it.id.clone()).collect();
-        assets.iter().for_each(|it| self.set_balance(it.as_str(), "0"));
+        for asset in assets {
+            self.set_balance(asset.as_str(), "0");
+        }
     }
 
     /// Begins again without ever having had any money.
@@ -554,7 +558,12 @@ impl World {
         let asked = payout.webhook.as_ref().filter(|it| it.on.contains(&status));
         let url = match status {
             Status::AwaitingApproval => question,
-            _ => asked.map(|it| it.url.clone()),
+            Status::Queued
+            | Status::Sending
+            | Status::InBlock
+            | Status::Paid
+            | Status::Failed
+            | Status::Cancelled => asked.map(|it| it.url.clone()),
         }?;
         let delivery = Delivery {
             id: DeliveryId { payout: payout.id, number: 0 },
