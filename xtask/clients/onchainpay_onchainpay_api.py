@@ -173,6 +173,37 @@ with step("webhook passes the client's signature"):
     equal(create_signature(PRIVATE, body), signature, "signature")
     equal(json.loads(body)["txId"], done["txId"], "txId")
     assert create_signature("other==", body) != signature
+with step("approval: asked, given, paid"):
+    wish = answer(client.post(
+        "/auto-withdrawals/create",
+        address=TRON_ADDRESS,
+        currency="USDT",
+        network="tron",
+        amountTo="30",
+        requestedClientId="user-1",
+        approveUrl=WEBHOOKS,
+    ))
+    signature, body = delivered(wish["id"], '"status":"PENDING"')
+    equal(create_signature(PRIVATE, body), signature, "signature")
+    asked = json.loads(body)
+    equal((asked["requestedClientId"], asked["approveResult"]), ("user-1", None), "question")
+    answer(client.post("/auto-withdrawals/approve", id=wish["id"], approve=True))
+    paid = until("PROCESSED", "/auto-withdrawals/get", wish["id"])["approveResult"]
+    equal((paid["approve"], paid["apiKey"]["public"]), (True, "pub=="), "approveResult")
+    equal(paid["request"]["ip"], "127.0.0.1", "ip")
+    assert paid["request"]["userAgent"].startswith("python-requests/"), paid
+    refusal(client.post("/auto-withdrawals/approve", id=wish["id"], approve=False))
+with step("operation by transaction"):
+    found = answer(client.basic_actions.get_operation_by_tx_hash(done["txId"]))
+    equal((found["type"], found["result"]["id"]), ("OUT", made["id"]), "operation")
+with step("webhook by its name"):
+    sent = answer(client.webhooks.get_webhook_by_id(made["id"] + "-0"))
+    equal((sent["id"], sent["status"]), (made["id"], "WITHDRAWING"), "body")
+    whole = answer(client.webhooks.get_webhook_by_id_extended(made["id"] + "-0", ["event", "responseStatus"]))
+    equal(whole, {"event": "WITHDRAWAL", "responseStatus": "SUCCESS"}, "webhook")
+with step("history"):
+    listed = answer(client.post("/get-transaction-history", currency="BTC", network="bitcoin", limit=10))
+    assert made["id"] in [it["id"] for it in listed], listed
 with step("unknown webhook"):
     refusal(client.webhooks.get_webhook_by_id("00000000-0000-4000-8000-000000000000"))
 with step("approval of what needs none"):

@@ -68,11 +68,9 @@ impl Asked<'_> {
             }
             Route::Webhook | Route::WebhookVerbose => {
                 let (key, number) = webhooks::parse_name(fields.required("webhookId")?)?;
-                let wanted = match route == Route::WebhookVerbose {
-                    true => fields.texts("fields")?.unwrap_or_default(),
-                    false => vec![],
-                };
-                (Action::ShowDelivery(key, number), wanted.join(" "))
+                let is_verbose = route == Route::WebhookVerbose;
+                let wanted = if is_verbose { fields.texts("fields")? } else { None };
+                (Action::ShowDelivery(key, number), wanted.unwrap_or_default().join(" "))
             }
             Route::AvailableCurrencies => {
                 (answer(currencies::available(fields, &prices())?), nothing())

@@ -32,6 +32,7 @@ pub(super) struct CurrencyBody<'a> {
 }
 
 /// A coin on a network.
+#[expect(clippy::struct_excessive_bools, reason = "so many does the provider write")]
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct NetworkBody<'a> {

@@ -133,7 +133,7 @@ const ONCHAINPAY: Manners = Manners {
 fn good(api: Api) -> Body {
     api.body(&Order {
         code: api.usdt_on_tron(),
-        amount: "3.5",
+        amount: "35",
         address: address_on("tron"),
         webhook_url: None,
         reference: "never-accepted",
@@ -235,7 +235,7 @@ impl Manners {
         let gateway = Gateway::sandbox();
         let order = Order {
             code: self.api.usdt_on_tron(),
-            amount: "1.25",
+            amount: "31.25",
             address: address_on("tron"),
             webhook_url: None,
             reference: "taken",
@@ -390,7 +390,7 @@ fn cryptomus_refuses_bad_input() {
         // Its documents say that the payout that exists is answered, and nothing is made.
         let before = state(gateway);
         let again = gateway.send(&sign(&good().text("order_id", "taken")));
-        assert_eq!((again.status, &again.json()["result"]["amount"]), (200, &"1.25".into()));
+        assert_eq!((again.status, &again.json()["result"]["amount"]), (200, &"31.25".into()));
         assert_eq!(state(gateway), before);
         vec![
             case("an unknown merchant", sign(&good()).header("merchant", "nobody"), refused),
@@ -443,7 +443,7 @@ fn onchainpay_refuses_bad_input() {
         let name = |status, word| (status, "/error/name", word);
         let refused = ONCHAINPAY.unauthenticated;
         // A nonce is used up by a payout, by a refusal, and by a question.
-        let accepted = gateway.send(&sign(&good().text("amountTo", "1").raw("nonce", "77")));
+        let accepted = gateway.send(&sign(&good().text("amountTo", "40").raw("nonce", "77")));
         gateway.wait_for_status(&api.id(&accepted), "paid");
         let wrong = gateway.send(&sign(&good().text("address", "x").raw("nonce", "78")));
         assert_eq!(wrong.status, 400, "{}", wrong.text());

@@ -44,7 +44,7 @@ fn request(address: SocketAddr, client: usize, number: usize) -> (Api, String, R
     let url = format!("http://{address}/sandbox/webhooks");
     let order = Order {
         code: api.usdt_on_tron(),
-        amount: "0.25",
+        amount: "25",
         address: address_on("tron"),
         webhook_url: Some(&url),
         reference: &reference,
@@ -70,7 +70,7 @@ fn every_payout_is_made_once_although_the_process_is_killed() {
     let directory = tempfile::tempdir().unwrap();
     let mut gateway = Gateway::sandbox_on(directory.path(), quiet_port(0));
     let address = gateway.address;
-    let before = Ledger::open(&gateway.data).balances("available:");
+    let before = Ledger::open(&gateway.data).owned();
     let acknowledged = Mutex::new(BTreeMap::new());
     let over = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -26,8 +26,10 @@ fn the_description_is_served_and_true_of_the_gateway() {
             request.method = method.to_ascii_uppercase();
             let status = gateway.send(&request).status.to_string();
             let described = operation["responses"].get(&status);
+            // One call says what is wrong with a signature, and succeeds in that.
+            let expected = if path.ends_with("/test-signature") { '2' } else { '4' };
             assert!(
-                described.is_some_and(|_| status.starts_with('4')),
+                described.is_some_and(|_| status.starts_with(expected)),
                 "{method} {path}: {status}"
             );
             assert!(!matches!(status.as_str(), "404" | "405"), "{method} {path}: {status}");

@@ -73,8 +73,17 @@ impl Ledger {
         ids.unwrap().map(Result::unwrap).collect()
     }
 
-    /// Fails unless all payouts are paid, each is settled exactly once, nothing is reserved, the
-    /// merchants' money shrank by exactly the prices since `before`, and all accounts of each
+    /// What the merchants and the house own of each asset: what is exchanged stays among them.
+    pub(crate) fn owned(&self) -> BTreeMap<String, i128> {
+        let mut owned = self.balances("available:");
+        for (asset, units) in self.balances("inventory") {
+            *owned.entry(asset).or_default() += units;
+        }
+        owned
+    }
+
+    /// Fails unless all payouts are paid, each is settled exactly once, nothing is reserved, what is
+    /// [owned](Self::owned) shrank by exactly the prices since `before`, and all accounts of each
     /// asset add up to zero.
     pub(crate) fn assert_settled(&self, before: &BTreeMap<String, i128>) {
         let payouts = self.payouts();
@@ -83,7 +92,7 @@ impl Ledger {
             assert!(payout.status == "paid" && payout.txid.is_some(), "{payout:?}");
             *expected.get_mut(&payout.asset).unwrap() -= payout.price;
         }
-        assert_eq!(self.balances("available:"), expected);
+        assert_eq!(self.owned(), expected);
         self.assert_balanced();
         assert!(self.balances("reserved:").values().all(|units| *units == 0));
         let settled = "SELECT count(*) FROM ledger WHERE cause_kind = 'payout'

@@ -46,7 +46,7 @@ fn send_all(gateway: &Gateway, make: &(dyn Fn(usize) -> Request + Sync)) -> Vec<
 fn check(api: Api, make: &(dyn Fn(usize) -> Request + Sync)) {
     let gateway = Gateway::sandbox();
     let ledger = Ledger::open(&gateway.data);
-    let before = ledger.balances("available:");
+    let before = ledger.owned();
     let replies = send_all(&gateway, make);
     assert_eq!(replies.len(), REQUESTS);
     let ids: BTreeSet<String> = replies.iter().map(|it| api.id(it)).collect();
@@ -67,7 +67,7 @@ fn check(api: Api, make: &(dyn Fn(usize) -> Request + Sync)) {
 fn order(api: Api) -> Order<'static> {
     Order {
         code: api.usdt_on_tron(),
-        amount: "3.5",
+        amount: "35",
         address: address_on("tron"),
         webhook_url: None,
         reference: "the-one",

@@ -77,7 +77,7 @@ fn every_webhook_of_the_sandbox_carries_its_documented_signature() {
     for api in Api::ALL {
         let order = Order {
             code: api.usdt_on_tron(),
-            amount: "2.5",
+            amount: "25",
             address: address_on("tron"),
             webhook_url: Some(&url),
             reference: &format!("told-{}", api.name()),
@@ -208,7 +208,7 @@ fn a_receiver_that_was_down_is_told_later_and_redirects_are_not_followed() {
     let port = quiet_port(1);
     let base = format!("http://127.0.0.1:{port}");
     let node = Receiver::start(0, idle_node);
-    let allow = format!("[webhooks]\nallow = [\"127.0.0.1:{port}\"]\n");
+    let allow = format!("[rates]\nETH = \"3000\"\n[webhooks]\nallow = [\"127.0.0.1:{port}\"]\n");
     let installation = Installation::new(&Installation::ethereum(node.address, &allow));
     installation.ok(&["keys", "init"]);
     let credentials =
