@@ -364,7 +364,7 @@ fn wallets_are_compared_with_the_ledger_to_the_last_unit() {
     let said = it.ok(&["reconcile"]);
     assert!(said.ends_with("chain 1.5  agree\nchain and ledger agree\n"), "{said}");
     let said = it.ok(&["doctor"]);
-    assert!(said.contains("8 API secrets can be opened") && said.ends_with("nothing is wrong\n"));
+    assert!(said.contains("9 API secrets can be opened") && said.ends_with("nothing is wrong\n"));
     // Nobody is asked for the passphrase; what it hides is not looked at.
     let mut it = it;
     let passphrase = it.passphrase.take();

@@ -72,6 +72,7 @@ pub(super) const TEST_SIGNATURE: Endpoint<Route> = Endpoint {
     detail: "Succeeds without credentials and with wrong ones: it says what is wrong. Needs no \
              nonce, and uses none up. `signature` is the one that was shown.",
     fields: &[NONCE],
+    open: true,
     golden: include_str!("../golden/test_signature.txt"),
     ..Endpoint::post(
         Route::TestSignature,
