@@ -221,9 +221,10 @@ impl Question<'_> {
 
     /// The price of a currency or coin: as promised, or as it is now.
     fn price(&self, currency: &str, source: Option<&str>) -> Result<Priced, Refusal> {
-        let locked = self.create.locked.as_ref();
-        if let Some(price) = locked.and_then(|it| it.prices.get(&price_key(currency, source))) {
-            return Ok(price.clone());
+        if let Some(locked) = &self.create.locked {
+            // What was promised is promised as a whole: nothing is priced beside it.
+            let promised = locked.prices.get(&price_key(currency, source)).cloned();
+            return promised.ok_or(Refusal::QuoteExpired);
         }
         let merchants = self.book.merchant(&self.merchant.name).rate_source.as_deref();
         let price = self.book.rates.price(currency, source.or(merchants), self.now);

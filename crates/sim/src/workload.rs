@@ -180,9 +180,7 @@ impl Workload {
                 _ if self.orders.len() < self.orders_max => {
                     traps.extend(self.order());
                     let newest = self.orders.len() - 1;
-                    // A promise cannot hold both a course's price of a coin and everybody's.
-                    let no_course = self.orders[newest].create.course.is_none();
-                    if no_course && self.faults.chance(30) {
+                    if self.faults.chance(30) {
                         self.price(newest)
                     } else {
                         self.ask(newest, stored)

@@ -39,13 +39,30 @@ pub(crate) fn price(
     at: Timestamp,
     (currency, course): (&str, Option<&str>),
 ) -> Option<Priced> {
-    let promised = create.locked.as_ref().and_then(|it| it.prices.get(currency));
+    if let Some(locked) = &create.locked {
+        return locked.prices.get(&promised_name(currency, course)).cloned();
+    }
     let agreed = scene::rate_source(create.merchant);
-    promised.cloned().or_else(|| {
-        let told = market.price(currency, course.or(agreed), at)?;
-        let text = format!("{}.{:06}", told.millionths / 1_000_000, told.millionths % 1_000_000);
-        Some(Priced { usd: Rate::parse(&text)?, source: told.source.to_owned(), at: told.at })
-    })
+    let told = market.price(currency, course.or(agreed), at)?;
+    let text = format!("{}.{:06}", told.millionths / 1_000_000, told.millionths % 1_000_000);
+    Some(Priced { usd: Rate::parse(&text)?, source: told.source.to_owned(), at: told.at })
+}
+
+fn promised_name(currency: &str, course: Option<&str>) -> String {
+    course.map_or_else(|| currency.to_owned(), |course| format!("{currency}/{course}"))
+}
+
+/// Whether a promise has every price that a payout may need.
+pub(crate) fn is_whole(locked: &Locked, create: &CreatePayout) -> bool {
+    let own = scene::ticker(&create.asset);
+    let has = |currency: &str, course| locked.prices.contains_key(&promised_name(currency, course));
+    let course = create.course.as_deref();
+    let worth = match &create.asked {
+        Asked::Worth { currency, .. } => has(currency, course) && has(own, course),
+        Asked::Exact(_) | Asked::Spend(_) => true,
+    };
+    let exchange = sold(create).is_none_or(|sold| has(&sold, None) && has(own, None));
+    worth && exchange && (create.least.more_than_usd.is_zero() || has(own, None))
 }
 
 /// The coin that is sold, if it is not the payout's own.

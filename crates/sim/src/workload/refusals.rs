@@ -8,7 +8,7 @@ use domain::{
 
 use super::{Expected, Moment};
 use crate::{
-    auditor::prices::{holds, price, set_aside, sold, whole_price},
+    auditor::prices::{holds, is_whole, price, set_aside, sold, whole_price},
     scene,
 };
 
@@ -47,7 +47,7 @@ pub(super) fn may_refuse(
 
 /// A figure is not known, or a promise does not hold.
 fn is_unknown(create: &CreatePayout, refusal: &Refusal, moment: &Moment<'_>) -> bool {
-    if let Refusal::RateUnknown { currency } = refusal {
+    if let (Refusal::RateUnknown { currency }, None) = (refusal, &create.locked) {
         let Moment { market, at, .. } = moment;
         let courses = [None, create.course.as_deref()];
         return courses
@@ -55,7 +55,10 @@ fn is_unknown(create: &CreatePayout, refusal: &Refusal, moment: &Moment<'_>) -> 
             .any(|course| price(create, market, *at, (currency, *course)).is_none());
     }
     match &create.locked {
-        Some(locked) => *refusal == Refusal::QuoteExpired && !holds(locked, create, moment.at),
+        Some(locked) => {
+            let is_good = holds(locked, create, moment.at) && is_whole(locked, create);
+            *refusal == Refusal::QuoteExpired && !is_good
+        }
         None => {
             let is_known = moment.market.fee(&create.asset, moment.at).is_some();
             matches!(refusal, Refusal::TermsUnknown(_)) && !is_known
