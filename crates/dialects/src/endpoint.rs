@@ -9,7 +9,7 @@ use schemars::{Schema, SchemaGenerator};
 use crate::{
     about::Subject,
     field::Field,
-    fields::Fields,
+    fields::{Fields, Value},
     http,
     wire::{Message, Request},
 };
@@ -179,6 +179,18 @@ impl<R: Copy> Found<'_, R> {
     /// Names what is there twice.
     pub(crate) fn query(&self, request: &Request<'_>) -> Result<Fields, Refusal> {
         Fields::form(request.query.as_bytes(), self.endpoint.parameters)
+    }
+
+    /// Names all that must be there and is not, where `first` was found missing. Null and an empty
+    /// text count as absent.
+    pub(crate) fn missing(&self, request: &Request<'_>, first: &str) -> Vec<&'static str> {
+        let fields = self.fields(request).ok();
+        let is_absent = |name: &str| {
+            let value = fields.as_ref().and_then(|fields| fields.get(name));
+            value.is_none_or(|it| *it == Value::Text(String::new()))
+        };
+        let is_missing = |it: &&Field| it.name == first || (it.required && is_absent(it.name));
+        self.endpoint.fields.iter().filter(is_missing).map(|it| it.name).collect()
     }
 
     /// Reads the body as the endpoint says it comes.
