@@ -61,7 +61,7 @@ pub(crate) enum Body {
     Json,
     /// Like [`Self::Json`]; `[]` and nothing count as an object without fields.
     JsonOrNothing,
-    /// Like [`Self::Json`], or a form, if the content type says so.
+    /// Like [`Self::Json`], or a form, if the content type says so; nothing is either without fields.
     JsonOrForm,
 }
 
@@ -205,6 +205,7 @@ impl<R: Copy> Found<'_, R> {
                 Ok(Fields::none(fields))
             }
             Body::JsonOrForm if http::is_form(request) => Fields::form(body, fields),
+            Body::JsonOrForm if body.trim_ascii().is_empty() => Ok(Fields::none(fields)),
             Body::StrictJson | Body::Json | Body::JsonOrNothing | Body::JsonOrForm => {
                 Fields::json(body, fields)
             }
