@@ -9,7 +9,7 @@ use schemars::{Schema, SchemaGenerator};
 use crate::{
     about::Subject,
     field::Field,
-    fields::Fields,
+    fields::{Fields, Value},
     http,
     wire::{Message, Request},
 };
@@ -61,7 +61,7 @@ pub(crate) enum Body {
     Json,
     /// Like [`Self::Json`]; `[]` and nothing count as an object without fields.
     JsonOrNothing,
-    /// Like [`Self::Json`], or a form, if the content type says so.
+    /// Like [`Self::Json`], or a form, if the content type says so; nothing is either without fields.
     JsonOrForm,
 }
 
@@ -181,6 +181,18 @@ impl<R: Copy> Found<'_, R> {
         Fields::form(request.query.as_bytes(), self.endpoint.parameters)
     }
 
+    /// Names all that must be there and is not, where `first` was found missing. Null and an empty
+    /// text count as absent.
+    pub(crate) fn missing(&self, request: &Request<'_>, first: &str) -> Vec<&'static str> {
+        let fields = self.fields(request).ok();
+        let is_absent = |name: &str| {
+            let value = fields.as_ref().and_then(|fields| fields.get(name));
+            value.is_none_or(|it| *it == Value::Text(String::new()))
+        };
+        let is_missing = |it: &&Field| it.name == first || (it.required && is_absent(it.name));
+        self.endpoint.fields.iter().filter(is_missing).map(|it| it.name).collect()
+    }
+
     /// Reads the body as the endpoint says it comes.
     ///
     /// # Errors
@@ -193,6 +205,7 @@ impl<R: Copy> Found<'_, R> {
                 Ok(Fields::none(fields))
             }
             Body::JsonOrForm if http::is_form(request) => Fields::form(body, fields),
+            Body::JsonOrForm if body.trim_ascii().is_empty() => Ok(Fields::none(fields)),
             Body::StrictJson | Body::Json | Body::JsonOrNothing | Body::JsonOrForm => {
                 Fields::json(body, fields)
             }

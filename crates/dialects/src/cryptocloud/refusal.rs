@@ -6,7 +6,7 @@ use domain::{catalog::DestinationError, command::Refusal, money::AmountError};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use crate::{Message, Request, endpoint::Found, field::Field, fields::Value, http};
+use crate::{Message, Request, endpoint::Found, http};
 
 /// An error: texts by keys.
 #[derive(Serialize, JsonSchema)]
@@ -42,14 +42,8 @@ pub(super) fn write_by_field<R: Copy>(
     if let Refusal::MissingField { field } = refusal
         && is_declared(field)
     {
-        let fields = found.fields(request).ok();
-        let is_missing = |it: &&Field| {
-            let value = fields.as_ref().and_then(|fields| fields.get(it.name));
-            let is_empty = value.is_none_or(|it| *it == Value::Text(String::new()));
-            it.name == *field || (it.required && is_empty)
-        };
-        let missing = declared.clone().filter(is_missing);
-        let result = missing.map(|it| (it.name, "This field is required.".to_owned())).collect();
+        let missing = found.missing(request, field).into_iter();
+        let result = missing.map(|it| (it, "This field is required.".to_owned())).collect();
         return http::json(400, &ErrorBody { status: "error", result });
     }
     if let Refusal::InvalidField { field, detail } = refusal

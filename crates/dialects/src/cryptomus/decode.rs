@@ -166,7 +166,8 @@ pub(super) fn url(fields: &Fields, characters_max: usize) -> Result<Option<&str>
 
 /// Reads who bears the fees: `true` takes them from the balance, `false` out of the amount.
 fn is_subtract(fields: &Fields) -> Result<FeeBearer, Refusal> {
-    let word = match fields.get("is_subtract") {
+    let given = fields.get("is_subtract").filter(|it| **it != Value::Text(String::new()));
+    let word = match given {
         None => return Err(Refusal::MissingField { field: "is_subtract" }),
         Some(Value::Bool(true)) => "1",
         Some(Value::Bool(false)) => "0",

@@ -184,7 +184,7 @@ impl Dialect for Cryptomus {
         let found = endpoint::route(ENDPOINTS, request).ok();
         let route = found.as_ref().map(Found::call);
         let names_coin = matches!(route, Some(Route::Create | Route::Calculate));
-        let fields = found.filter(|_| names_coin).and_then(|it| it.fields(request).ok());
+        let fields = found.as_ref().filter(|_| names_coin).and_then(|it| it.fields(request).ok());
         let print = |amount: Amount| {
             let coin = decode::coin(fields.as_ref()?, context).ok()?;
             Some(format!("{} {}", coin.asset.text(amount), coin.currency))
@@ -193,9 +193,14 @@ impl Dialect for Cryptomus {
             Some(Route::TestPayout) => Topic::Testing,
             _ => fields.as_ref().map_or(Topic::Coin, decode::topic),
         };
-        let is_neither = matches!(refusal, Refusal::MissingField { .. });
-        let (status, body) = if is_neither && route == Some(Route::Info) {
-            refusal::neither_identifier()
+        let (status, body) = if let Refusal::MissingField { field } = refusal
+            && let Some(found) = &found
+        {
+            if found.call() == Route::Info {
+                refusal::neither_identifier()
+            } else {
+                refusal::missing(&found.missing(request, field))
+            }
         } else {
             refusal::describe(refusal, topic, &print)
         };

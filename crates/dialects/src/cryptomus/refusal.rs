@@ -61,6 +61,15 @@ fn broken(field: &'static str, rule: &str, text: &str) -> (u16, ErrorBody) {
     (422, ErrorBody { state: 1, errors, message: text.to_owned() })
 }
 
+/// The rules that break when fields are missing.
+pub(super) fn missing(names: &[&'static str]) -> (u16, ErrorBody) {
+    let rule = |it: &&'static str| (*it, ["validation.required".to_owned()]);
+    let texts: Vec<String> =
+        names.iter().map(|it| format!("The {it} field is required.")).collect();
+    let errors = names.iter().map(rule).collect();
+    (422, ErrorBody { state: 1, errors, message: texts.join(" ") })
+}
+
 /// The rules that break when neither identifier of a payout is given.
 pub(super) fn neither_identifier() -> (u16, ErrorBody) {
     let rule = || ["validation.required_without".to_owned()];
@@ -84,9 +93,7 @@ pub(super) fn describe(
         }
         Refusal::BodyTooLarge => error(413, "The request is too large."),
         Refusal::Malformed { detail } => message(&format!("The request is not JSON: {detail}.")),
-        Refusal::MissingField { field } => {
-            broken(field, "validation.required", &format!("The {field} field is required."))
-        }
+        Refusal::MissingField { field } => missing(&[field]),
         Refusal::InvalidField { field, detail } if detail.starts_with("validation.") => {
             broken(field, detail, &format!("The {field} field is invalid: {detail}."))
         }
