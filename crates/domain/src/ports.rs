@@ -454,6 +454,8 @@ pub struct PageQuery {
     pub network: Option<NetworkId>,
     /// Only those of this asset.
     pub asset: Option<AssetId>,
+    /// Only those of this coin, on any network.
+    pub ticker: Option<String>,
     /// Only those accepted at this moment or later.
     pub from: Option<Timestamp>,
     /// Only those accepted at this moment or earlier.

@@ -126,7 +126,8 @@ impl Question<'_> {
         let network_fee = self.network_fee(asset)?;
         let sources = &self.book.merchant(&self.merchant.name).sources;
         let candidates = candidates(self.catalog, self.book, sources, create);
-        let Sum { asked, worth, spent } = self.sum(asset, &candidates, funds)?;
+        let sum = self.sum(asset, &candidates, funds)?;
+        let asked = sum.asked;
         let terms = self.book.terms.get(&asset.id).ok_or(Refusal::AssetUnavailable)?;
         let too_large = || Refusal::AmountTooLarge { maximum: terms.amount_max };
         let too_small = || Refusal::AmountTooSmall { minimum: terms.amount_min };
@@ -148,7 +149,7 @@ impl Question<'_> {
         if terms.amount_max.is_some_and(|maximum| amount > maximum) {
             return Err(too_large());
         }
-        self.check_least(asset, asked, network_fee)?;
+        self.check_least(asset, &sum, network_fee)?;
         let usd = self.price(&asset.ticker, None).ok();
         let bearer = create.bearer;
         let mut quote = Quote {
@@ -158,10 +159,10 @@ impl Question<'_> {
             service_fee,
             network_fee,
             usd,
-            worth,
+            worth: sum.worth,
             conversions: vec![],
         };
-        quote.conversions = match spent {
+        quote.conversions = match sum.spent {
             Some(spent) => vec![self.spend(asset, &quote, fees, spent, funds)?],
             None => self.fund(asset, quote.price(), &candidates, funds)?,
         };
@@ -269,25 +270,30 @@ impl Question<'_> {
         }
     }
 
-    /// The least that an API pays: worth so many dollars, so many times the network's fee.
-    fn check_least(
-        &self,
-        asset: &Asset,
-        asked: Amount,
-        network_fee: Amount,
-    ) -> Result<(), Refusal> {
+    /// The least that an API pays: worth so many dollars, so many times the network's fee. Where a
+    /// given sum is sold, that sum is what must be worth it.
+    fn check_least(&self, asset: &Asset, sum: &Sum, network_fee: Amount) -> Result<(), Refusal> {
         let least = self.create.least;
         let too_large = || Refusal::AmountTooLarge { maximum: None };
-        let mut minimum = network_fee.scale(u128::from(least.network_fees), 1, Rounding::Up);
+        let fees = network_fee.scale(u128::from(least.network_fees), 1, Rounding::Up);
+        let mut minimum = fees.ok_or_else(too_large)?;
         if !least.more_than_usd.is_zero() {
-            let price = self.price(&asset.ticker, None)?;
-            let one = crate::money::Rate::ONE;
-            let worth = least.more_than_usd.worth(one, price.usd, asset.decimals, Rounding::Down);
-            let more = worth.and_then(|it| it.checked_add(Amount::from_units(1)?));
-            minimum = minimum.max(Some(more.ok_or_else(too_large)?));
+            let dollars = |priced: &Priced, decimals| {
+                let one = crate::money::Rate::ONE;
+                let worth = least.more_than_usd.worth(one, priced.usd, decimals, Rounding::Down);
+                worth.and_then(|it| it.checked_add(Amount::from_units(1)?)).ok_or_else(too_large)
+            };
+            if let Some((from, spent, Some(price))) = &sum.spent {
+                let from = self.catalog.asset(from.as_str()).ok_or(Refusal::UnknownAsset)?;
+                if *spent < dollars(price, from.decimals)? {
+                    return Err(Refusal::AmountTooSmall { minimum: None });
+                }
+            } else {
+                let price = self.price(&asset.ticker, None)?;
+                minimum = minimum.max(dollars(&price, asset.decimals)?);
+            }
         }
-        let minimum = minimum.ok_or_else(too_large)?;
-        if asked < minimum {
+        if sum.asked < minimum {
             return Err(Refusal::AmountTooSmall { minimum: Some(minimum) });
         }
         Ok(())

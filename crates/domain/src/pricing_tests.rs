@@ -332,6 +332,19 @@ fn an_api_may_have_a_least_of_its_own() {
     assert_eq!((least("0", 20, 99), least("0", 20, 100)), (small(100), Ok(100)));
     assert_eq!(least("20", 20, 50), small(100));
     assert_eq!(least("0", 0, 10), Ok(10));
+    // A given sum is worth what it is worth, not what it buys after the spread.
+    let agreed =
+        MerchantTerms { sources: vec![AssetId::new("USDX@wide")], ..MerchantTerms::default() };
+    let mut scene = scene;
+    scene.book.merchants.insert("shop".to_owned(), agreed);
+    let spend = |usd: &str| {
+        let more_than_usd = Decimal::parse("20").unwrap();
+        let create = ask("GOLD@deep", Asked::Spend(Decimal::parse(usd).unwrap()));
+        let least = Least { more_than_usd, network_fees: 2 };
+        scene.quote(&CreatePayout { source: Source::Configured, least, ..create })
+    };
+    assert_eq!(spend("20"), Err(Refusal::AmountTooSmall { minimum: None }));
+    assert_eq!(spend("20.01").unwrap().asked, amount(39));
 }
 
 #[test]

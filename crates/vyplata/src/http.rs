@@ -119,7 +119,9 @@ async fn serve(
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
-    let Some(first) = dialects::owners(head.uri.path()).next() else {
+    // A base URL that ends with a slash makes two of them.
+    let path = format!("/{}", head.uri.path().trim_start_matches('/'));
+    let Some(first) = dialects::owners(&path).next() else {
         return (StatusCode::NOT_FOUND, "no API has this path; see /docs\n").into_response();
     };
     let headers = text_headers(&head.headers);
@@ -134,7 +136,7 @@ async fn serve(
     };
     let request = dialects::Request {
         method: head.method.as_str(),
-        path: head.uri.path(),
+        path: &path,
         query: head.uri.query().unwrap_or(""),
         headers: &headers,
         body: read.as_deref().unwrap_or_default(),

@@ -65,6 +65,7 @@ pub(super) fn page(
         after,
         offset: 0,
         count_max: count.transpose()?.unwrap_or(PAGE_COUNT),
+        ticker: None,
     })
 }
 

@@ -1,11 +1,6 @@
 //! Which withdrawals are listed.
 
-use domain::{
-    Timestamp,
-    catalog::{Asset, Catalog},
-    command::Refusal,
-    ports::PageQuery,
-};
+use domain::{Timestamp, catalog::Catalog, command::Refusal, ports::PageQuery};
 use time::{Date, Duration, macros::format_description};
 
 use super::assets;
@@ -39,10 +34,12 @@ pub(super) fn query(fields: &Fields, catalog: &Catalog) -> Result<Option<PageQue
     };
     let day = day(fields)?;
     let network = fields.filled("network")?;
-    let asset = match (fields.filled("currency")?, network) {
-        (None, _) => None,
-        (Some(currency), Some(network)) => Some(assets::find(catalog, currency, network)?),
-        (Some(currency), None) => Some(only(currency, catalog)?),
+    let (asset, ticker) = match (fields.filled("currency")?, network) {
+        (None, _) => (None, None),
+        (Some(currency), Some(network)) => {
+            (Some(assets::find(catalog, currency, network)?.id.clone()), None)
+        }
+        (Some(currency), None) => (None, Some(ticker(currency, catalog)?)),
     };
     let network = match network {
         Some(name) => {
@@ -53,7 +50,8 @@ pub(super) fn query(fields: &Fields, catalog: &Catalog) -> Result<Option<PageQue
     };
     let query = PageQuery {
         network,
-        asset: asset.map(|it| it.id.clone()),
+        asset,
+        ticker,
         from: day.map(|it| it.0),
         until: day.map(|it| it.1),
         offset,
@@ -63,14 +61,10 @@ pub(super) fn query(fields: &Fields, catalog: &Catalog) -> Result<Option<PageQue
     Ok(Some(query).filter(|_| !is_deposit && count_max > 0))
 }
 
-/// The asset of a currency that is on one network.
-fn only<'a>(currency: &str, catalog: &'a Catalog) -> Result<&'a Asset, Refusal> {
+/// The ticker of a currency that is on some network.
+fn ticker(currency: &str, catalog: &Catalog) -> Result<String, Refusal> {
     let mut found = catalog.assets().filter(|it| it.ticker.eq_ignore_ascii_case(currency));
-    match (found.next(), found.next()) {
-        (None, _) => Err(Refusal::UnknownAsset),
-        (Some(asset), None) => Ok(asset),
-        (Some(_), Some(_)) => Err(Refusal::MissingField { field: "network" }),
-    }
+    Ok(found.next().ok_or(Refusal::UnknownAsset)?.ticker.clone())
 }
 
 /// Reads a whole number up to a limit, which may be written as a text.

@@ -152,8 +152,14 @@ impl Case<'_> {
         let least = self.create.least;
         must!(asked >= network_fee * u128::from(least.network_fees), "that is less than fees");
         if !least.more_than_usd.is_zero() {
-            let own = self.needed(scene::ticker(&self.create.asset), None)?;
             let (sum, decimals) = parts(least.more_than_usd);
+            if let (Asked::Spend(spent), Some(sold)) = (&self.create.asked, sold(self.create)) {
+                let (units, places) = parts(*spent);
+                let worth = units * self.needed(&sold, None)? * 10u128.pow(decimals);
+                must!(worth > sum * MILLION * 10u128.pow(places), "the sum is worth too little");
+                return Ok(());
+            }
+            let own = self.needed(scene::ticker(&self.create.asset), None)?;
             let worth = asked * own * 10u128.pow(decimals);
             let decimals = scene::decimals(&self.create.asset);
             must!(worth > sum * MILLION * 10u128.pow(decimals), "that is worth too little");

@@ -165,6 +165,9 @@ impl Contents {
                 && query.status.is_none_or(|status| it.state.status() == status)
                 && query.network.as_ref().is_none_or(|network| it.network == *network)
                 && query.asset.as_ref().is_none_or(|asset| it.asset == *asset)
+                && query.ticker.as_ref().is_none_or(|ticker| {
+                    it.asset.as_str().split_once('@').is_some_and(|(own, _)| own == ticker)
+                })
                 && query.from.is_none_or(|from| from <= it.created_at)
                 && query.until.is_none_or(|until| it.created_at <= until)
                 && query.before.is_none_or(|before| it.id < before)

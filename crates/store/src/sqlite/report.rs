@@ -68,6 +68,7 @@ pub(crate) fn page(connection: &Connection, query: &PageQuery) -> Result<Vec<Pay
         ("status = ?", query.status.map(|it| text(it.word().to_owned()))),
         ("network = ?", query.network.as_ref().map(|it| text(it.to_string()))),
         ("asset = ?", query.asset.as_ref().map(|it| text(it.to_string()))),
+        ("instr(asset, ?) = 1", query.ticker.as_ref().map(|it| text(format!("{it}@")))),
         ("created_at >= ?", query.from.map(moment)),
         ("created_at <= ?", query.until.map(moment)),
         ("id < ?", query.before.map(|it| text(it.to_string()))),

@@ -285,6 +285,11 @@ pub(super) fn pages(store: &dyn Store) {
     assert_eq!(list(PageQuery { network: Some(NetworkId::new("net")), ..all() }), [17, 16, 15]);
     assert_eq!(list(PageQuery { asset: Some(asset()), offset: 1, ..all() }), [16, 15, 14]);
     assert_eq!(list(PageQuery { asset: Some(AssetId::new("OTHER@net")), ..all() }), [0; 0]);
+    let coin = |ticker: &str| PageQuery { ticker: Some(ticker.to_owned()), ..all() };
+    let ticker = asset().as_str().split('@').next().unwrap_or_default().to_owned();
+    assert_eq!(list(coin(&ticker)), [17, 16, 15]);
+    assert_eq!((list(coin(&ticker[1..])), list(coin(""))), (vec![], vec![]));
+    assert_eq!(list(coin("%")), [0; 0]);
     let from = |from, until| PageQuery {
         from: Some(Timestamp(from)),
         until: Some(Timestamp(until)),
