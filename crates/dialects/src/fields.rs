@@ -186,6 +186,11 @@ impl Fields {
         self.filled(name)?.ok_or(Refusal::MissingField { field: name })
     }
 
+    /// Whether the body has a value of this name, also if the call has no such field.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
     /// Returns the first name that the call does not have.
     pub(crate) fn unknown(&self) -> Option<&str> {
         let is_known = |name: &&str| self.declared.iter().any(|it| it.name == *name);

@@ -270,9 +270,13 @@ impl Sitting {
         existing: PayoutId,
     ) -> Result<Accepted, Refusal> {
         let payout = self.view.payouts.get(&existing).ok_or(Refusal::NotFound)?.clone();
-        let asked_again = destination(desk, create).map(|it| content(create, &it));
-        let same = payout.merchant_ref == create.merchant_ref
-            && asked_again.as_ref() == Ok(&payout.content);
+        let says_the_same = destination(desk, create).is_ok_and(|it| {
+            payout.content == content(create, &it)
+                || payout.dialect == create.dialect
+                    && content_without_exchange(desk.catalog, create, &it)
+                        .is_some_and(|it| payout.content == it)
+        });
+        let same = payout.merchant_ref == create.merchant_ref && says_the_same;
         // Another API's payout with other content is not what its documents promise to answer.
         let may_differ = match create.on_other_content {
             OnOtherContent::Refuse => false,
@@ -505,6 +509,25 @@ pub fn content(create: &CreatePayout, destination: &Destination) -> String {
     let memo = destination.memo.as_ref().map(|it| format!(" memo {it}")).unwrap_or_default();
     let (asset, address) = (&create.asset, &destination.address);
     format!("{asked} {asset} fees {fees} from {source} to {address}{memo}")
+}
+
+/// What a request that leaves to the settings what is sold was called before anything was exchanged:
+/// then both of its sums were sums of what is paid. Payouts that were accepted so have kept it.
+fn content_without_exchange(
+    catalog: &Catalog,
+    create: &CreatePayout,
+    destination: &Destination,
+) -> Option<String> {
+    let asked = match (&create.source, &create.asked) {
+        (Source::Own | Source::Ticker(_), _) | (Source::Configured, Asked::Worth { .. }) => None,
+        (Source::Configured, Asked::Exact(asked)) => Some(*asked),
+        (Source::Configured, Asked::Spend(spent)) => {
+            catalog.asset(create.asset.as_str()).and_then(|it| spent.amount(it.decimals).ok())
+        }
+    };
+    let asked = Asked::Exact(asked?);
+    let before = CreatePayout { asked, source: Source::Own, ..create.clone() };
+    Some(content(&before, destination))
 }
 
 /// Money that goes to a token's own contract, or back to ourselves, reaches nobody.

@@ -323,6 +323,25 @@ fn the_same_name_for_something_else_is_refused_or_answered_with_what_exists() {
 }
 
 #[test]
+fn a_repetition_of_what_was_asked_before_there_were_exchanges_is_one() {
+    let mut stored = Stored::with(1_000);
+    stored.create(create(1, "order")).unwrap();
+    let configured = |asked| {
+        let source = Source::Configured;
+        CreatePayout { asked, source, ..create(2, "order") }
+    };
+    assert!(is(&stored.create(configured(exact(100))), 1, false));
+    let spent = |text| Asked::Spend(Decimal::parse(text).unwrap());
+    assert!(is(&stored.create(configured(spent("1"))), 1, false));
+    let mut others = vec![configured(exact(101)), configured(spent("1.01"))];
+    let dialect = DialectId::new("another");
+    others.push(CreatePayout { dialect, ..configured(exact(100)) });
+    for other in others {
+        assert_eq!(stored.create(other), Err(Refusal::RefReused));
+    }
+}
+
+#[test]
 fn references_and_keys_are_names_of_their_own() {
     let mut stored = Stored::with(1_000);
     let named = |id, merchant_ref: &str, key: &str| {

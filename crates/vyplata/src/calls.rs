@@ -11,10 +11,16 @@ use domain::{
     ports::{PageQuery, PayoutKey, PayoutView, Unreachable},
 };
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use crate::http::Api;
 
 /// How many payouts may be asked for by name at once.
 const SHOWN_MAX: usize = 100;
+/// How many payouts a list may have before it counts as long.
+const LONG_LIST: u32 = 1_000;
+/// When to come back if too many ask for what takes long.
+const COME_BACK_MS: u64 = 1_000;
 
 impl Api {
     /// Does what a call asks, and writes the answer.
@@ -76,6 +82,7 @@ impl Api {
                 if let Some(key) = about {
                     self.find(merchant, key).await?;
                 }
+                let _place = place(&self.tests)?;
                 let (acknowledged, result) = self.courier.post(dialect, url, message).await;
                 Ok(Outcome::Posted { acknowledged, result })
             }
@@ -122,6 +129,8 @@ impl Api {
     }
 
     async fn list(&self, merchant: MerchantId, query: &PageQuery) -> Result<Outcome, Refusal> {
+        let is_long = query.count_max > LONG_LIST;
+        let _place = is_long.then(|| place(&self.long_lists)).transpose()?;
         let count = usize::try_from(query.count_max).unwrap_or(usize::MAX);
         let query = PageQuery {
             merchant: Some(merchant),
@@ -151,6 +160,13 @@ impl Api {
     }
 }
 
+/// Takes one of a few places for what takes long. Nobody waits for one: whoever waited would keep
+/// others from being answered.
+fn place(places: &Semaphore) -> Result<SemaphorePermit<'_>, Refusal> {
+    let refused = Refusal::RateLimited { retry_after_ms: COME_BACK_MS };
+    places.try_acquire().map_err(|_| refused)
+}
+
 /// What is answered to a call.
 pub(crate) enum Answer {
     /// An outcome that the dialect writes.
@@ -171,4 +187,19 @@ fn accepted_event(payout: &Payout) -> Event {
 
 pub(crate) fn unreachable(_: Unreachable) -> Refusal {
     Refusal::Unavailable("the ledger did not answer; ask again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_for_a_place() {
+        let places = Semaphore::new(1);
+        let taken = place(&places).unwrap();
+        let refused = Refusal::RateLimited { retry_after_ms: COME_BACK_MS };
+        assert_eq!(place(&places).map(drop), Err(refused));
+        drop(taken);
+        assert!(place(&places).is_ok());
+    }
 }

@@ -42,6 +42,12 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 /// How many requests are worked on at once; more wait.
 const REQUESTS_MAX: usize = 2_048;
 
+/// How many receivers are tested at once: each may take as long as a webhook may, and a request is
+/// worked on until it has answered.
+const TESTS_MAX: usize = 32;
+/// How many long lists are read at once.
+const LONG_LISTS_MAX: usize = 2;
+
 /// What handlers share.
 #[derive(Clone)]
 pub(crate) struct Api {
@@ -51,6 +57,10 @@ pub(crate) struct Api {
     pub(crate) acceptor: Acceptor,
     /// Brings webhooks to their receivers.
     pub(crate) courier: Arc<HttpCourier>,
+    /// Places for tests of receivers.
+    pub(crate) tests: Arc<Semaphore>,
+    /// Places for long lists.
+    pub(crate) long_lists: Arc<Semaphore>,
     permits: Arc<Semaphore>,
     limiter: Arc<Limiter>,
     trusted_proxies: Arc<[IpNet]>,
@@ -65,9 +75,17 @@ impl Api {
         limiter: Limiter,
         trusted_proxies: &[IpNet],
     ) -> Self {
-        let permits = Arc::new(Semaphore::new(REQUESTS_MAX));
-        let limiter = Arc::new(limiter);
-        Self { app, acceptor, courier, permits, limiter, trusted_proxies: trusted_proxies.into() }
+        let places = |count| Arc::new(Semaphore::new(count));
+        Self {
+            app,
+            acceptor,
+            courier,
+            tests: places(TESTS_MAX),
+            long_lists: places(LONG_LISTS_MAX),
+            permits: places(REQUESTS_MAX),
+            limiter: Arc::new(limiter),
+            trusted_proxies: trusted_proxies.into(),
+        }
     }
 
     /// The routes: our own, and everything else by dialect.

@@ -247,6 +247,11 @@ impl Cryptomus {
     ) -> Result<Action, Refusal> {
         let (profile, merchant) = (self.profile, &caller.merchant);
         let fields = found.fields(request)?;
+        // Webhooks are signed with the same key in the same way, and have an amount and a currency:
+        // whoever was sent one must not be able to send it back as a transfer.
+        if fields.has(wire::ONLY_IN_WEBHOOKS) {
+            return Err(Refusal::Unauthenticated);
+        }
         Ok(match found.call() {
             Route::Create => {
                 Action::Create(Box::new(decode::create(profile, &fields, caller, context)?))

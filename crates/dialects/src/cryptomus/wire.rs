@@ -71,6 +71,9 @@ impl<T> Success<T> {
     }
 }
 
+/// A field that every webhook has and no request.
+pub(super) const ONLY_IN_WEBHOOKS: &str = "is_final";
+
 /// The words of statuses.
 pub(super) const STATUSES: [&str; 6] =
     ["process", "check", "paid", "fail", "system_fail", "cancel"];

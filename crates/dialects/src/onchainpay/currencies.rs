@@ -145,6 +145,12 @@ fn confirmations(network: &Network) -> u32 {
     count("finality_blocks").or_else(|| count("finality")).unwrap_or(1)
 }
 
+/// Whether there is a currency of this code, as far as anybody has ever told.
+pub(super) fn is_known(currency: &str, context: &Context<'_>) -> bool {
+    context.catalog.assets().any(|it| it.ticker == currency)
+        || context.book.rates.known().contains(currency)
+}
+
 /// The price of a currency.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use domain::{
     quote::FeeBearer,
 };
 
-use super::{account::Prices, assets, currencies, wire::Note};
+use super::{assets, wire::Note};
 use crate::{
     Caller, Context, Request,
     fields::{Fields, Value},
@@ -60,9 +60,6 @@ pub(super) fn create(
         ..Note::default()
     };
     let asked = asked(fields, asset, &mut note)?;
-    if let Asked::Worth { currency, .. } = &asked {
-        currencies::price(currency, &Prices { context, merchant: &caller.merchant.name })?;
-    }
     let insured = !matches!(asked, Asked::Spend(_));
     let (merchant, dialect) = (caller.merchant.id, DialectId::new(dialect));
     let create =

@@ -113,6 +113,11 @@ impl Dialect for OnchainPay {
             Some(asset) => format!("{} {}", asset.text(amount), asset.ticker),
             None => "another amount".to_owned(),
         };
+        // That there is no such currency is said here and not before the ledger was asked: a
+        // repetition is answered with its payout, also while nobody tells prices.
+        let is_none = matches!(refusal, Refusal::RateUnknown { currency }
+            if !currencies::is_known(currency, context));
+        let refusal = if is_none { &Refusal::UnknownAsset } else { refusal };
         refusal::write(refusal, &print, context).explaining(refusal, ENDPOINTS, request.path)
     }
 
