@@ -84,7 +84,11 @@ impl Pricing {
             .collect();
         if !unpriced.is_empty() {
             let assets = unpriced.join(", ");
-            tracing::info!(assets, "not payable: [rates] has no price for them or their fee coin");
+            tracing::warn!(
+                assets,
+                "not paid: neither a rate source nor [rates] has a price of them, or of the coin \
+                 that their network's fee is paid in"
+            );
         }
         book.terms.retain(|_, terms| priced(terms));
         app.set_book(book);

@@ -49,7 +49,11 @@ pub(crate) fn book(config: &Config, catalog: &Catalog) -> anyhow::Result<RateBoo
     for (currency, text) in &config.rates {
         let place = || config.place(&["rates", currency]);
         let is_known = catalog.assets().any(|it| it.ticker == *currency);
-        ensure!(is_known || fiat.contains(currency), "{}: no asset has this ticker", place());
+        ensure!(
+            is_known || fiat.contains(currency),
+            "{}: no asset has this ticker, and it is not in rate_sources.fiat",
+            place()
+        );
         let usd = Rate::parse(text);
         book.fix(currency, usd.ok_or_else(|| anyhow!("{}: {text:?} is not a price", place()))?);
     }

@@ -227,7 +227,7 @@ fn euros_are_paid_in_ether_from_dollars_and_the_house_keeps_count() {
             "WRONG  the house's inventory of ETH@ethereum is -0.00726885; its overdraft is 0, \
              nearly used",
             "WRONG  there is no price of ETH, so it is not exchanged",
-            "note   dialects.onchainpay.more_than_usd is set, and there is no price of",
+            "note   dialects.onchainpay.more_than_usd is not 0, and there is no price of",
         ],
     );
     it.configure(&Installation::ethereum(node.address, RULES));
