@@ -45,7 +45,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "\"much\"",
     ),
     ("[merchant.a]\nrate_source = \"coinbase\"", "merchant.a.rate_source", "binance, binancep2p"),
-    ("[merchant.a]\nrate_source = \"kucoin\"", "merchant.a.rate_source", "use of [rate_sources]"),
+    ("[merchant.a]\nrate_source = \"kucoin\"", "merchant.a.rate_source", "not in rate_sources.use"),
     ("[merchant.\"*\"]\npay_from = [\"USDT\"]", "merchant.*.pay_from", "TICKER@network"),
     (
         "[merchant.a]\npay_from = [\"USDT@bsc\", \"USDC@bsc\"]",
