@@ -97,7 +97,7 @@ async fn make_all(sandbox: &Sandbox, examples: &[Example], tell: bool) -> anyhow
         unpaid += usize::from(!good);
         let status = view.payout.state.status().word();
         let word = if good || status != "paid" { status } else { "paid, webhook not delivered" };
-        println!("{:<12} {:<24} {}  {word}", example.dialect, example.title, view.payout.id);
+        println!("{:<12} {:<25} {}  {word}", example.dialect, example.title, view.payout.id);
         if tell {
             print_timeline(&view);
         }
