@@ -73,12 +73,23 @@ impl App {
         self.book.read().expect("nobody panics while holding this lock").clone()
     }
 
-    /// Puts new terms in place.
+    /// Puts new terms in place, with what currencies are worth now.
     ///
     /// # Panics
-    /// Never: the lock is held for a pointer copy only.
-    pub(crate) fn set_book(&self, book: PriceBook) {
-        *self.book.write().expect("nobody panics while holding this lock") = Arc::new(book);
+    /// Never: whoever holds the lock only copies.
+    pub(crate) fn set_book(&self, mut book: PriceBook) {
+        let mut place = self.book.write().expect("nobody panics while holding this lock");
+        book.rates = self.rates();
+        *place = Arc::new(book);
+    }
+
+    /// Puts what currencies are worth now beside the terms as they are.
+    ///
+    /// # Panics
+    /// Never: whoever holds the lock only copies.
+    pub(crate) fn renew_prices(&self) {
+        let mut place = self.book.write().expect("nobody panics while holding this lock");
+        *place = Arc::new(PriceBook { rates: self.rates(), ..PriceBook::clone(&place) });
     }
 
     /// What currencies are worth, as told so far.

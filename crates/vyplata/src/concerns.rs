@@ -98,7 +98,7 @@ fn too_little(catalog: &Catalog, book: &PriceBook, now: Timestamp) -> Option<Con
     (!tickers.is_empty()).then(|| Concern {
         urgent: false,
         what: format!(
-            "dialects.onchainpay.more_than_usd is set, and there is no price of {}: requests for \
+            "dialects.onchainpay.more_than_usd is not 0, and there is no price of {}: requests for \
              it in the APIs of OnchainPay and Apollo are refused",
             tickers.join(", ")
         ),

@@ -113,7 +113,8 @@ async fn ready(State(api): State<Api>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response();
     };
     // These concern some payouts only: whoever asks for others is served.
-    let notes: Vec<String> = concerns.iter().map(|it| format!("note: {}\n", it.what)).collect();
+    let notes: Vec<String> =
+        concerns.iter().map(|it| format!("note: {}; {}\n", it.what, it.remedy)).collect();
     let notes = notes.concat();
     match book.terms.values().filter(|it| it.network_fee.is_none()).count() {
         0 => format!("ready\n{notes}").into_response(),

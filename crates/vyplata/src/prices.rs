@@ -62,16 +62,16 @@ impl Pricing {
                 NetworkFeePayer::Merchant => work.rail.quote_fee(asset).await,
             };
             let fee_asset = &app.catalog.network_of(asset).fee_asset;
-            terms.network_fee = match fee {
-                Ok(fee) => {
-                    fee_in_asset(&app.catalog, &price, fee, fee_asset, id).map(|fee| (fee, now))
-                }
-                // What was known stays good until it is too old.
+            let found = match fee {
+                Ok(fee) => fee_in_asset(&app.catalog, &price, fee, fee_asset, id),
                 Err(Unreachable) => {
                     silent.insert(asset.network.clone());
-                    before.terms.get(id).and_then(|it| it.network_fee)
+                    None
                 }
             };
+            // What was known stays good until it is too old, whether network or prices are silent.
+            let known = before.terms.get(id).and_then(|it| it.network_fee);
+            terms.network_fee = found.map(|fee| (fee, now)).or(known);
         }
         let complete = silent.is_empty();
         // An asset whose fee cannot be priced at all is not one that this installation pays.
@@ -84,7 +84,11 @@ impl Pricing {
             .collect();
         if !unpriced.is_empty() {
             let assets = unpriced.join(", ");
-            tracing::info!(assets, "not payable: [rates] has no price for them or their fee coin");
+            tracing::warn!(
+                assets,
+                "not paid: neither a rate source nor [rates] has a price of them, or of the coin \
+                 that their network's fee is paid in"
+            );
         }
         book.terms.retain(|_, terms| priced(terms));
         app.set_book(book);

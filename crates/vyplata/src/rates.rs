@@ -49,7 +49,11 @@ pub(crate) fn book(config: &Config, catalog: &Catalog) -> anyhow::Result<RateBoo
     for (currency, text) in &config.rates {
         let place = || config.place(&["rates", currency]);
         let is_known = catalog.assets().any(|it| it.ticker == *currency);
-        ensure!(is_known || fiat.contains(currency), "{}: no asset has this ticker", place());
+        ensure!(
+            is_known || fiat.contains(currency),
+            "{}: no asset has this ticker, and it is not in rate_sources.fiat",
+            place()
+        );
         let usd = Rate::parse(text);
         book.fix(currency, usd.ok_or_else(|| anyhow!("{}: {text:?} is not a price", place()))?);
     }
@@ -102,14 +106,15 @@ impl Rates {
         self.sources.iter().map(|it| it.name())
     }
 
-    /// Asks all sources and takes in each answer as soon as it is there; returns the names of those
-    /// that did not answer.
+    /// Asks all sources and takes in each answer as soon as it is there, so that the next request is
+    /// priced with it; returns the names of those that did not answer.
     ///
     /// # Panics
     /// Never: whoever holds the lock only copies or takes in prices.
     pub(crate) async fn renew(&self, app: &App, now: Timestamp) -> BTreeSet<String> {
         let put = |take: &dyn Fn(&mut RateBook)| {
             take(&mut app.rates.write().expect("nobody panics while holding this lock"));
+            app.renew_prices();
         };
         let before = Timestamp(self.asked_at_ms.swap(now.0, Ordering::Relaxed));
         if before.since_ms(now) > self.rules.age_ms_max {

@@ -88,9 +88,10 @@ const fn refused(
 }
 
 /// A call of the provider's that is about being paid.
-const fn pay_in(call: Route, path: &'static str) -> Endpoint<Route> {
+const fn pay_in(call: Route, path: &'static str, summary: &'static str) -> Endpoint<Route> {
     let mut endpoint = refused(call, path, Body::Ignored, &[Subject::Support]);
-    endpoint.summary = "Not available: payments are not taken by this gateway";
+    endpoint.summary = summary;
+    endpoint.detail = "Payments are not taken by this gateway.";
     endpoint
 }
 
@@ -179,10 +180,10 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
         golden: include_str!("golden/out.txt"),
         ..Endpoint::get(Route::OutBalance, "/v2/invoice/api/out/balance", balances)
     },
-    pay_in(Route::CreateInvoice, "/v2/invoice/create"),
-    pay_in(Route::CreateStatic, "/v2/invoice/static/create"),
-    pay_in(Route::SubscribeStatic, "/v2/invoice/static/subscribe"),
-    pay_in(Route::ListStatic, "/v2/invoice/static/list"),
+    pay_in(Route::CreateInvoice, "/v2/invoice/create", "Not available: invoices"),
+    pay_in(Route::CreateStatic, "/v2/invoice/static/create", "Not available: static wallets"),
+    pay_in(Route::SubscribeStatic, "/v2/invoice/static/subscribe", "Not available: static wallets"),
+    pay_in(Route::ListStatic, "/v2/invoice/static/list", "Not available: static wallets"),
 ];
 
 const _: () = assert!(STATISTICS_MAX == 10_000, "the description of the call says so");

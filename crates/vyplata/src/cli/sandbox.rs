@@ -69,7 +69,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         outcome?;
         println!("The same requests by hand (the same reference is answered, not paid, again):\n");
         for example in &examples {
-            println!("# {}\n{}\n", example.dialect, example.curl);
+            println!("# {}: {}\n{}\n", example.dialect, example.title, example.curl);
         }
         println!("Webhooks that arrived: curl -s {}/sandbox/webhooks", sandbox.base);
         println!("All calls of all APIs: {}/docs", sandbox.base);
@@ -97,7 +97,7 @@ async fn make_all(sandbox: &Sandbox, examples: &[Example], tell: bool) -> anyhow
         unpaid += usize::from(!good);
         let status = view.payout.state.status().word();
         let word = if good || status != "paid" { status } else { "paid, webhook not delivered" };
-        println!("{:<12} {:<20} {}  {word}", example.dialect, example.title, view.payout.id);
+        println!("{:<12} {:<25} {}  {word}", example.dialect, example.title, view.payout.id);
         if tell {
             print_timeline(&view);
         }

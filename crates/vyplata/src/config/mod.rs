@@ -189,7 +189,11 @@ impl Config {
         let text = with_environment(&text, |name| std::env::var(name).ok())
             .with_context(|| path.display().to_string())?;
         let parsed: Result<Self, _> = toml::from_str(&text);
-        let mut config = parsed.map_err(|error| anyhow!("{}: {error}", path.display()))?;
+        let mut config = parsed.map_err(|error| {
+            let is_bare = error.message().ends_with("expected a string");
+            let remedy = if is_bare { "write it in quotation marks" } else { "" };
+            anyhow!("{}: {error}{remedy}", path.display())
+        })?;
         config.source = Source { path: path.to_owned(), text };
         let base = path.parent().unwrap_or(Path::new(""));
         for file in [&mut config.data].into_iter().chain(&mut config.catalog) {
@@ -258,6 +262,11 @@ impl Config {
             let once = self.networks.iter().filter(|it| it.id == network.id).count() == 1;
             anyhow::ensure!(once, "{} is listed twice", self.place(&["network", &network.id]));
         }
+        anyhow::ensure!(
+            self.webhooks.timeout_ms != Some(0),
+            "{}: it must be at least 1",
+            self.place(&["webhooks", "timeout_ms"])
+        );
         let allow: Vec<&str> = self.webhooks.allow.iter().map(String::as_str).collect();
         Guard::new(Reach::Public, &allow)
             .map_err(|error| anyhow!("{}: {error}", self.place(&["webhooks", "allow"])))?;

@@ -122,7 +122,7 @@ fn litecoin_for_euros(base: &str, run: &str) -> Example {
     let body = format!(
         r#"{{"amount":"15","currency":"EUR","to_currency":"LTC","network":"LTC","from_currency":"USDT","order_id":"litecoin-{run}","address":"ltc1q7q5fnpu7w3kyte0zrkgs08k3ad772fsutxe8yy","url_callback":"{base}/sandbox/webhooks","is_subtract":"1"}}"#
     );
-    to_cryptomus(base, "15 EUR in LTC, USDT", body)
+    to_cryptomus(base, "15 EUR in LTC, from USDT", body)
 }
 
 fn to_cryptomus(base: &str, title: &'static str, body: String) -> Example {

@@ -40,7 +40,7 @@ fn agreed(
     if let Some(source) = &set.rate_source {
         let used = &read.config.rate_sources.names;
         let what = format!(
-            "{source:?} is not in use of [rate_sources]; there are {}",
+            "{source:?} is not in rate_sources.use; name it there too, in small letters: there are {}",
             rates::NAMES.join(", ")
         );
         let keys = ["merchant", name, "rate_source"];

@@ -67,7 +67,9 @@ pub(crate) fn parts_per_million(config: &Config, keys: &[&str], text: &str) -> a
     let millionths = Amount::parse(text, 4).ok().and_then(|it| u32::try_from(it.units()).ok());
     millionths
         .filter(|it| *it <= 1_000_000)
-        .with_context(|| format!("{text:?} must lie between 0 and 100"))
+        .with_context(|| {
+            format!("{text:?} must lie between 0 and 100; write \"0.5\" for half a percent")
+        })
         .with_context(|| config.place(keys))
 }
 

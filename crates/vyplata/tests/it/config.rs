@@ -26,6 +26,7 @@ fn mistakes_are_named_with_their_line() {
     refuses(&it, "lissen = \"127.0.0.1:1\"\n", &["line 2", "unknown field `lissen`", "`listen`"]);
     refuses(&it, "[webhooks]\nalow = []\n", &["line 3", "unknown field `alow`", "`allow`"]);
     refuses(&it, "[webhooks]\ntimeout_ms = -1\n", &["line 3", "timeout_ms"]);
+    refuses(&it, "[fees]\npercent = 0.5\n", &["line 3", "percent = 0.5", "in quotation marks"]);
     refuses(&it, "[fees]\nnetwork_fee = \"you\"\n", &["line 3", "network_fee", "`house`"]);
     refuses(&it, "trusted_proxies = [\"10.0.0.0/33\"]\n", &["line 2", "trusted_proxies"]);
     refuses(&it, "[requests]\nper_hour = 1\n", &["line 3", "unknown field `per_hour`"]);
@@ -38,6 +39,7 @@ fn mistakes_are_named_with_their_line() {
 fn values_that_make_no_sense_are_named_with_file_line_and_key() {
     let it = Installation::new("");
     refuses(&it, "[webhooks]\nallow = [\"1.2.3.4.5:x\"]\n", &[":3: webhooks.allow", "1.2.3.4.5:x"]);
+    refuses(&it, "[webhooks]\ntimeout_ms = 0\n", &[":3: webhooks.timeout_ms", "at least 1"]);
     let spacing = |text: &str| format!("[requests]\nspacing_ms = {{ {text} }}\n{WALLET}");
     refuses(&it, &spacing("paypal = 1"), &[":3: requests.spacing_ms.paypal", "no such API"]);
     refuses(&it, &spacing("native = 86400001"), &[":3: requests.spacing_ms.native", "a day"]);

@@ -1,5 +1,7 @@
 //! Exchange rates: what the configuration may say, and what the gateway and the doctor tell of them.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use crate::{
     gateway::wait_for,
     http::Request,
@@ -85,6 +87,38 @@ fn silent_sources_are_told_of_and_the_others_are_used() {
     // They are asked again and again.
     let again = "vyplata_rate_failures_total{source=\"exmo\"} 2";
     wait_for("a second question", || figures().contains(again).then_some(()));
+}
+
+/// An exchange whose price of ether grows by a dollar with each question.
+fn climbing(_: &Received) -> Answer {
+    static PRICE: AtomicU32 = AtomicU32::new(1_000);
+    let price = PRICE.fetch_add(1, Ordering::Relaxed);
+    let body = format!(r#"[{{"symbol":"ETHUSDT","price":"{price}"}}]"#);
+    ("200 OK".to_owned(), String::new(), body)
+}
+
+#[test]
+fn requests_are_priced_with_what_was_told_last() {
+    let (node, exchange) = (Receiver::start(0, idle_node), Receiver::start(0, climbing));
+    let sources = format!(
+        "[rate_sources]\nuse = [\"binance\"]\nrefresh_ms = 1000\n\
+         base_url = {{ binance = \"http://{}\" }}\n",
+        exchange.address
+    );
+    let it = Installation::new(&Installation::ethereum(node.address, &sources));
+    it.ok(&["keys", "init"]);
+    let token = format!("Bearer {}", it.merchant(&["shop"]).native_token);
+    let gateway = it.serve();
+    let questions = || exchange.at("/api/v3/ticker/price").len();
+    let price = || {
+        let asked = Request::get("/vyplata/v1/rates?currency=ETH").header("authorization", &token);
+        gateway.send(&asked).json()["rates"][0]["usd"].as_str().map(str::to_owned)
+    };
+    let first = wait_for("a price", price);
+    let before = questions();
+    wait_for("another price", || price().filter(|it| *it != first));
+    // What networks charge is asked for every 15 seconds; prices do not wait for that.
+    assert!(questions() - before < 10);
 }
 
 /// Two exchanges of which one is wrong about ether.

@@ -45,7 +45,7 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "\"much\"",
     ),
     ("[merchant.a]\nrate_source = \"coinbase\"", "merchant.a.rate_source", "binance, binancep2p"),
-    ("[merchant.a]\nrate_source = \"kucoin\"", "merchant.a.rate_source", "use of [rate_sources]"),
+    ("[merchant.a]\nrate_source = \"kucoin\"", "merchant.a.rate_source", "not in rate_sources.use"),
     ("[merchant.\"*\"]\npay_from = [\"USDT\"]", "merchant.*.pay_from", "TICKER@network"),
     (
         "[merchant.a]\npay_from = [\"USDT@bsc\", \"USDC@bsc\"]",
@@ -227,7 +227,7 @@ fn euros_are_paid_in_ether_from_dollars_and_the_house_keeps_count() {
             "WRONG  the house's inventory of ETH@ethereum is -0.00726885; its overdraft is 0, \
              nearly used",
             "WRONG  there is no price of ETH, so it is not exchanged",
-            "note   dialects.onchainpay.more_than_usd is set, and there is no price of",
+            "note   dialects.onchainpay.more_than_usd is not 0, and there is no price of",
         ],
     );
     it.configure(&Installation::ethereum(node.address, RULES));

@@ -19,7 +19,6 @@ const fn absent(
         Endpoint::post(route, path, Body::Json, SchemaGenerator::subschema_for::<ErrorBody>);
     endpoint.aliases = aliases;
     endpoint.summary = summary;
-    endpoint.detail = "Not available on this gateway.";
     endpoint.fields = &[NONCE];
     endpoint.subjects = &[Subject::Support];
     endpoint.statuses = &[];
@@ -36,7 +35,7 @@ pub(super) const ORDERS: Endpoint<Route> = absent(
         "/api-gateway/get-invoice",
         "/api-gateway/get-invoices",
     ],
-    "Orders and invoices",
+    "Not available: orders and invoices",
 );
 
 pub(super) const DEPOSITS: Endpoint<Route> = absent(
@@ -52,7 +51,7 @@ pub(super) const DEPOSITS: Endpoint<Route> = absent(
         "/api-gateway/orphan-deposits/withdrawal-token",
         "/api-gateway/orphan-deposits/withdrawal",
     ],
-    "Deposits",
+    "Not available: deposits",
 );
 
 pub(super) const EXCHANGES: Endpoint<Route> = absent(
@@ -67,7 +66,7 @@ pub(super) const EXCHANGES: Endpoint<Route> = absent(
         "/api-gateway/bridge/limit",
         "/api-gateway/bridge/get",
     ],
-    "Exchanges and bridges",
+    "Not available: exchanges and bridges",
 );
 
 pub(super) const RECURRENTS: Endpoint<Route> = absent(
@@ -84,7 +83,7 @@ pub(super) const RECURRENTS: Endpoint<Route> = absent(
         "/api-gateway/recurrents/make-payment",
         "/api-gateway/recurrent-addresses",
     ],
-    "Subscriptions",
+    "Not available: subscriptions",
 );
 
 pub(super) const ADDRESS_KEEPING: Endpoint<Route> = absent(
@@ -105,12 +104,12 @@ pub(super) const ADDRESS_KEEPING: Endpoint<Route> = absent(
         "/api-gateway/address-book/remove",
         "/api-gateway/address-book/update",
     ],
-    "Addresses of one's own",
+    "Not available: addresses of one's own",
 );
 
 pub(super) const SCREENING: Endpoint<Route> = absent(
     Route::Screening,
     "/api-gateway/kyt/check-transfer",
     &["/api-gateway/kyt/check-withdrawal-address", "/api-gateway/kyt/withdrawal-address-screening"],
-    "Assessment of addresses",
+    "Not available: assessment of addresses",
 );

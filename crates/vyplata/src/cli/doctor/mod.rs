@@ -247,7 +247,8 @@ async fn booked(app: &App, report: &mut Report, work: &LaneWork, view: Option<La
     for line in compared.iter().filter(|it| differs(it.verdict())) {
         report.wrong(
             &describe(app, line),
-            "coins that arrived are booked with `vyplata fund`; for what is missing, find out why",
+            "coins that arrived are booked with `vyplata fund`; for what is missing, find out why: \
+             `serve` does not pay from this wallet meanwhile",
         );
     }
     let count = usize::try_from(view.in_flight).unwrap_or(usize::MAX);
