@@ -50,12 +50,12 @@ const fn python(name: &'static str, file: &'static str) -> Program {
     Program { name, language: Language::Python, file, argument: None }
 }
 
-const PROGRAMS: [Program; 13] = [
+const PROGRAMS: [Program; 14] = [
     python("cryptocloud-docs", "cryptocloud_docs.py"),
     python("cryptocloud-cryptocloud-sdk", "cryptocloud_cryptocloud_sdk.py"),
     python("cryptocloud-crypto-cloud-py", "cryptocloud_crypto_cloud_py.py"),
     python("cryptomus-docs", "cryptomus_docs.py"),
-    python("cryptomus-cryptomus", "cryptomus_cryptomus.py"),
+    Program { argument: Some("cryptomus"), ..python("cryptomus-cryptomus", "cryptomus_steps.py") },
     python("cryptomus-milkpay", "cryptomus_milkpay.py"),
     Program {
         argument: Some("cryptomus"),
@@ -66,6 +66,7 @@ const PROGRAMS: [Program; 13] = [
         ..python("cryptomus-cryptomus-sdk", "cryptomus_cryptomus_sdk.cjs")
     },
     python("heleket-aioheleket", "heleket_aioheleket.py"),
+    Program { argument: Some("heleket"), ..python("heleket-heleket", "cryptomus_steps.py") },
     python("heleket-heleket-sdk", "heleket_heleket_sdk.py"),
     Program {
         argument: Some("heleket"),
