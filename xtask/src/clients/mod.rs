@@ -50,7 +50,7 @@ const fn python(name: &'static str, file: &'static str) -> Program {
     Program { name, language: Language::Python, file, argument: None }
 }
 
-const PROGRAMS: [Program; 14] = [
+const PROGRAMS: [Program; 15] = [
     python("cryptocloud-docs", "cryptocloud_docs.py"),
     python("cryptocloud-cryptocloud-sdk", "cryptocloud_cryptocloud_sdk.py"),
     python("cryptocloud-crypto-cloud-py", "cryptocloud_crypto_cloud_py.py"),
@@ -73,7 +73,14 @@ const PROGRAMS: [Program; 14] = [
         ..python("heleket-pycryptomusapi", "pycryptomusapi_steps.py")
     },
     python("onchainpay-docs", "onchainpay_docs.py"),
-    python("onchainpay-onchainpay-api", "onchainpay_onchainpay_api.py"),
+    Program {
+        argument: Some("onchainpay"),
+        ..python("onchainpay-onchainpay-api", "onchainpay_api_steps.py")
+    },
+    Program {
+        argument: Some("apollo"),
+        ..python("apollo-apollopayment-api", "onchainpay_api_steps.py")
+    },
 ];
 
 /// The program that looks into the database after all others.
