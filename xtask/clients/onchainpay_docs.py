@@ -7,11 +7,11 @@ import json
 from urllib.parse import urlsplit
 
 from samples import read
-from steps import BASE, WEBHOOKS
+from steps import BASE, ONCHAINPAY, WEBHOOKS
 from steps import delivered, equal, step
 
 NAME = "onchainpay_create.http"
-PRIVATE = "priv=="
+PRIVATE = ONCHAINPAY["private"]
 
 
 def send(body, private=PRIVATE, headers=True):
@@ -23,7 +23,7 @@ def send(body, private=PRIVATE, headers=True):
     said["Content-Length"] = str(len(body))
     said["Host"] = urlsplit(BASE).netloc
     if headers:
-        said["x-api-public-key"] = "pub=="
+        said["x-api-public-key"] = ONCHAINPAY["public"]
         said["x-api-signature"] = hmac.new(private.encode(), body, hashlib.sha256).hexdigest()
     connection = http.client.HTTPConnection(urlsplit(BASE).netloc, timeout=30)
     connection.request(method, path, body, said)

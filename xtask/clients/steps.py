@@ -28,6 +28,8 @@ HELEKET = {
     "payment": "heleket-payment-key-1",
     "payout": "heleket-payout-key-1",
 }
+ONCHAINPAY = {"public": "pub==", "private": "priv=="}
+APOLLO = {"public": "apollo-pub==", "private": "apollo-priv=="}
 TRON_ADDRESS = "TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm"
 LITECOIN_ADDRESS = "LfQHfKCqBjtfAL7CjpZsf4enzWqWH86xY8"
 BITCOIN_ADDRESS = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"

@@ -50,12 +50,12 @@ const fn python(name: &'static str, file: &'static str) -> Program {
     Program { name, language: Language::Python, file, argument: None }
 }
 
-const PROGRAMS: [Program; 13] = [
+const PROGRAMS: [Program; 15] = [
     python("cryptocloud-docs", "cryptocloud_docs.py"),
     python("cryptocloud-cryptocloud-sdk", "cryptocloud_cryptocloud_sdk.py"),
     python("cryptocloud-crypto-cloud-py", "cryptocloud_crypto_cloud_py.py"),
     python("cryptomus-docs", "cryptomus_docs.py"),
-    python("cryptomus-cryptomus", "cryptomus_cryptomus.py"),
+    Program { argument: Some("cryptomus"), ..python("cryptomus-cryptomus", "cryptomus_steps.py") },
     python("cryptomus-milkpay", "cryptomus_milkpay.py"),
     Program {
         argument: Some("cryptomus"),
@@ -66,13 +66,21 @@ const PROGRAMS: [Program; 13] = [
         ..python("cryptomus-cryptomus-sdk", "cryptomus_cryptomus_sdk.cjs")
     },
     python("heleket-aioheleket", "heleket_aioheleket.py"),
+    Program { argument: Some("heleket"), ..python("heleket-heleket", "cryptomus_steps.py") },
     python("heleket-heleket-sdk", "heleket_heleket_sdk.py"),
     Program {
         argument: Some("heleket"),
         ..python("heleket-pycryptomusapi", "pycryptomusapi_steps.py")
     },
     python("onchainpay-docs", "onchainpay_docs.py"),
-    python("onchainpay-onchainpay-api", "onchainpay_onchainpay_api.py"),
+    Program {
+        argument: Some("onchainpay"),
+        ..python("onchainpay-onchainpay-api", "onchainpay_api_steps.py")
+    },
+    Program {
+        argument: Some("apollo"),
+        ..python("apollo-apollopayment-api", "onchainpay_api_steps.py")
+    },
 ];
 
 /// The program that looks into the database after all others.

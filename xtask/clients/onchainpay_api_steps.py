@@ -1,19 +1,27 @@
-"""Drives the package `onchainpay-api` 0.0.8 (https://pypi.org/project/onchainpay-api/).
+"""Drives the packages `onchainpay-api` 0.0.8 (https://pypi.org/project/onchainpay-api/) and
+`apollopayment-api` 0.0.8 (https://pypi.org/project/apollopayment-api/).
 
-Its host is fixed in the constructor, which already asks for balances: so a subclass says where.
+The argument says which of the two, which differ in the host only: `onchainpay` or `apollo`.
+The host is fixed in the constructor, which already asks for balances: so a subclass says where.
 """
 
 import json
+import sys
 from decimal import Decimal
+from importlib import import_module
 
-from onchainpay_api import Client
-from onchainpay_api.error import InternalSDKError
-from onchainpay_api.resources.utils import create_signature
-
-from steps import BAD_TRON_ADDRESS, BASE, BITCOIN_ADDRESS, TRON_ADDRESS, WEBHOOKS
+from steps import APOLLO, BAD_TRON_ADDRESS, BASE, BITCOIN_ADDRESS, ONCHAINPAY, TRON_ADDRESS
+from steps import WEBHOOKS
 from steps import between, client_bug, delivered, equal, refused, step, wait
 
-PRIVATE = "priv=="
+PACKAGE, KEYS = {
+    "onchainpay": ("onchainpay_api", ONCHAINPAY),
+    "apollo": ("apollopayment_api", APOLLO),
+}[sys.argv[1]]
+PUBLIC, PRIVATE = KEYS["public"], KEYS["private"]
+Client = import_module(PACKAGE).Client
+InternalSDKError = import_module(f"{PACKAGE}.error").InternalSDKError
+create_signature = import_module(f"{PACKAGE}.resources.utils").create_signature
 
 
 class Here(Client):
@@ -46,10 +54,10 @@ def until(status, path, id):
 
 client = None
 with step("constructor: advanced balances"):
-    client = Here("pub==", PRIVATE)
+    client = Here(PUBLIC, PRIVATE)
     assert client._advancedBalanceId, "no balance"
 with step("wrong private key"), refused(InternalSDKError, "advanced balance"):
-    Here("pub==", "priv2==")
+    Here(PUBLIC, "priv2==")
 with step("unknown public key"), refused(InternalSDKError, "advanced balance"):
     Here("pub2==", PRIVATE)
 with step("advanced balance"):
@@ -189,7 +197,7 @@ with step("approval: asked, given, paid"):
     equal((asked["requestedClientId"], asked["approveResult"]), ("user-1", None), "question")
     answer(client.post("/auto-withdrawals/approve", id=wish["id"], approve=True))
     paid = until("PROCESSED", "/auto-withdrawals/get", wish["id"])["approveResult"]
-    equal((paid["approve"], paid["apiKey"]["public"]), (True, "pub=="), "approveResult")
+    equal((paid["approve"], paid["apiKey"]["public"]), (True, PUBLIC), "approveResult")
     equal(paid["request"]["ip"], "127.0.0.1", "ip")
     assert paid["request"]["userAgent"].startswith("python-requests/"), paid
     refusal(client.post("/auto-withdrawals/approve", id=wish["id"], approve=False))
