@@ -13,7 +13,7 @@ use domain::{
     ids::AssetId,
     money::{Amount, Rate},
     payout::Priority,
-    pricing::Locked,
+    pricing::{Locked, Promise},
     rates::Priced,
 };
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,14 @@ struct Said {
     network_fee: String,
     priority: String,
     until: u64,
+    promise: Option<SaidPromise>,
+}
+
+/// Prices, and what they are for.
+#[derive(Serialize, Deserialize)]
+struct SaidPromise {
+    id: String,
+    wish: String,
     prices: BTreeMap<String, Price>,
 }
 
@@ -63,7 +71,11 @@ pub(crate) fn seal(locked: &Locked, secret: &Secret) -> String {
         network_fee: locked.network_fee.to_text(0),
         priority: locked.priority.word().to_owned(),
         until: locked.until.0,
-        prices: locked.prices.iter().map(price).collect(),
+        promise: locked.promise.as_ref().map(|it| SaidPromise {
+            id: it.id.to_string(),
+            wish: it.wish.clone(),
+            prices: it.prices.iter().map(price).collect(),
+        }),
     };
     let json = serde_json::to_vec(&said).expect("it has text keys and no failing parts");
     let said = BASE64_URL_SAFE_NO_PAD.encode(json);
@@ -86,11 +98,19 @@ pub(crate) fn open(text: &str, secret: &Secret) -> Option<Locked> {
         let usd = Rate::parse(&it.usd)?;
         Some((name, Priced { usd, source: it.source, at: Timestamp(it.at) }))
     };
+    let promise = match said.promise {
+        Some(it) => Some(Promise {
+            id: it.id.parse().ok()?,
+            wish: it.wish,
+            prices: it.prices.into_iter().map(price).collect::<Option<_>>()?,
+        }),
+        None => None,
+    };
     Some(Locked {
         asset: AssetId::new(&said.asset),
         network_fee: Amount::parse(&said.network_fee, 0).ok()?,
         priority: Priority::from_word(&said.priority)?,
-        prices: said.prices.into_iter().map(price).collect::<Option<_>>()?,
+        promise,
         until: Timestamp(said.until),
     })
 }
@@ -104,6 +124,8 @@ fn proof(said: &str, secret: &Secret) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+
+    use domain::ids::PayoutId;
 
     use super::*;
 
@@ -120,7 +142,11 @@ mod tests {
             asset: AssetId::new("USDT@tron"),
             network_fee: Amount::from_units(units).unwrap(),
             priority: Priority::High,
-            prices: prices.iter().map(price).collect(),
+            promise: units.is_multiple_of(2).then(|| Promise {
+                id: PayoutId(units),
+                wish: "exact 1 USDT@tron fees merchant from own".to_owned(),
+                prices: prices.iter().map(price).collect(),
+            }),
             until: Timestamp(until),
         }
     }

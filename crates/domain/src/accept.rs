@@ -8,9 +8,7 @@ use std::collections::BTreeSet;
 use crate::{
     Timestamp,
     catalog::{Catalog, Destination, DestinationError},
-    command::{
-        Accepted, Asked, Command, CreatePayout, Direction, Nonce, OnOtherContent, Refusal, Source,
-    },
+    command::{Accepted, Command, CreatePayout, Direction, Nonce, OnOtherContent, Refusal, Source},
     event::EventKind,
     follow,
     ids::{AssetId, MerchantId, NetworkId, PayoutId},
@@ -19,7 +17,7 @@ use crate::{
     payout::{Approval, Payout, PayoutState, Verdict},
     ports::{AcceptNeeds, AcceptView, AddressRules, ChangeSet, Claim, ClaimScope},
     pricing::{self, Funds, Plenty, Question},
-    quote::{FeeBearer, PriceBook},
+    quote::PriceBook,
 };
 
 /// The rules and cached facts that decisions rest on.
@@ -42,6 +40,7 @@ pub fn needs(desk: &Desk<'_>, commands: &[Command]) -> AcceptNeeds {
             Command::Create(create) => {
                 needs.claims.extend(names(create));
                 needs.claims.extend(create.nonce.as_ref().map(nonce_claim));
+                needs.claims.extend(promise_claim(create));
                 needs.public_ids.extend(create.public_ids.iter().cloned());
                 need_funds(desk, create, &mut needs);
             }
@@ -95,6 +94,13 @@ fn names(create: &CreatePayout) -> Vec<Claim> {
         name(ClaimScope::MerchantRef, &create.merchant_ref),
     ];
     names.into_iter().flatten().collect()
+}
+
+/// The promise that a request takes up, which is kept once.
+fn promise_claim(create: &CreatePayout) -> Option<Claim> {
+    let promise = create.promise()?;
+    let (scope, owner) = (ClaimScope::Promise, create.merchant.0);
+    Some(Claim { scope, owner, text: promise.id.to_string() })
 }
 
 fn nonce_claim(nonce: &Nonce) -> Claim {
@@ -159,8 +165,12 @@ impl Sitting {
         if let Some(nonce) = &create.nonce {
             self.use_nonce(nonce)?;
         }
+        let promise = promise_claim(create);
+        if promise.as_ref().is_some_and(|it| self.view.claims.contains_key(it)) {
+            return Err(Refusal::QuoteExpired);
+        }
         let payout = self.payout(desk, create, now)?;
-        for name in names(create) {
+        for name in names(create).into_iter().chain(promise) {
             self.view.claims.insert(name.clone(), Some(payout.id));
             self.change.claims.push((name, Some(payout.id)));
         }
@@ -206,7 +216,7 @@ impl Sitting {
             merchant_ref: create.merchant_ref.clone(),
             network: asset.network.clone(),
             asset: create.asset.clone(),
-            content: content(create, &destination),
+            content: content(&create.wish(), &destination),
             destination,
             quote,
             priority: question.priority(asset),
@@ -270,13 +280,8 @@ impl Sitting {
         existing: PayoutId,
     ) -> Result<Accepted, Refusal> {
         let payout = self.view.payouts.get(&existing).ok_or(Refusal::NotFound)?.clone();
-        let says_the_same = destination(desk, create).is_ok_and(|it| {
-            payout.content == content(create, &it)
-                || payout.dialect == create.dialect
-                    && content_without_exchange(desk.catalog, create, &it)
-                        .is_some_and(|it| payout.content == it)
-        });
-        let same = payout.merchant_ref == create.merchant_ref && says_the_same;
+        let same =
+            payout.merchant_ref == create.merchant_ref && says_the_same(desk, create, &payout);
         // Another API's payout with other content is not what its documents promise to answer.
         let may_differ = match create.on_other_content {
             OnOtherContent::Refuse => false,
@@ -491,43 +496,18 @@ fn overdraft(book: &PriceBook, asset: &AssetId) -> Amount {
 
 /// What is asked for, in canonical words: the same words are the same content. The address in them
 /// is the network's spelling of it.
-pub fn content(create: &CreatePayout, destination: &Destination) -> String {
-    let asked = match &create.asked {
-        Asked::Exact(amount) => format!("exact {}", amount.units()),
-        Asked::Worth { currency, amount } => format!("worth {amount} {currency}"),
-        Asked::Spend(amount) => format!("spend {amount}"),
-    };
-    let fees = match create.bearer {
-        FeeBearer::Merchant => "merchant",
-        FeeBearer::Recipient => "recipient",
-    };
-    let source = match &create.source {
-        Source::Own => "own",
-        Source::Ticker(ticker) => ticker,
-        Source::Configured => "configured",
-    };
+pub fn content(wish: &str, destination: &Destination) -> String {
     let memo = destination.memo.as_ref().map(|it| format!(" memo {it}")).unwrap_or_default();
-    let (asset, address) = (&create.asset, &destination.address);
-    format!("{asked} {asset} fees {fees} from {source} to {address}{memo}")
+    format!("{wish} to {}{memo}", destination.address)
 }
 
-/// What a request that leaves to the settings what is sold was called before anything was exchanged:
-/// then both of its sums were sums of what is paid. Payouts that were accepted so have kept it.
-fn content_without_exchange(
-    catalog: &Catalog,
-    create: &CreatePayout,
-    destination: &Destination,
-) -> Option<String> {
-    let asked = match (&create.source, &create.asked) {
-        (Source::Own | Source::Ticker(_), _) | (Source::Configured, Asked::Worth { .. }) => None,
-        (Source::Configured, Asked::Exact(asked)) => Some(*asked),
-        (Source::Configured, Asked::Spend(spent)) => {
-            catalog.asset(create.asset.as_str()).and_then(|it| spent.amount(it.decimals).ok())
-        }
-    };
-    let asked = Asked::Exact(asked?);
-    let before = CreatePayout { asked, source: Source::Own, ..create.clone() };
-    Some(content(&before, destination))
+/// Payouts that were accepted before anything was exchanged keep the words of then.
+fn says_the_same(desk: &Desk<'_>, create: &CreatePayout, payout: &Payout) -> bool {
+    let Ok(destination) = destination(desk, create) else { return false };
+    let is = |wish: &str| payout.content == content(wish, &destination);
+    let decimals = desk.catalog.asset(create.asset.as_str()).map(|it| it.decimals);
+    let before = decimals.and_then(|it| create.wish_before_exchanges(it));
+    is(&create.wish()) || before.is_some_and(|it| is(&it))
 }
 
 /// Money that goes to a token's own contract, or back to ourselves, reaches nobody.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     catalog::{Asset, Network},
+    command::Asked,
     ids::{AssetId, DialectId, KeyId},
     ledger::LedgerAccount,
     merchant::Merchant,
@@ -326,19 +327,35 @@ fn the_same_name_for_something_else_is_refused_or_answered_with_what_exists() {
 fn a_repetition_of_what_was_asked_before_there_were_exchanges_is_one() {
     let mut stored = Stored::with(1_000);
     stored.create(create(1, "order")).unwrap();
-    let configured = |asked| {
-        let source = Source::Configured;
-        CreatePayout { asked, source, ..create(2, "order") }
-    };
-    assert!(is(&stored.create(configured(exact(100))), 1, false));
+    let payout = stored.facts.payouts.values_mut().next().unwrap();
+    payout.content = payout.content.replace(" from own to ", " from unsaid to ");
+    let from = |source, asked| CreatePayout { asked, source, ..create(2, "order") };
     let spent = |text| Asked::Spend(Decimal::parse(text).unwrap());
-    assert!(is(&stored.create(configured(spent("1"))), 1, false));
-    let mut others = vec![configured(exact(101)), configured(spent("1.01"))];
-    let dialect = DialectId::new("another");
-    others.push(CreatePayout { dialect, ..configured(exact(100)) });
+    let same = [
+        from(Source::Own, exact(100)),
+        from(Source::Configured, exact(100)),
+        from(Source::Configured, spent("1")),
+    ];
+    for repetition in same {
+        assert!(is(&stored.create(repetition), 1, false));
+    }
+    let others = [
+        from(Source::Own, exact(101)),
+        from(Source::Configured, exact(101)),
+        from(Source::Configured, spent("1.01")),
+        from(Source::Ticker("COIN".to_owned()), exact(100)),
+    ];
     for other in others {
         assert_eq!(stored.create(other), Err(Refusal::RefReused));
     }
+}
+
+#[test]
+fn what_may_be_exchanged_is_other_content_than_what_may_not() {
+    let mut stored = Stored::with(1_000);
+    stored.create(create(1, "order")).unwrap();
+    let other = CreatePayout { source: Source::Configured, ..create(2, "order") };
+    assert_eq!(stored.create(other), Err(Refusal::RefReused));
 }
 
 #[test]

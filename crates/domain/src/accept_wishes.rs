@@ -2,7 +2,12 @@
 
 use super::*;
 use crate::{
-    command::ApprovalRequest, money::Rate, payout::Verdict, quote::ConversionTerms, rates::RateBook,
+    command::ApprovalRequest,
+    money::Rate,
+    payout::Verdict,
+    pricing::{Locked, Promise},
+    quote::ConversionTerms,
+    rates::RateBook,
 };
 
 /// How long an approval may take.
@@ -210,7 +215,13 @@ fn a_quote_changes_nothing_and_can_be_taken_up() {
     let command = take_up(2, Some(*locked.clone()));
     let (payout, ..) = parts(one(&mut stored, &dearer, command, until).unwrap());
     assert_eq!(payout.quote, *quote);
-    let late = one(&mut stored, &dearer, take_up(3, Some(*locked)), until.plus_ms(1));
+    let again = one(&mut stored, &dearer, take_up(3, Some(*locked.clone())), until);
+    assert_eq!(again, Err(Refusal::QuoteExpired), "a promise is kept once");
+    let repeated = one(&mut stored, &dearer, take_up(2, Some(*locked.clone())), until);
+    assert!(is(&repeated, 2, false), "asking again is not taking it up again");
+    let fresh = Promise { id: PayoutId(77), ..locked.promise.clone().unwrap() };
+    let locked = Locked { promise: Some(fresh), ..*locked };
+    let late = one(&mut stored, &dearer, take_up(4, Some(locked)), until.plus_ms(1));
     assert_eq!(late, Err(Refusal::QuoteExpired));
 }
 

@@ -5,7 +5,7 @@ use crate::{
     ids::{AssetId, DialectId, KeyId, MerchantId, PayoutId},
     money::{Amount, AmountError, Decimal},
     payout::{Payout, Priority, Verdict, Webhook},
-    pricing::Locked,
+    pricing::{Locked, Promise},
     quote::{FeeBearer, Quote},
 };
 
@@ -192,6 +192,47 @@ impl CreatePayout {
     }
 }
 
+impl CreatePayout {
+    /// What is wished for, in canonical words, whoever it goes to: the same words are the same wish.
+    pub fn wish(&self) -> String {
+        let asked = match &self.asked {
+            Asked::Exact(amount) => format!("exact {}", amount.units()),
+            Asked::Worth { currency, amount } => format!("worth {amount} {currency}"),
+            Asked::Spend(amount) => format!("spend {amount}"),
+        };
+        let source = match &self.source {
+            Source::Own => "own",
+            Source::Ticker(ticker) => ticker,
+            Source::Configured => "configured",
+        };
+        self.words(&asked, source)
+    }
+
+    /// What the same request was called before anything was exchanged, if it could be made then:
+    /// nothing was said of what is sold, and both sums were sums of what is paid.
+    pub fn wish_before_exchanges(&self, asset_decimals: u8) -> Option<String> {
+        let asked = match (&self.source, &self.asked) {
+            (Source::Own | Source::Configured, Asked::Exact(asked)) => *asked,
+            (Source::Configured, Asked::Spend(spent)) => spent.amount(asset_decimals).ok()?,
+            _ => return None,
+        };
+        Some(self.words(&format!("exact {}", asked.units()), "unsaid"))
+    }
+
+    fn words(&self, asked: &str, source: &str) -> String {
+        let fees = match self.bearer {
+            FeeBearer::Merchant => "merchant",
+            FeeBearer::Recipient => "recipient",
+        };
+        format!("{asked} {} fees {fees} from {source}", self.asset)
+    }
+
+    /// The prices that were promised for it, if it shows a promise.
+    pub fn promise(&self) -> Option<&Promise> {
+        self.locked.as_ref()?.promise.as_ref()
+    }
+}
+
 /// What to do when an identifier comes back with other content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnOtherContent {
@@ -334,7 +375,7 @@ pub enum Refusal {
     },
     /// A figure that the decision needs is not known at the moment. Nothing was changed.
     TermsUnknown(&'static str),
-    /// The quote is too old, or for something else.
+    /// The quote is too old, was taken up already, or is for something else.
     QuoteExpired,
     /// The operator has stopped this merchant's payouts.
     MerchantPaused,

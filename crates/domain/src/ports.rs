@@ -292,6 +292,8 @@ pub enum ClaimScope {
     IdempotencyKey,
     /// A credential's nonce.
     Nonce,
+    /// Prices that were promised to a merchant.
+    Promise,
 }
 
 /// What deciding about commands needs to be loaded.

@@ -7,7 +7,7 @@ use crate::{
     Timestamp,
     catalog::{Asset, Catalog},
     command::{Asked, CreatePayout, Refusal, Source},
-    ids::AssetId,
+    ids::{AssetId, PayoutId},
     merchant::Merchant,
     money::{Amount, AmountError, Rounding},
     payout::Priority,
@@ -39,8 +39,8 @@ impl Funds for Plenty {
     }
 }
 
-/// Figures that a merchant was promised, and until when. Made by [`Question::lock`], handed out by dialects
-/// under a signature, and handed back.
+/// Figures that a merchant was promised, and until when. Made by [`Question::lock`], handed out by
+/// dialects under a signature, and handed back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locked {
     /// The asset that is paid.
@@ -49,10 +49,22 @@ pub struct Locked {
     pub network_fee: Amount,
     /// The priority that the fee is for.
     pub priority: Priority,
-    /// Prices by currency or ticker; those of a source that was named, by `CURRENCY/source`.
-    pub prices: BTreeMap<String, Priced>,
+    /// What else is promised; `None` where it is only the network's fee.
+    pub promise: Option<Promise>,
     /// Until when they hold.
     pub until: Timestamp,
+}
+
+/// Prices that are promised for one wish, once: whoever could take them up again, or for more, would
+/// do so only when prices have moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promise {
+    /// Names it: the identifier that the payout would have got.
+    pub id: PayoutId,
+    /// What it is for ([`CreatePayout::wish`]).
+    pub wish: String,
+    /// Prices by currency or ticker; those of a source that was named, by `CURRENCY/source`.
+    pub prices: BTreeMap<String, Priced>,
 }
 
 /// The assets that a payout may be paid from, the preferred one first.
@@ -188,11 +200,12 @@ impl Question<'_> {
             let from = self.catalog.asset(sold.from.as_str()).ok_or(Refusal::UnknownAsset)?;
             prices.extend(sold.price.clone().map(|it| (from.ticker.clone(), it)));
         }
+        let promise = Promise { id: self.create.id, wish: self.create.wish(), prices };
         Ok(Locked {
             asset: asset.id.clone(),
             network_fee: quote.network_fee,
             priority: self.create.priority,
-            prices,
+            promise: Some(promise),
             until: self.now.plus_ms(self.book.conversion.quote_ms),
         })
     }
@@ -204,7 +217,10 @@ impl Question<'_> {
             if locked.until < self.now {
                 return Err(Refusal::QuoteExpired);
             }
-            if locked.asset != asset.id || locked.priority != self.create.priority {
+            let wish = locked.promise.as_ref().map(|it| &it.wish);
+            let is_other_wish = wish.is_some_and(|it| *it != self.create.wish());
+            let is_other = locked.asset != asset.id || locked.priority != self.create.priority;
+            if is_other || is_other_wish {
                 return Err(Refusal::QuoteExpired);
             }
             return Ok(locked.network_fee);
@@ -222,9 +238,9 @@ impl Question<'_> {
 
     /// The price of a currency or coin: as promised, or as it is now.
     fn price(&self, currency: &str, source: Option<&str>) -> Result<Priced, Refusal> {
-        if let Some(locked) = &self.create.locked {
+        if let Some(promise) = self.create.promise() {
             // What was promised is promised as a whole: nothing is priced beside it.
-            let promised = locked.prices.get(&price_key(currency, source)).cloned();
+            let promised = promise.prices.get(&price_key(currency, source)).cloned();
             return promised.ok_or(Refusal::QuoteExpired);
         }
         let merchants = self.book.merchant(&self.merchant.name).rate_source.as_deref();

@@ -370,8 +370,21 @@ fn a_promise_is_kept_until_its_end() {
     assert_eq!(late, Err(Refusal::QuoteExpired));
     let other_speed = CreatePayout { priority: Priority::Economy, ..taken_up.clone() };
     assert_eq!(scene.quote(&other_speed), Err(Refusal::QuoteExpired));
-    let other_asset = CreatePayout { asset: AssetId::new("USDX@wide"), ..taken_up };
-    assert_eq!(scene.quote(&other_asset), Err(Refusal::QuoteExpired));
+    let others: [fn(&mut CreatePayout); 4] = [
+        |it| it.asset = AssetId::new("USDX@wide"),
+        |it| it.asked = euros("101").asked,
+        |it| it.source = Source::Configured,
+        |it| it.bearer = FeeBearer::Recipient,
+    ];
+    for other in others {
+        let mut something_else = taken_up.clone();
+        other(&mut something_else);
+        assert_eq!(scene.quote(&something_else), Err(Refusal::QuoteExpired));
+    }
+    // The network's fee alone may be promised for any sum: prices are as they are now.
+    let fee_alone = Locked { promise: None, ..locked };
+    let any = CreatePayout { locked: Some(fee_alone), priority: Priority::High, ..pay_gold(100) };
+    assert_eq!(scene.quote(&any).unwrap().network_fee, amount(8));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! They remember what they were told, and hold us to it.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use domain::{
     Timestamp,
@@ -132,6 +132,8 @@ pub struct Workload {
     transfers: Vec<Transfer>,
     drawn: u128,
     used_nonces: Vec<Nonce>,
+    /// The promises that were taken up.
+    kept: BTreeSet<PayoutId>,
 }
 
 /// Destinations that do something when they are paid.
@@ -148,7 +150,15 @@ impl Workload {
     pub fn new(faults: Arc<Faults>) -> Self {
         let orders_max = usize::try_from(8 + faults.below(40)).unwrap_or_default();
         let transfers = vec![];
-        Self { faults, orders: vec![], orders_max, transfers, drawn: 0, used_nonces: vec![] }
+        Self {
+            faults,
+            orders: vec![],
+            orders_max,
+            transfers,
+            drawn: 0,
+            used_nonces: vec![],
+            kept: BTreeSet::new(),
+        }
     }
 
     fn draw(&mut self) -> u128 {

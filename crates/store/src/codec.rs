@@ -87,13 +87,16 @@ pub(crate) fn scope_word(scope: ClaimScope) -> &'static str {
         ClaimScope::MerchantRef => "merchant_ref",
         ClaimScope::IdempotencyKey => "idempotency_key",
         ClaimScope::Nonce => "nonce",
+        ClaimScope::Promise => "promise",
     }
 }
 
 /// Spells the owner of a claim as the merchant or credential that it is.
 pub(crate) fn claim_owner(claim: &Claim) -> String {
     match claim.scope {
-        ClaimScope::MerchantRef | ClaimScope::IdempotencyKey => MerchantId(claim.owner).to_string(),
+        ClaimScope::MerchantRef | ClaimScope::IdempotencyKey | ClaimScope::Promise => {
+            MerchantId(claim.owner).to_string()
+        }
         ClaimScope::Nonce => KeyId(claim.owner).to_string(),
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Pricing {
     /// Everything but network fees, for every asset of a network that has a lane.
     base: PriceBook,
     payer: NetworkFeePayer,
+    /// How many sources of rates there are to hear.
+    sources: usize,
 }
 
 impl Pricing {
@@ -34,7 +36,8 @@ impl Pricing {
         assets: impl Iterator<Item = &'a Asset>,
     ) -> anyhow::Result<Self> {
         let base = terms::read(config, catalog, assets)?;
-        Ok(Self { base, payer: config.fees.network_fee })
+        let sources = config.rate_sources.names.len();
+        Ok(Self { base, payer: config.fees.network_fee, sources })
     }
 
     /// The terms before any network was asked.
@@ -74,8 +77,10 @@ impl Pricing {
             terms.network_fee = found.map(|fee| (fee, now)).or(known);
         }
         let complete = silent.is_empty();
-        // An asset whose fee cannot be priced at all is not one that this installation pays.
-        let priced = |terms: &AssetTerms| terms.network_fee.is_some() || !complete;
+        // An asset whose fee cannot be priced at all is not one that this installation pays. It
+        // cannot if everybody has been heard who could say more.
+        let heard = rates.sources().count() >= self.sources;
+        let priced = |terms: &AssetTerms| terms.network_fee.is_some() || !complete || !heard;
         let unpriced: Vec<&str> = book
             .terms
             .iter()

@@ -96,8 +96,20 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "promise-for-something-else",
         file: PRICING,
-        old: "if locked.asset != asset.id || locked.priority != self.create.priority {",
-        new: "if locked.asset != asset.id && locked.priority != self.create.priority {",
+        old: "locked.asset != asset.id || locked.priority != self.create.priority;",
+        new: "locked.asset != asset.id;",
+    },
+    Mutant {
+        name: "promise-for-another-wish",
+        file: PRICING,
+        old: "if is_other || is_other_wish {",
+        new: "if is_other {",
+    },
+    Mutant {
+        name: "promise-kept-twice",
+        file: ACCEPT,
+        old: "names(create).into_iter().chain(promise)",
+        new: "names(create)",
     },
     Mutant {
         name: "promise-not-kept",
@@ -176,10 +188,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "content-forgets-the-source",
-        file: ACCEPT,
-        old: "    format!(\"{asked} {asset} fees {fees} from {source} to {address}{memo}\")\n",
-        new: "    drop(source.to_owned());\n    \
-              format!(\"{asked} {asset} fees {fees} to {address}{memo}\")\n",
+        file: "crates/domain/src/command.rs",
+        old: "        self.words(&asked, source)\n",
+        new: "        drop(source.to_owned());\n        self.words(&asked, \"anywhere\")\n",
     },
     Mutant {
         name: "moved-before-it-is-enough",

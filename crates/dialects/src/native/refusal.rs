@@ -83,7 +83,7 @@ pub(super) fn describe(
         }
         Refusal::NoWallet => (402, "insufficient_funds", "there is none of what it is paid from"),
         Refusal::QuoteExpired => {
-            (409, "quote_expired", "the quote is too old, or for something else")
+            (409, "quote_expired", "the quote is too old, used, or for something else")
         }
         Refusal::NotConvertible(reason) => (422, "not_convertible", *reason),
         Refusal::RateUnknown { .. } => {

@@ -103,6 +103,8 @@ impl<'a> FeeToken<'a> {
         context: &Context<'a>,
     ) -> Option<Self> {
         let asset = context.catalog.asset(locked.asset.as_str())?;
+        // Nothing is exchanged, so nothing but the network's fee is promised.
+        let fee_alone = Locked { promise: None, ..locked.clone() };
         let price = quote.usd.as_ref().map(|it| it.usd);
         let usd = |amount| {
             let rounding = domain::money::Rounding::Up;
@@ -120,7 +122,7 @@ impl<'a> FeeToken<'a> {
             service_fee: asset.text(quote.service_fee),
             service_fee_usd: usd(quote.service_fee),
             withdrawal_min: asset.text(least.unwrap_or_default()),
-            token: token::seal(locked, key),
+            token: token::seal(&fee_alone, key),
             until: rfc3339(locked.until),
         })
     }

@@ -29,7 +29,9 @@ pub(crate) struct Case<'a> {
 
 /// Whether promised figures may be used for a payout.
 pub(crate) fn holds(locked: &Locked, create: &CreatePayout, at: Timestamp) -> bool {
-    at <= locked.until && locked.asset == create.asset && locked.priority == create.priority
+    let is_for_it = locked.promise.as_ref().is_none_or(|it| it.wish == create.wish());
+    let is_same = locked.asset == create.asset && locked.priority == create.priority;
+    at <= locked.until && is_same && is_for_it
 }
 
 /// The price that must be used, in millionths of a dollar, and whose it is.
@@ -39,8 +41,8 @@ pub(crate) fn price(
     at: Timestamp,
     (currency, course): (&str, Option<&str>),
 ) -> Option<Priced> {
-    if let Some(locked) = &create.locked {
-        return locked.prices.get(&promised_name(currency, course)).cloned();
+    if let Some(promise) = create.promise() {
+        return promise.prices.get(&promised_name(currency, course)).cloned();
     }
     let agreed = scene::rate_source(create.merchant);
     let told = market.price(currency, course.or(agreed), at)?;
@@ -53,9 +55,11 @@ fn promised_name(currency: &str, course: Option<&str>) -> String {
 }
 
 /// Whether a promise has every price that a payout may need.
-pub(crate) fn is_whole(locked: &Locked, create: &CreatePayout) -> bool {
+pub(crate) fn is_whole(create: &CreatePayout) -> bool {
+    let Some(promise) = create.promise() else { return true };
     let own = scene::ticker(&create.asset);
-    let has = |currency: &str, course| locked.prices.contains_key(&promised_name(currency, course));
+    let has =
+        |currency: &str, course| promise.prices.contains_key(&promised_name(currency, course));
     let course = create.course.as_deref();
     let worth = match &create.asked {
         Asked::Worth { currency, .. } => has(currency, course) && has(own, course),

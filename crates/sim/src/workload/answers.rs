@@ -5,7 +5,7 @@ use domain::{
     ids::PayoutId,
     payout::{PayoutState, Status, Verdict},
     ports::{Claim, ClaimScope},
-    pricing::Locked,
+    pricing::{Locked, Promise},
     quote::Quote,
 };
 
@@ -112,7 +112,11 @@ impl Workload {
             asset: create.asset.clone(),
             network_fee: quote.network_fee,
             priority: create.priority,
-            prices: locked.prices.clone(),
+            promise: locked.promise.as_ref().map(|it| Promise {
+                id: create.id,
+                wish: create.wish(),
+                prices: it.prices.clone(),
+            }),
             until: moment.at.plus_ms(scene::QUOTE_MS),
         };
         must!(**locked == expected, "{expected:?} should be promised");
@@ -151,6 +155,9 @@ impl Workload {
                     must!(!nonce_is_used, "its nonce was used before");
                     must!(payout.id == create.id, "it became another payout");
                     check_promise(order, create, &payout.quote)?;
+                    if let Some(promise) = create.promise() {
+                        must!(self.kept.insert(promise.id), "a promise is kept twice");
+                    }
                     self.used_nonces.extend(create.nonce.clone());
                 } else {
                     must!(payout.id != create.id, "it was created, not found");
@@ -167,7 +174,8 @@ impl Workload {
                 } else {
                     let reused = *nonce_is_used && *refusal == Refusal::NonceReused;
                     let justified = refusals::may_refuse(order.expected, create, refusal, moment);
-                    must!(reused || justified, "there is no reason for that");
+                    let kept = *refusal == Refusal::QuoteExpired && is_kept(create, contents);
+                    must!(reused || kept || justified, "there is no reason for that");
                 }
                 Ok(None)
             }
@@ -246,4 +254,12 @@ fn check_judge(
         Err(refusal) => return Err(format!("{id} was not judged: {refusal:?}")),
     }
     Ok(())
+}
+
+/// The promise that a request shows was kept already.
+fn is_kept(create: &CreatePayout, contents: &Contents) -> bool {
+    create.promise().is_some_and(|promise| {
+        let (scope, owner) = (ClaimScope::Promise, create.merchant.0);
+        contents.claims.contains_key(&Claim { scope, owner, text: promise.id.to_string() })
+    })
 }

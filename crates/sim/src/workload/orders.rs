@@ -28,8 +28,33 @@ impl Workload {
         }
     }
 
-    /// Somebody wants something new.
+    /// Somebody wants something.
     pub(super) fn order(&mut self) -> Option<Trap> {
+        if self.faults.chance(10) && self.order_again() {
+            return None;
+        }
+        self.order_something_new()
+    }
+
+    /// Somebody wants what was promised for another payout.
+    fn order_again(&mut self) -> bool {
+        let is_promised = |it: &&Order| it.quoted.is_some() && it.expected == Expected::Accepted;
+        let promised: Vec<&Order> = self.orders.iter().filter(is_promised).collect();
+        let Some(first) = self.faults.pick(&promised).map(|it| Order::clone(it)) else {
+            return false;
+        };
+        let number = self.orders.len();
+        let create = CreatePayout {
+            merchant_ref: Some(format!("order-{number}")),
+            idempotency_key: None,
+            address: format!("to-{number}"),
+            ..first.create
+        };
+        self.orders.push(Order { create, told: None, answered: false, ..first });
+        true
+    }
+
+    fn order_something_new(&mut self) -> Option<Trap> {
         let merchant = match self.faults.below(20) {
             0..=10 => scene::RICH,
             11..=18 => scene::POOR,
@@ -194,7 +219,8 @@ impl Workload {
 
     /// Asks what an order would cost.
     pub(super) fn price(&mut self, order: usize) -> (Command, Asked) {
-        let create = self.orders[order].create.clone();
+        let mut create = self.orders[order].create.clone();
+        create.id = PayoutId(self.draw());
         (Command::Quote(Box::new(create)), Asked::Quote { order })
     }
 
@@ -239,6 +265,9 @@ impl Workload {
         if self.faults.chance(5) {
             let promised: Vec<_> = self.orders.iter().filter_map(|it| it.quoted.as_ref()).collect();
             create.locked = self.faults.pick(&promised).map(|it| it.1.clone());
+        }
+        if create.locked.is_some() && self.faults.chance(5) {
+            create.priority = self.faults.pick(&Priority::ALL).copied().unwrap_or_default();
         }
     }
 

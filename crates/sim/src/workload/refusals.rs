@@ -56,7 +56,7 @@ fn is_unknown(create: &CreatePayout, refusal: &Refusal, moment: &Moment<'_>) -> 
     }
     match &create.locked {
         Some(locked) => {
-            let is_good = holds(locked, create, moment.at) && is_whole(locked, create);
+            let is_good = holds(locked, create, moment.at) && is_whole(create);
             *refusal == Refusal::QuoteExpired && !is_good
         }
         None => {

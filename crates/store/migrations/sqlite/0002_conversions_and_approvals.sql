@@ -30,6 +30,6 @@ CREATE INDEX payouts_awaiting_approval ON payouts (approval_until, id)
 CREATE INDEX payouts_by_txid ON payouts (txid) WHERE txid IS NOT NULL;
 
 UPDATE payouts SET content =
-    'exact ' || asked || ' ' || asset || ' fees ' || bearer || ' from own to ' || address
+    'exact ' || asked || ' ' || asset || ' fees ' || bearer || ' from unsaid to ' || address
     || coalesce(' memo ' || memo, '');
 UPDATE payouts SET usd_source = 'fixed', usd_at = created_at WHERE usd_rate IS NOT NULL;

@@ -157,7 +157,7 @@ fn payouts_of_the_first_release_are_kept_and_know_what_they_were_asked_for() {
     let store = Sqlite::open_and_migrate(&path).unwrap();
     let found = ready(store.find_payout(&PayoutKey::Id(PayoutId(7)))).unwrap();
     let payout = found.expect("it is still there").payout;
-    assert_eq!(payout.content, "exact 100 COIN@net fees recipient from own to to bob memo x y");
+    assert_eq!(payout.content, "exact 100 COIN@net fees recipient from unsaid to to bob memo x y");
     let usd = payout.quote.usd.expect("the price is still there");
     assert_eq!((usd.usd.to_string().as_str(), usd.source.as_str(), usd.at.0), ("1.5", "fixed", 5));
     assert!(payout.quote.conversions.is_empty() && payout.approval.is_none());

@@ -14,8 +14,12 @@ fn exchange(received: &Received) -> Answer {
     let prices = r#"[{"symbol":"ETHUSDT","price":"2611.72"},{"symbol":"USDTTRY","price":"34.29"}]"#;
     match received.path.as_str() {
         "/api/v3/ticker/price" => ("200 OK".to_owned(), String::new(), prices.to_owned()),
-        _ => ("503 Later".to_owned(), String::new(), "<html>".to_owned()),
+        _ => later(),
     }
+}
+
+fn later() -> Answer {
+    ("503 Later".to_owned(), String::new(), "<html>".to_owned())
 }
 
 #[track_caller]
@@ -119,6 +123,22 @@ fn requests_are_priced_with_what_was_told_last() {
     wait_for("another price", || price().filter(|it| *it != first));
     // What networks charge is asked for every 15 seconds; prices do not wait for that.
     assert!(questions() - before < 10);
+}
+
+#[test]
+fn before_an_exchange_was_heard_its_prices_are_missing_and_not_impossible() {
+    let (node, exchange) = (Receiver::start(0, idle_node), Receiver::start(0, |_| later()));
+    let sources = format!(
+        "[rate_sources]\nuse = [\"binance\"]\nbase_url = {{ binance = \"http://{}\" }}\n",
+        exchange.address
+    );
+    let it = Installation::new(&Installation::ethereum(node.address, &sources));
+    it.ok(&["keys", "init"]);
+    let token = format!("Bearer {}", it.merchant(&["shop"]).native_token);
+    let wish = r#"{"asset":"USDT","network":"ethereum","amount":"5"}"#;
+    let asked = Request::post("/vyplata/v1/quotes", wish).header("authorization", &token);
+    let answer = it.serve().send(&asked);
+    assert_eq!((answer.status, &answer.json()["error"]["code"]), (503, &"terms_unknown".into()));
 }
 
 /// Two exchanges of which one is wrong about ether.
