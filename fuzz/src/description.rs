@@ -25,6 +25,11 @@ impl Description {
         Self { document, schemas: Schemas::new(), compiler, compiled: HashMap::new() }
     }
 
+    /// Whether a call is described.
+    pub(crate) fn has(&self, method: &str, path: &str) -> bool {
+        self.operation(method, path).is_some()
+    }
+
     /// Checks that a call is described, and with it this answer.
     pub(crate) fn check_answer(&mut self, method: &str, path: &str, status: u16, body: &Value) {
         let operation = self.operation(method, path);
