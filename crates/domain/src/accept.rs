@@ -207,27 +207,14 @@ impl Sitting {
             until: now.plus_ms(book.approval_ms),
             verdict: None,
         });
+        let content = content(&create.wish(), &destination);
+        let network = asset.network.clone();
         Ok(Payout {
-            id: create.id,
             public_id: public_id.clone(),
-            merchant: create.merchant,
-            dialect: create.dialect.clone(),
-            key: create.key,
-            merchant_ref: create.merchant_ref.clone(),
-            network: asset.network.clone(),
-            asset: create.asset.clone(),
-            content: content(&create.wish(), &destination),
-            destination,
-            quote,
+            content,
             priority: question.priority(asset),
             approval,
-            webhook: create.webhook.clone(),
-            note: create.note.clone(),
-            state: PayoutState::Queued,
-            delivery_count: 0,
-            created_at: now,
-            updated_at: now,
-            version: 1,
+            ..Payout::new(create, network, destination, quote, now)
         })
     }
 

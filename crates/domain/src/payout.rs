@@ -3,6 +3,7 @@
 use crate::{
     Timestamp,
     catalog::Destination,
+    command::CreatePayout,
     ids::{AssetId, BatchId, DialectId, KeyId, MerchantId, NetworkId, PayoutId, TxId},
     quote::Quote,
 };
@@ -218,6 +219,38 @@ pub enum Status {
 }
 
 impl Payout {
+    /// What was asked for, with neither public identifier, content nor approval yet.
+    pub fn new(
+        create: &CreatePayout,
+        network: NetworkId,
+        destination: Destination,
+        quote: Quote,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: create.id,
+            public_id: String::new(),
+            merchant: create.merchant,
+            dialect: create.dialect.clone(),
+            key: create.key,
+            merchant_ref: create.merchant_ref.clone(),
+            network,
+            asset: create.asset.clone(),
+            destination,
+            quote,
+            priority: create.priority,
+            content: String::new(),
+            approval: None,
+            webhook: create.webhook.clone(),
+            note: create.note.clone(),
+            state: PayoutState::Queued,
+            delivery_count: 0,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+
     /// The asset that the merchant is charged in: the payout's own, or the first that is sold for it
     /// where nothing of its own is used.
     pub fn charged_asset(&self) -> &AssetId {

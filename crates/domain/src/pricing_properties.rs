@@ -8,7 +8,7 @@ use crate::{
     catalog::Destination,
     ids::{BatchId, LaneId},
     ledger::{self, LedgerAccount, Posting},
-    payout::{Payout, PayoutState},
+    payout::Payout,
 };
 
 #[derive(Clone, Debug)]
@@ -107,28 +107,8 @@ fn build(case: &Case) -> (Scene, CreatePayout) {
 }
 
 fn payout(create: &CreatePayout, quote: &Quote) -> Payout {
-    Payout {
-        id: create.id,
-        public_id: String::new(),
-        merchant: MERCHANT,
-        dialect: create.dialect.clone(),
-        key: None,
-        merchant_ref: None,
-        network: NetworkId::new("deep"),
-        asset: create.asset.clone(),
-        destination: Destination { address: String::new(), memo: None },
-        quote: quote.clone(),
-        priority: create.priority,
-        content: String::new(),
-        approval: None,
-        webhook: None,
-        note: String::new(),
-        state: PayoutState::Queued,
-        delivery_count: 0,
-        created_at: NOW,
-        updated_at: NOW,
-        version: 1,
-    }
+    let destination = Destination { address: String::new(), memo: None };
+    Payout::new(create, NetworkId::new("deep"), destination, quote.clone(), NOW)
 }
 
 type Lines = BTreeMap<(LedgerAccount, AssetId), i128>;

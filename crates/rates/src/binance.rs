@@ -2,14 +2,10 @@
 //!
 //! <https://developers.binance.com/docs/binance-spot-api-docs/rest-api/market-data-endpoints#symbol-price-ticker>
 
-use domain::{
-    BoxFuture,
-    ports::{RateSource, Unreachable},
-};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{Access, BadUrl, Prices, Wanted, host::Host, number, pairs::Pairs};
+use crate::{Access, BadUrl, Page, Prices, Wanted, host::Host, number, pairs::Pairs};
 
 /// The name of this source.
 pub const NAME: &str = "binance";
@@ -21,33 +17,13 @@ const PATH: &str = "/api/v3/ticker/price";
 /// Coins whose names end like the dollar's, so that `ABCTUSD` may be `ABCT/USD` or `ABC/TUSD`.
 const OTHER_DOLLARS: [&str; 6] = ["BUSD", "FDUSD", "PYUSD", "RLUSD", "TUSD", "XUSD"];
 
-/// Asks Binance.
-pub struct Binance {
-    host: Host,
-    wanted: Wanted,
-}
-
-impl Binance {
-    /// A source that keeps what is wanted.
-    ///
-    /// # Errors
-    /// If the base URL is no good.
-    pub fn new(access: Access, wanted: Wanted) -> Result<Self, BadUrl> {
-        Ok(Self { host: Host::new(NAME, access, URL, BODY_BYTES_MAX)?, wanted })
-    }
-}
-
-impl RateSource for Binance {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn fetch(&self) -> BoxFuture<'_, Result<Prices, Unreachable>> {
-        Box::pin(async {
-            let body = self.host.get(PATH).await?;
-            self.host.read(parse(&body, &self.wanted))
-        })
-    }
+/// Binance's page, of which is kept what is wanted.
+///
+/// # Errors
+/// If the base URL is no good.
+pub fn new(access: Access, wanted: Wanted) -> Result<Page, BadUrl> {
+    let host = Host::new(NAME, access, URL, BODY_BYTES_MAX)?;
+    Ok(Page { name: NAME, host, path: PATH, parse, wanted })
 }
 
 #[derive(Deserialize)]

@@ -4,14 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::{
-    BoxFuture,
-    ports::{RateSource, Unreachable},
-};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{Access, BadUrl, Prices, Wanted, host::Host, number, pairs::Pairs};
+use crate::{Access, BadUrl, Page, Prices, Wanted, host::Host, number, pairs::Pairs};
 
 /// The name of this source.
 pub const NAME: &str = "exmo";
@@ -21,33 +17,13 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
 const URL: &str = "https://api.exmo.com";
 const PATH: &str = "/v1.1/ticker";
 
-/// Asks EXMO.
-pub struct Exmo {
-    host: Host,
-    wanted: Wanted,
-}
-
-impl Exmo {
-    /// A source that keeps what is wanted.
-    ///
-    /// # Errors
-    /// If the base URL is no good.
-    pub fn new(access: Access, wanted: Wanted) -> Result<Self, BadUrl> {
-        Ok(Self { host: Host::new(NAME, access, URL, BODY_BYTES_MAX)?, wanted })
-    }
-}
-
-impl RateSource for Exmo {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn fetch(&self) -> BoxFuture<'_, Result<Prices, Unreachable>> {
-        Box::pin(async {
-            let body = self.host.get(PATH).await?;
-            self.host.read(parse(&body, &self.wanted))
-        })
-    }
+/// EXMO's page, of which is kept what is wanted.
+///
+/// # Errors
+/// If the base URL is no good.
+pub fn new(access: Access, wanted: Wanted) -> Result<Page, BadUrl> {
+    let host = Host::new(NAME, access, URL, BODY_BYTES_MAX)?;
+    Ok(Page { name: NAME, host, path: PATH, parse, wanted })
 }
 
 #[derive(Deserialize)]

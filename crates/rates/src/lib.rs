@@ -13,6 +13,7 @@ mod gather;
 mod host;
 pub mod kucoin;
 mod number;
+mod page;
 mod pairs;
 mod wanted;
 
@@ -23,6 +24,7 @@ use domain::{money::Rate, ports::RateSource};
 pub use fixed::Fixed;
 pub use gather::fetch_all;
 pub use host::{Access, BadUrl};
+pub use page::Page;
 pub use wanted::Wanted;
 
 /// US dollar prices by currency, in capitals, each currency at most once.
@@ -50,9 +52,9 @@ pub fn source(
     wanted: Wanted,
 ) -> Result<Arc<dyn RateSource>, SourceError> {
     let made: Result<Arc<dyn RateSource>, BadUrl> = match name {
-        binance::NAME => binance::Binance::new(access, wanted).map(|it| Arc::new(it) as _),
+        binance::NAME => binance::new(access, wanted).map(|it| Arc::new(it) as _),
         binancep2p::NAME => binancep2p::BinanceP2p::new(access, wanted).map(|it| Arc::new(it) as _),
-        exmo::NAME => exmo::Exmo::new(access, wanted).map(|it| Arc::new(it) as _),
+        exmo::NAME => exmo::new(access, wanted).map(|it| Arc::new(it) as _),
         kucoin::NAME => kucoin::Kucoin::new(access, wanted).map(|it| Arc::new(it) as _),
         _ => return Err(SourceError::UnknownName),
     };

@@ -10,7 +10,7 @@ use domain::{
     ledger::{self, LedgerAccount},
     merchant::Merchant,
     money::{Amount, Decimal, Rate},
-    payout::{Payout, PayoutState},
+    payout::Payout,
     pricing::{Plenty, Question},
     quote::{AssetTerms, ConversionTerms, FeeBearer, FeePlan, PriceBook, Quote},
     rates::RateBook,
@@ -53,29 +53,9 @@ fn book(catalog: &Catalog) -> PriceBook {
     }
 }
 
-fn payout(asset: &Asset, quote: &Quote) -> Payout {
-    Payout {
-        id: PayoutId(1),
-        public_id: String::new(),
-        merchant: MerchantId(1),
-        dialect: DialectId::new("plain"),
-        key: None,
-        merchant_ref: None,
-        network: asset.network.clone(),
-        asset: asset.id.clone(),
-        destination: Destination { address: String::new(), memo: None },
-        quote: quote.clone(),
-        priority: domain::payout::Priority::default(),
-        content: String::new(),
-        approval: None,
-        webhook: None,
-        note: String::new(),
-        state: PayoutState::Queued,
-        delivery_count: 0,
-        created_at: NOW,
-        updated_at: NOW,
-        version: 1,
-    }
+fn payout(create: &CreatePayout, asset: &Asset, quote: &Quote) -> Payout {
+    let destination = Destination { address: String::new(), memo: None };
+    Payout::new(create, asset.network.clone(), destination, quote.clone(), NOW)
 }
 
 /// What the ledger takes and gives when a payout is accepted and paid.
@@ -98,7 +78,7 @@ fn check(asset: &Asset, create: &CreatePayout, quote: &Quote) {
     assert_eq!(quote.amount.units() + fees, quote.price().units());
     let bought: u128 = quote.conversions.iter().map(|it| it.bought.units()).sum();
     assert_eq!(quote.own_part().units() + bought, quote.price().units());
-    let flows = flows(&payout(asset, quote));
+    let flows = flows(&payout(create, asset, quote));
     let mut sums: BTreeMap<&AssetId, i128> = BTreeMap::new();
     for ((_, asset), units) in &flows {
         *sums.entry(asset).or_default() += units;

@@ -78,8 +78,9 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
     },
     Endpoint {
         summary: "Price a payout",
-        detail: "As if you had enough of everything. Until `valid_until`, a request for a payout \
-                 with the `token` as its `quote` gets these prices and this network fee.",
+        detail: "As if you had enough of everything. Until `valid_until`, one payout of just this, \
+                 to whomever, with the `token` as its `quote` gets these prices and this network \
+                 fee.",
         fields: QUOTE,
         subjects: &[Subject::Asset, Subject::Amount, Subject::Pricing],
         golden: include_str!("golden/quote.txt"),

@@ -7,10 +7,11 @@ use domain::{
     Timestamp,
     batch::{Attempt, AttemptStatus, SignedTx},
     catalog::{Asset, Destination, Network},
+    command::{Asked, CreatePayout},
     ids::{AssetId, DialectId, LaneId, MerchantId, NetworkId, PayoutId},
     lane::Lane,
     money::Amount,
-    payout::{Payout, PayoutState, Priority},
+    payout::Payout,
     ports::{BuildError, Draft, Rail, Signature, UnsignedTx},
     quote::{FeeBearer, Quote},
 };
@@ -79,37 +80,21 @@ pub(crate) fn lane(next_sequence: u64) -> Lane {
 
 pub(crate) fn payout(asset: &Asset, recipient: &str, units: u128) -> Payout {
     let amount = Amount::from_units(units).unwrap();
-    Payout {
-        id: PayoutId(1),
-        public_id: String::new(),
-        merchant: MerchantId(1),
-        dialect: DialectId::new("native"),
-        key: None,
-        merchant_ref: None,
-        network: asset.network.clone(),
-        asset: asset.id.clone(),
-        destination: Destination { address: recipient.to_owned(), memo: None },
-        quote: Quote {
-            asked: amount,
-            bearer: FeeBearer::Merchant,
-            amount,
-            service_fee: Amount::ZERO,
-            network_fee: Amount::ZERO,
-            usd: None,
-            worth: None,
-            conversions: vec![],
-        },
-        priority: Priority::default(),
-        content: String::new(),
-        approval: None,
-        webhook: None,
-        note: String::new(),
-        state: PayoutState::Queued,
-        delivery_count: 0,
-        created_at: Timestamp::NEVER,
-        updated_at: Timestamp::NEVER,
-        version: 1,
-    }
+    let quote = Quote {
+        asked: amount,
+        bearer: FeeBearer::Merchant,
+        amount,
+        service_fee: Amount::ZERO,
+        network_fee: Amount::ZERO,
+        usd: None,
+        worth: None,
+        conversions: vec![],
+    };
+    let (dialect, asked) = (DialectId::new("native"), Asked::Exact(amount));
+    let destination = Destination { address: recipient.to_owned(), memo: None };
+    let (id, address) = (PayoutId(1), recipient.to_owned());
+    let create = CreatePayout::new(id, MerchantId(1), dialect, asset.id.clone(), asked, address);
+    Payout::new(&create, asset.network.clone(), destination, quote, Timestamp::NEVER)
 }
 
 /// Builds, signs and joins, as the engine does.

@@ -9,10 +9,11 @@ use domain::{
     BoxFuture, Timestamp,
     batch::{Attempt, AttemptStatus, Observation, SignedTx},
     catalog::{Asset, Destination, Network},
+    command::{Asked, CreatePayout},
     ids::{DialectId, MerchantId, PayoutId},
     lane::Lane,
     money::Amount,
-    payout::{Payout, PayoutState, Priority},
+    payout::Payout,
     ports::{BuildError, Draft, Handover, HoldReason, Intent, Payment, Rail, Signer, UnsignedTx},
     quote::{FeeBearer, Quote},
 };
@@ -73,37 +74,22 @@ pub async fn run_all<'a>(make: &(dyn Fn() -> BoxFuture<'a, Box<dyn RailHarness>>
 }
 
 fn payout(harness: &dyn RailHarness, number: u32, amount: Amount) -> Payout {
-    Payout {
-        id: PayoutId(u128::from(number)),
-        public_id: number.to_string(),
-        merchant: MerchantId(1),
-        dialect: DialectId::new("plain"),
-        key: None,
-        merchant_ref: None,
-        network: harness.network().id.clone(),
-        asset: harness.asset().id.clone(),
-        destination: harness.destination(number),
-        quote: Quote {
-            asked: amount,
-            bearer: FeeBearer::Merchant,
-            amount,
-            service_fee: Amount::ZERO,
-            network_fee: Amount::ZERO,
-            usd: None,
-            worth: None,
-            conversions: vec![],
-        },
-        priority: Priority::default(),
-        content: "exact 100".to_owned(),
-        approval: None,
-        webhook: None,
-        note: String::new(),
-        state: PayoutState::Queued,
-        delivery_count: 0,
-        created_at: Timestamp(0),
-        updated_at: Timestamp(0),
-        version: 1,
-    }
+    let quote = Quote {
+        asked: amount,
+        bearer: FeeBearer::Merchant,
+        amount,
+        service_fee: Amount::ZERO,
+        network_fee: Amount::ZERO,
+        usd: None,
+        worth: None,
+        conversions: vec![],
+    };
+    let (id, dialect) = (PayoutId(u128::from(number)), DialectId::new("plain"));
+    let (asset, asked) = (harness.asset().id.clone(), Asked::Exact(amount));
+    let destination = harness.destination(number);
+    let address = destination.address.clone();
+    let create = CreatePayout::new(id, MerchantId(1), dialect, asset, asked, address);
+    Payout::new(&create, harness.network().id.clone(), destination, quote, Timestamp(0))
 }
 
 async fn build(
