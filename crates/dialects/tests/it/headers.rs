@@ -1,10 +1,9 @@
 //! Headers that could be read in two ways are refused by every dialect, and nothing is paid.
 
-use dialects::Request;
 use domain::command::Refusal;
 
 use crate::{
-    vectors::{cryptomus_signature, hmac_hex},
+    vectors::{self, cryptomus_signature, hmac_hex},
     world::{Answered, World},
 };
 
@@ -56,18 +55,9 @@ fn good() -> [Good; 4] {
 /// Sends a good request with these headers beside its own, to a new gateway.
 fn ask(Good { path, proofs, body }: &Good, more: &[(&str, &str)]) -> Answered {
     let own = proofs.iter().map(|(name, value)| (*name, value.as_str()));
-    let all = own.chain([("content-type", "application/json")]).chain(more.iter().copied());
-    let headers: Vec<_> = all.map(|it| (it.0.to_ascii_lowercase(), it.1.to_owned())).collect();
-    let request = Request {
-        method: "POST",
-        path,
-        query: "",
-        headers: &headers,
-        body: body.as_bytes(),
-        client: None,
-    };
+    let headers: Vec<_> = own.chain(more.iter().copied()).collect();
     let mut world = World::new();
-    let answered = world.ask(&request);
+    let answered = vectors::post(&mut world, path, &headers, body);
     assert_eq!((world.payout_count() == 0), answered.refusal.is_some(), "{path}");
     answered
 }

@@ -25,7 +25,7 @@ pub(crate) fn post(
     let headers: Vec<(String, String)> = headers
         .iter()
         .chain(&json)
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .map(|(name, value)| (name.to_ascii_lowercase(), (*value).to_owned()))
         .collect();
     let request = Request {
         method: "POST",
