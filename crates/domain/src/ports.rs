@@ -143,6 +143,10 @@ pub enum HoldReason {
     NotEstimated,
     /// Somebody else used the lane's key, and it is not final yet how often.
     KeyUsedElsewhere,
+    /// The network's nodes contradict each other about what is final.
+    NodesDisagree,
+    /// The asset is not what the catalog says, or its issuer has stopped it.
+    AssetStopped,
 }
 
 impl HoldReason {
@@ -150,7 +154,7 @@ impl HoldReason {
     pub fn concerns_the_asset(self) -> bool {
         match self {
             Self::AwaitingFunds | Self::AwaitingGas | Self::FeeAboveCap => true,
-            Self::KeyUsedElsewhere => true,
+            Self::KeyUsedElsewhere | Self::NodesDisagree | Self::AssetStopped => true,
             Self::SignerRefused | Self::NotRelayed | Self::NotEstimated => false,
         }
     }

@@ -55,6 +55,8 @@ words!(hold_word, hold, HoldReason {
     NotRelayed => "not_relayed",
     NotEstimated => "not_estimated",
     KeyUsedElsewhere => "key_used_elsewhere",
+    NodesDisagree => "nodes_disagree",
+    AssetStopped => "asset_stopped",
 });
 
 words!(attempt_word, attempt, AttemptStatus {

@@ -244,6 +244,8 @@ pub(super) fn batches(store: &dyn Store) {
         HoldReason::NotRelayed,
         HoldReason::NotEstimated,
         HoldReason::KeyUsedElsewhere,
+        HoldReason::NodesDisagree,
+        HoldReason::AssetStopped,
     ];
     for reason in reasons {
         it.hold = Some(Hold { reason, detail: format!("{reason:?}") });
