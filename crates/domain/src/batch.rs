@@ -11,6 +11,7 @@
 
 use crate::{
     Timestamp,
+    chore::Chore,
     event::EventKind,
     ids::{BatchId, LaneId, NetworkId, PayoutId, TxId},
     money::Amount,
@@ -36,8 +37,10 @@ pub struct Batch {
     pub network: NetworkId,
     /// The wallet that pays it.
     pub lane: LaneId,
-    /// The payouts it pays; never empty, never changed.
+    /// The payouts it pays; never changed, and empty only if it is a chore.
     pub payouts: Vec<PayoutId>,
+    /// What it does instead of paying.
+    pub chore: Option<Chore>,
     /// Every transaction ever signed for it, oldest first.
     pub attempts: Vec<Attempt>,
     /// Why it is to end without payment, once no attempt can pay any more.
@@ -72,6 +75,9 @@ pub struct Attempt {
     pub signed_at: Timestamp,
     /// What the network charged, once that is final.
     pub fee: Option<Amount>,
+    /// The places, in the batch, of the payouts that it did not pay although it is final: each
+    /// payment of a transaction may succeed or fail by itself on some networks.
+    pub unpaid: Vec<u32>,
 }
 
 /// What became of an attempt. The last three are final.
@@ -110,7 +116,7 @@ impl AttemptStatus {
 }
 
 /// What a rail reports about a transaction. Silence is `Missing`, never `Dead`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observation {
     /// The network does not know it now. Proves nothing.
     Missing,
@@ -118,10 +124,12 @@ pub enum Observation {
     Pending,
     /// Included, not yet final.
     InBlock,
-    /// Final, and all payments were made.
+    /// Final, and the payments were made.
     Final {
         /// What the network charged, in its fee asset.
         fee: Amount,
+        /// The places, in the transaction, of the payments that were not made, rising.
+        unpaid: Vec<u32>,
     },
     /// Final, and no payment was made.
     Reverted {
@@ -145,9 +153,9 @@ pub enum Step<'a> {
     Broadcast(&'a SignedTx),
     /// Ask the network about the attempts that are live.
     Observe,
-    /// This attempt is final: pay every payout of the batch.
+    /// This attempt is final: its payouts are paid.
     Settle(&'a Attempt),
-    /// No attempt can pay any more: fail every payout of the batch.
+    /// No attempt can pay any more: the batch ends without payment.
     Fail(Failure),
 }
 
@@ -191,6 +199,7 @@ impl Batch {
             network,
             lane,
             payouts,
+            chore: None,
             attempts: vec![],
             given_up: None,
             hold: None,
@@ -200,6 +209,17 @@ impl Batch {
             created_at: now,
             version: 1,
         }
+    }
+
+    /// Makes a batch that pays nobody, and is due at once.
+    pub fn of_chore(
+        id: BatchId,
+        network: NetworkId,
+        lane: LaneId,
+        chore: Chore,
+        now: Timestamp,
+    ) -> Self {
+        Self { chore: Some(chore), ..Self::new(id, network, lane, vec![], now) }
     }
 
     /// The attempts of which anything may still become, oldest first.
@@ -374,9 +394,9 @@ impl Batch {
                     self.hold = None;
                     AttemptStatus::InBlock
                 }
-                Observation::Final { fee } => {
+                Observation::Final { fee, unpaid } => {
                     self.charge(txid, *fee);
-                    AttemptStatus::Final
+                    self.finish(txid, unpaid)
                 }
                 Observation::Reverted { fee } => {
                     self.charge(txid, *fee);
@@ -394,6 +414,20 @@ impl Batch {
 
     fn charge(&mut self, txid: &TxId, fee: Amount) {
         self.attempt_mut(txid).fee = Some(fee);
+    }
+
+    /// A transaction that paid none of its payouts is as good as undone.
+    fn finish(&mut self, txid: &TxId, unpaid: &[u32]) -> AttemptStatus {
+        let count = self.payouts.len();
+        let place = |it: &u32| usize::try_from(*it).unwrap_or(usize::MAX);
+        let are_places = unpaid.iter().all(|it| place(it) < count);
+        let rise = unpaid.windows(2).all(|it| it[0] < it[1]);
+        assert!(are_places && rise, "payments are named once, by their place in the batch");
+        if !unpaid.is_empty() && unpaid.len() == count {
+            return AttemptStatus::Reverted;
+        }
+        self.attempt_mut(txid).unpaid = unpaid.to_vec();
+        AttemptStatus::Final
     }
 
     fn postpone_replacement(&mut self, profile: &RailProfile, now: Timestamp) {

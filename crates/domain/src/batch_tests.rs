@@ -13,6 +13,7 @@ fn profile() -> RailProfile {
     RailProfile {
         network: NetworkId::new("net"),
         batch_max: 3,
+        batch_wait_ms: 0,
         in_flight_max: 1,
         attempts_max: 3,
         poll_ms: POLL_MS,
@@ -43,6 +44,7 @@ fn attempt(name: &str, sequence: u64) -> Attempt {
         status: AttemptStatus::Signed,
         signed_at: NOW,
         fee: None,
+        unpaid: vec![],
     }
 }
 
@@ -293,14 +295,14 @@ fn every_answer_of_the_network_is_understood_in_every_state() {
         (See::Missing, Signed, POLL_MS),
         (See::Pending, Broadcast, POLL_MS),
         (See::InBlock, InBlock, POLL_MS),
-        (See::Final { fee: FEE }, Final, 0),
+        (See::Final { fee: FEE, unpaid: vec![] }, Final, 0),
         (See::Reverted { fee: FEE }, Reverted, 0),
         (See::Dead, Dead, 0),
     ];
     for before in [Signed, Broadcast, InBlock] {
-        for (answer, after, wait_ms) in answers {
+        for (answer, after, wait_ms) in answers.clone() {
             let mut batch = with(&[before]);
-            let told = batch.apply(Input::Observed(vec![answer]), &profile(), NOW);
+            let told = batch.apply(Input::Observed(vec![answer.clone()]), &profile(), NOW);
             let what = format!("{before:?} {answer:?}");
             assert_eq!(statuses(&batch), [after], "{what}");
             assert_eq!(batch.due_at, NOW.plus_ms(wait_ms), "{what}");
@@ -348,8 +350,8 @@ fn a_reorganisation_leads_back_to_the_same_transaction() {
 #[test]
 fn of_two_transactions_that_exclude_each_other_either_may_win() {
     for (first, second, wins) in [
-        (Observation::Final { fee: FEE }, Observation::Dead, "settle a"),
-        (Observation::Dead, Observation::Final { fee: FEE }, "settle b"),
+        (Observation::Final { fee: FEE, unpaid: vec![] }, Observation::Dead, "settle a"),
+        (Observation::Dead, Observation::Final { fee: FEE, unpaid: vec![] }, "settle b"),
     ] {
         let mut batch = with(&[Broadcast, Broadcast]);
         batch.apply(Input::Observed(vec![first, second]), &profile(), NOW);
@@ -415,7 +417,7 @@ fn random_courses_keep_the_rules() {
                     _ => Input::Accepted(tx.txid.clone()),
                 },
                 Step::Observe => {
-                    let all = |seen: Observation| batch.live().map(|_| seen).collect();
+                    let all = |seen: Observation| batch.live().map(|_| seen.clone()).collect();
                     Input::Observed(match choice {
                         0 => all(Observation::Dead),
                         1 | 2 => all(Observation::Missing),

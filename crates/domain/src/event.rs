@@ -67,6 +67,8 @@ event_kinds! {
     Undone => "undone",
     /// The transaction can never confirm.
     Dead => "dead",
+    /// Its batch ended without paying it; it waits for another.
+    Requeued => "requeued",
     /// The transaction is final: the payout is paid.
     Final => "final",
     /// It will never be paid; the reservation was released.

@@ -3,10 +3,10 @@
 use crate::{
     Timestamp,
     batch::{Attempt, AttemptStatus, Batch, Happening},
+    chore::Chore,
     delivery::{Delivery, DeliveryState},
     event::{Event, EventKind},
     ids::{AssetId, DeliveryId},
-    lane::Lane,
     ledger,
     payout::{Failure, Payout, PayoutState},
     ports::{BatchView, ChangeSet},
@@ -107,7 +107,8 @@ pub fn advance(
     change
 }
 
-/// An attempt is final: every payout is paid, and what the network charged is booked.
+/// An attempt is final: its payouts are paid, those that it left out wait again, and what the
+/// network charged is booked.
 pub fn settle(
     view: BatchView,
     settled: &Attempt,
@@ -116,26 +117,41 @@ pub fn settle(
 ) -> ChangeSet {
     let BatchView { batch, payouts, lane, .. } = view;
     let mut change = ChangeSet::default();
-    for mut payout in payouts {
-        let paid = payout.state.pay(settled.tx.txid.clone(), now);
+    let txid = &settled.tx.txid;
+    for (place, mut payout) in (0_u32..).zip(payouts) {
+        if settled.unpaid.contains(&place) {
+            let why = format!("{txid} paid the others and not this one");
+            requeue(payout, true, &why, now, &mut change);
+            continue;
+        }
+        let paid = payout.state.pay(txid.clone(), now);
         let state = paid.expect("a payout of an open batch is being sent");
         change.postings.extend(ledger::settle(&payout, &lane.id, now));
-        tell(&payout, EventKind::Final, settled.tx.txid.to_string(), now, &mut change);
+        tell(&payout, EventKind::Final, txid.to_string(), now, &mut change);
         enter(&mut payout, state, now, &mut change);
         payout.version += 1;
         change.payouts.push(payout);
     }
-    close(batch, &lane, fee_asset, now, &mut change);
+    if let Some(top_up) = batch.chore.as_ref().and_then(Chore::top_up) {
+        change.postings.extend(ledger::top_up(&batch, top_up, now));
+    }
+    close(batch, fee_asset, now, &mut change);
     change
 }
 
-/// No attempt can pay any more: every payout fails and its price returns.
+/// No attempt can pay any more. A payout that travelled alone fails and its price returns; of
+/// several, nobody knows whose fault it was, so each of them waits for a transaction of its own.
 pub fn fail(view: BatchView, failure: &Failure, fee_asset: &AssetId, now: Timestamp) -> ChangeSet {
-    let BatchView { batch, payouts, lane, .. } = view;
+    let BatchView { batch, payouts, .. } = view;
     let mut change = ChangeSet::default();
     let reverted = batch.attempts.iter().find(|it| it.status == AttemptStatus::Reverted);
     let txid = reverted.map(|it| it.tx.txid.clone());
+    let is_single = payouts.len() == 1;
     for mut payout in payouts {
+        if !is_single {
+            requeue(payout, true, &failure.detail, now, &mut change);
+            continue;
+        }
         let failed = payout.state.fail(failure.clone(), txid.clone());
         let state = failed.expect("a payout of an open batch is being sent");
         change.postings.extend(ledger::release(&payout, now));
@@ -144,22 +160,48 @@ pub fn fail(view: BatchView, failure: &Failure, fee_asset: &AssetId, now: Timest
         payout.version += 1;
         change.payouts.push(payout);
     }
-    close(batch, &lane, fee_asset, now, &mut change);
+    close(batch, fee_asset, now, &mut change);
     change
 }
 
-fn close(
-    mut batch: Batch,
-    lane: &Lane,
+/// A batch of which nothing is signed is dissolved: its payouts wait again, and those at the places
+/// `alone` for a transaction of their own.
+///
+/// # Panics
+/// If a transaction of the batch may still pay.
+pub fn split(
+    view: BatchView,
+    alone: &[u32],
+    why: &str,
     fee_asset: &AssetId,
     now: Timestamp,
-    change: &mut ChangeSet,
-) {
+) -> ChangeSet {
+    let BatchView { batch, payouts, .. } = view;
+    assert!(batch.live().next().is_none(), "a live attempt may still pay");
+    let mut change = ChangeSet::default();
+    for (place, payout) in (0_u32..).zip(payouts) {
+        requeue(payout, alone.contains(&place), why, now, &mut change);
+    }
+    close(batch, fee_asset, now, &mut change);
+    change
+}
+
+/// A payout whose batch ends without paying it waits again, perhaps for a transaction of its own.
+fn requeue(mut payout: Payout, alone: bool, why: &str, now: Timestamp, change: &mut ChangeSet) {
+    let queued = payout.state.requeue();
+    let state = queued.expect("a payout of an open batch is being sent");
+    payout.travels_alone |= alone;
+    tell(&payout, EventKind::Requeued, why.to_owned(), now, change);
+    enter(&mut payout, state, now, change);
+    payout.version += 1;
+    change.payouts.push(payout);
+}
+
+fn close(mut batch: Batch, fee_asset: &AssetId, now: Timestamp, change: &mut ChangeSet) {
+    for fee in batch.attempts.iter().filter_map(|it| it.fee) {
+        change.postings.extend(ledger::network_charged(&batch, fee_asset, fee, now));
+    }
     for attempt in &mut batch.attempts {
-        if let Some(fee) = attempt.fee {
-            let charged = ledger::network_charged(batch.id, &lane.id, fee_asset, fee, now);
-            change.postings.extend(charged);
-        }
         if attempt.status.is_live() {
             attempt.status = AttemptStatus::Dead;
         }

@@ -8,6 +8,8 @@ use std::{fmt, str::FromStr};
 
 use crate::{
     Timestamp,
+    batch::Batch,
+    chore::TopUp,
     command::Direction,
     ids::{AssetId, BatchId, InvalidId, LaneId, MerchantId, PayoutId},
     money::Amount,
@@ -103,8 +105,10 @@ impl FromStr for LedgerAccount {
 pub enum Cause {
     /// A payout was accepted, paid, or ended without payment.
     Payout(PayoutId),
-    /// A transaction was charged for by its network.
+    /// A transaction was charged for by its network, or brought coins from lane to lane.
     Batch(BatchId),
+    /// A payout's share of what the network charged for the transaction of its batch.
+    Carriage(BatchId, PayoutId),
     /// A merchant moved money of its own.
     Merchant(MerchantId),
     /// A person said so; the text says who and why.
@@ -219,21 +223,41 @@ pub fn transfer(
     Posting { at, cause, asset: asset.clone(), debit, credit, amount }
 }
 
-/// A network charged a lane for a transaction, whether or not it paid anybody.
+/// A network charged a lane for a transaction, whether or not it paid anybody. The payouts that
+/// travelled with it bear equal shares; what does not divide is borne by the first of them, a unit
+/// each.
 pub fn network_charged(
-    batch: BatchId,
-    lane: &LaneId,
+    batch: &Batch,
     fee_asset: &AssetId,
     fee: Amount,
     at: Timestamp,
 ) -> Vec<Posting> {
-    nonzero(vec![Posting {
+    let charged = |cause, amount| Posting {
         at,
-        cause: Cause::Batch(batch),
+        cause,
         asset: fee_asset.clone(),
         debit: LedgerAccount::NetworkFee,
-        credit: LedgerAccount::HotWallet(lane.clone()),
-        amount: fee,
+        credit: LedgerAccount::HotWallet(batch.lane.clone()),
+        amount,
+    };
+    if batch.payouts.is_empty() {
+        return nonzero(vec![charged(Cause::Batch(batch.id), fee)]);
+    }
+    let shares = fee.shares(batch.payouts.len());
+    let of =
+        |(payout, share): (&PayoutId, Amount)| charged(Cause::Carriage(batch.id, *payout), share);
+    nonzero(batch.payouts.iter().zip(shares).map(of).collect())
+}
+
+/// A lane's coins have arrived in another lane.
+pub fn top_up(batch: &Batch, top_up: &TopUp, at: Timestamp) -> Vec<Posting> {
+    nonzero(vec![Posting {
+        at,
+        cause: Cause::Batch(batch.id),
+        asset: top_up.asset.clone(),
+        debit: LedgerAccount::HotWallet(top_up.to.clone()),
+        credit: LedgerAccount::HotWallet(batch.lane.clone()),
+        amount: top_up.amount,
     }])
 }
 

@@ -13,6 +13,7 @@
 pub mod accept;
 pub mod batch;
 pub mod catalog;
+pub mod chore;
 pub mod command;
 pub mod delivery;
 pub mod event;

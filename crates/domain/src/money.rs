@@ -78,6 +78,14 @@ impl Amount {
         self.0.checked_sub(other.0).map(Self)
     }
 
+    /// Divides into so many shares that differ by a unit at most, the larger ones first. They add up
+    /// to the whole.
+    pub fn shares(self, count: usize) -> impl Iterator<Item = Self> {
+        let whole = u128::try_from(count).unwrap_or(u128::MAX).max(1);
+        let (share, left) = (self.0 / whole, self.0 % whole);
+        (0..whole).take(count).map(move |it| Self(share + u128::from(it < left)))
+    }
+
     /// Returns `self * numerator / denominator`, exact before rounding, or `None` where it does
     /// not fit or the denominator is zero.
     #[must_use]

@@ -35,6 +35,9 @@ pub struct Payout {
     pub priority: Priority,
     /// What was asked for, in canonical words: a repetition says the same.
     pub content: String,
+    /// Whether it must have a transaction of its own, because one that it shared with others did
+    /// not pay it, or could not be made.
+    pub travels_alone: bool,
     /// Who must approve it, and whether that was done; `None` if nobody need.
     pub approval: Option<Approval>,
     /// Where to tell of its states.
@@ -240,6 +243,7 @@ impl Payout {
             quote,
             priority: create.priority,
             content: String::new(),
+            travels_alone: false,
             approval: None,
             webhook: create.webhook.clone(),
             note: create.note.clone(),
@@ -363,6 +367,18 @@ impl PayoutState {
         }
     }
 
+    /// Waits again: its batch has ended without paying it, and can never pay it.
+    pub fn requeue(&self) -> Result<Self, InvalidTransition> {
+        match self {
+            Self::Sending { .. } => Ok(Self::Queued),
+            Self::AwaitingApproval
+            | Self::Queued
+            | Self::Paid { .. }
+            | Self::Failed { .. }
+            | Self::Cancelled => Err(InvalidTransition),
+        }
+    }
+
     /// Ends well.
     pub fn pay(&self, txid: TxId, at: Timestamp) -> Result<Self, InvalidTransition> {
         match self {
@@ -431,6 +447,7 @@ mod tests {
         assert_eq!(allowed(&|it| it.send(BatchId(2)).is_ok()), queued);
         assert_eq!(allowed(&|it| it.cancel().is_ok()), waiting_or_queued);
         assert_eq!(allowed(&|it| it.follow(Stage::Signed, None).is_ok()), sending);
+        assert_eq!(allowed(&|it| it.requeue().is_ok()), sending);
         assert_eq!(allowed(&|it| it.pay(TxId::new("x"), Timestamp(2)).is_ok()), sending);
         assert_eq!(allowed(&|it| it.fail(failure(), None).is_ok()), sending);
     }

@@ -9,8 +9,10 @@ use crate::{
     BoxFuture, Timestamp,
     batch::{Attempt, Batch, Observation, SignedTx},
     catalog::{Asset, Destination, DestinationError, Network},
+    chore::Chore,
     delivery::{Delivery, Receipt},
     event::Event,
+    grouping::BatchSize,
     ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, NetworkId, PayoutId, TxId},
     lane::Lane,
     ledger::{LedgerAccount, Posting},
@@ -57,6 +59,8 @@ pub struct RailProfile {
     pub network: NetworkId,
     /// How many payouts one transaction can carry.
     pub batch_max: u32,
+    /// How long a payout that is not urgent may wait for others to travel with.
+    pub batch_wait_ms: u64,
     /// How many batches of one lane may be on their way at once.
     pub in_flight_max: u32,
     /// How many transactions may be signed for one batch before it waits or fails.
@@ -70,13 +74,15 @@ pub struct RailProfile {
     pub replace_after_ms: Option<u64>,
 }
 
-/// Payouts to be put into one transaction.
+/// Payouts to be put into one transaction, or what a lane is to do for itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Draft<'a> {
     /// The wallet that pays.
     pub lane: &'a Lane,
-    /// What it pays.
+    /// What it pays; nothing if it is a chore.
     pub payouts: &'a [Payout],
+    /// What it does instead.
+    pub chore: Option<&'a Chore>,
     /// The attempt that the transaction must exclude (same inputs or number, higher fee), if any.
     pub replaces: Option<&'a Attempt>,
     /// What the lane's other transactions that are on their way may still take of each asset. A
@@ -100,6 +106,8 @@ pub struct UnsignedTx {
     pub payload: Vec<u8>,
     /// The lane's number for it, on networks that count.
     pub sequence: Option<u64>,
+    /// How many of the lane's numbers it uses up if it is included, from that one on; mostly one.
+    pub sequences_used: u64,
     /// The most the network can charge for it, in the network's fee asset.
     pub fee_max: Amount,
 }
@@ -113,6 +121,14 @@ pub enum BuildError {
     Hold(Hold),
     /// Never: the network would refuse these payouts or undo them. Says what was found.
     Refused(String),
+    /// Not together: these payouts (by their places in the draft) must travel alone, or they would
+    /// hold up the others.
+    Split {
+        /// The places, rising.
+        alone: Vec<u32>,
+        /// What was found.
+        detail: String,
+    },
     /// A replacement was asked for, and the earlier transaction is good as it is.
     NotNeeded,
 }
@@ -184,10 +200,24 @@ pub struct Holding {
 pub trait Rail: Send + Sync {
     /// What the state machine needs to know.
     fn profile(&self) -> &RailProfile;
+    /// How many payouts of an asset one transaction carries, at present. Asks nobody.
+    fn batch_size(&self, _asset: &AssetId) -> BatchSize {
+        BatchSize { min: 1, max: self.profile().batch_max }
+    }
+    /// What `lane` has to do for itself, given the numbers of its transactions that are on their
+    /// way; one thing at a time. Only to be asked while it does nothing for itself.
+    fn chore<'a>(
+        &'a self,
+        _lane: &'a Lane,
+        _live: &'a BTreeSet<u64>,
+    ) -> BoxFuture<'a, Result<Option<Chore>, Unreachable>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
     /// Estimates what one payout of `asset` costs on the network now, at the recommended priority,
     /// in its fee asset.
     fn quote_fee<'a>(&'a self, asset: &'a Asset) -> BoxFuture<'a, Result<Amount, Unreachable>>;
-    /// Makes a transaction that pays all of the draft's payouts. Changes nothing anywhere.
+    /// Makes a transaction that pays all of the draft's payouts, or does its chore. Changes nothing
+    /// anywhere.
     fn build<'a>(&'a self, draft: Draft<'a>) -> BoxFuture<'a, Result<UnsignedTx, BuildError>>;
     /// Joins a transaction with its signature. Pure.
     ///
@@ -218,8 +248,11 @@ pub trait Rail: Send + Sync {
 pub struct Intent {
     /// The network it is for.
     pub network: Network,
-    /// Every payment it may make, and must make.
+    /// Every payment it may make, and must make. A chore that brings coins to another lane makes
+    /// that payment, and any other chore none.
     pub payments: Vec<Payment>,
+    /// What the lane does for itself, if it does not pay payouts.
+    pub chore: Option<Chore>,
     /// The most the network may charge for it, in the network's fee asset.
     pub fee_max: Amount,
     /// The lane's number for it, on networks that count.
@@ -551,6 +584,15 @@ pub trait Store: Send + Sync {
         asset: &'a AssetId,
         count_max: u32,
     ) -> BoxFuture<'a, Result<Vec<Posting>, Unreachable>>;
+    /// Adds up what was posted from `credit` to `debit` (coins move from the account that is
+    /// credited to the one that is debited) of an asset since a moment.
+    fn moved_since<'a>(
+        &'a self,
+        debit: &'a LedgerAccount,
+        credit: &'a LedgerAccount,
+        asset: &'a AssetId,
+        since: Timestamp,
+    ) -> BoxFuture<'a, Result<Amount, Unreachable>>;
     /// Lists merchants by name.
     fn merchants(&self) -> BoxFuture<'_, Result<Vec<Merchant>, Unreachable>>;
     /// Finds a merchant.

@@ -2,6 +2,7 @@
 
 use crate::{
     batch::{AttemptStatus, Batch},
+    chore::Chore,
     ids::{AssetId, LaneId},
     money::Amount,
     payout::Payout,
@@ -65,6 +66,11 @@ pub fn in_flight_max(
     let mut sum = Amount::ZERO;
     for payout in payouts.iter().filter(|it| it.asset == *asset) {
         sum = sum.checked_add(payout.quote.amount)?;
+    }
+    if let Some(top_up) =
+        batch.chore.as_ref().and_then(Chore::top_up).filter(|it| it.asset == *asset)
+    {
+        sum = sum.checked_add(top_up.amount)?;
     }
     if asset == fee_asset {
         let fee = batch.attempts.iter().map(|it| it.fee_max).max().unwrap_or_default();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use domain::{
     Timestamp,
     batch::{Attempt, AttemptStatus, Input, Step},
+    chore::Chore,
     follow,
     ids::{AssetId, BatchId},
     lane::Lane,
@@ -45,16 +46,25 @@ pub async fn advance(
             world.store.commit(follow::fail(view, &failure, fee_asset, now)).await?;
             return Ok(Progress::Advanced);
         }
-        Step::Sign => {
-            let (input, changed) = sign(world, &view, None, now).await;
-            lane = changed;
-            input
-        }
-        Step::Replace(previous) => {
-            let (input, changed) = sign(world, &view, Some(previous), now).await;
-            lane = changed;
-            input
-        }
+        Step::Sign => match sign(world, &view, None, now).await {
+            Signing::Input(input, changed) => {
+                lane = changed;
+                input
+            }
+            Signing::Split { alone, detail } => {
+                let change = follow::split(view, &alone, &detail, fee_asset, now);
+                world.store.commit(change).await?;
+                return Ok(Progress::Advanced);
+            }
+        },
+        Step::Replace(previous) => match sign(world, &view, Some(previous), now).await {
+            Signing::Input(input, changed) => {
+                lane = changed;
+                input
+            }
+            // The first transaction may still pay them together.
+            Signing::Split { .. } => Input::ReplacementNotNeeded,
+        },
         Step::Broadcast(tx) => match world.rail.broadcast(tx).await {
             Ok(Handover::Accepted) => Input::Accepted(tx.txid.clone()),
             Ok(Handover::Underpriced) => Input::Underpriced(tx.txid.clone()),
@@ -75,6 +85,14 @@ pub async fn advance(
     Ok(Progress::Advanced)
 }
 
+/// What came of making a transaction.
+enum Signing {
+    /// What the batch is told, and the lane if a number of it was used up.
+    Input(Input, Option<Lane>),
+    /// The payouts cannot be paid together.
+    Split { alone: Vec<u32>, detail: String },
+}
+
 /// Makes and signs a transaction. Nothing of it has left this process yet; the lane's number is
 /// used up by the commit that stores the attempt.
 async fn sign(
@@ -82,26 +100,28 @@ async fn sign(
     view: &BatchView,
     replaces: Option<&Attempt>,
     now: Timestamp,
-) -> (Input, Option<Lane>) {
-    let nothing = |input| (input, None);
+) -> Signing {
+    let nothing = |input| Signing::Input(input, None);
     let Some(committed) = committed(world, view) else {
         let detail = "what is on its way already is more than can be represented".to_owned();
         return nothing(Input::Held(Hold { reason: HoldReason::AwaitingFunds, detail }));
     };
     let (lane, payouts) = (&view.lane, view.payouts.as_slice());
-    let draft = Draft { lane, payouts, replaces, committed: &committed };
+    let chore = view.batch.chore.as_ref();
+    let draft = Draft { lane, payouts, chore, replaces, committed: &committed };
     let unsigned = match world.rail.build(draft).await {
         Ok(unsigned) => unsigned,
         Err(BuildError::Unreachable) => return nothing(Input::Unreachable),
         Err(BuildError::Hold(hold)) => return nothing(Input::Held(hold)),
         Err(BuildError::NotNeeded) => return nothing(Input::ReplacementNotNeeded),
+        Err(BuildError::Split { alone, detail }) => return Signing::Split { alone, detail },
         Err(BuildError::Refused(detail)) if replaces.is_none() => {
             return nothing(refused(FailureCode::RefusedByNetwork, detail));
         }
         // The first transaction may still pay, so there is nothing to give up.
         Err(BuildError::Refused(_)) => return nothing(Input::ReplacementNotNeeded),
     };
-    if !sequence_is_right(&view.lane, replaces, unsigned.sequence) {
+    if !sequence_is_right(&view.lane, chore, replaces, &unsigned) {
         let detail = "the rail chose a number that is not the batch's".to_owned();
         return nothing(signer_refused(detail, replaces));
     }
@@ -115,7 +135,7 @@ async fn sign(
         Ok(tx) => tx,
         Err(detail) => return nothing(signer_refused(detail, replaces)),
     };
-    let lane = used(&view.lane, unsigned.sequence);
+    let lane = used(&view.lane, &unsigned);
     let attempt = Attempt {
         tx,
         sequence: unsigned.sequence,
@@ -123,8 +143,9 @@ async fn sign(
         status: AttemptStatus::Signed,
         signed_at: now,
         fee: None,
+        unpaid: vec![],
     };
-    (Input::Signed(Box::new(attempt)), lane)
+    Signing::Input(Input::Signed(Box::new(attempt)), lane)
 }
 
 /// What the lane's other transactions may still take of each asset.
@@ -142,19 +163,31 @@ fn committed(world: &World<'_>, view: &BatchView) -> Option<BTreeMap<AssetId, Am
 }
 
 /// A replacement has its predecessor's number, so that they exclude each other; anything else has
-/// one that the lane has not used.
-fn sequence_is_right(lane: &Lane, replaces: Option<&Attempt>, sequence: Option<u64>) -> bool {
-    match replaces {
-        Some(previous) => sequence.is_some() && sequence == previous.sequence,
-        None => sequence.is_none_or(|it| it >= lane.next_sequence && it < u64::MAX),
+/// one that the lane has not used. A number that was skipped is used by the chore that says so.
+fn sequence_is_right(
+    lane: &Lane,
+    chore: Option<&Chore>,
+    replaces: Option<&Attempt>,
+    unsigned: &UnsignedTx,
+) -> bool {
+    let (sequence, used) = (unsigned.sequence, unsigned.sequences_used);
+    match (chore, replaces) {
+        (_, Some(previous)) => sequence.is_some() && sequence == previous.sequence,
+        (Some(Chore::Fill { sequence: skipped }), None) => {
+            sequence == Some(*skipped) && *skipped < lane.next_sequence && used == 1
+        }
+        (None | Some(Chore::TopUp(_) | Chore::Prepare(_)), None) => {
+            let fits = |it: u64| it >= lane.next_sequence && it.checked_add(used).is_some();
+            used > 0 && sequence.is_none_or(fits)
+        }
     }
 }
 
 /// The lane with its number used up. A replacement uses its predecessor's number, and leaves the
 /// lane as it is.
-fn used(lane: &Lane, sequence: Option<u64>) -> Option<Lane> {
-    let sequence = sequence.filter(|it| *it >= lane.next_sequence)?;
-    let next_sequence = sequence.checked_add(1)?;
+fn used(lane: &Lane, unsigned: &UnsignedTx) -> Option<Lane> {
+    let sequence = unsigned.sequence.filter(|it| *it >= lane.next_sequence)?;
+    let next_sequence = sequence.checked_add(unsigned.sequences_used)?;
     Some(Lane { next_sequence, version: lane.version + 1, ..lane.clone() })
 }
 
@@ -180,9 +213,18 @@ fn intent(world: &World<'_>, view: &BatchView, unsigned: &UnsignedTx) -> Intent 
             amount: payout.quote.amount,
         }
     };
+    let top_up = view.batch.chore.as_ref().and_then(Chore::top_up).map(|it| {
+        let asset = world.catalog.asset(it.asset.as_str());
+        Payment {
+            asset: asset.expect("a chore's asset is in the catalog").clone(),
+            destination: it.destination.clone(),
+            amount: it.amount,
+        }
+    });
     Intent {
         network: network.expect("a batch is on a network of the catalog").clone(),
-        payments: view.payouts.iter().map(payment).collect(),
+        payments: view.payouts.iter().map(payment).chain(top_up).collect(),
+        chore: view.batch.chore.clone(),
         fee_max: unsigned.fee_max,
         sequence: unsigned.sequence,
     }

@@ -4,7 +4,7 @@ use domain::{
     Timestamp,
     batch::Batch,
     follow, grouping,
-    ids::{BatchId, LaneId},
+    ids::{AssetId, BatchId, LaneId},
     ports::{ChangeSet, CommitError},
 };
 
@@ -29,12 +29,14 @@ pub async fn group(
         return Ok(Progress::Idle(now.plus_ms(profile.poll_ms)));
     };
     let room = profile.in_flight_max.saturating_sub(view.in_flight);
-    let groups = grouping::group(view.queued, profile.batch_max, room);
-    if groups.is_empty() {
-        return Ok(Progress::Idle(now.plus_ms(profile.poll_ms)));
+    let size = |asset: &AssetId| world.rail.batch_size(asset);
+    let groups = grouping::group(view.queued, &size, profile.batch_wait_ms, room, now);
+    if groups.now.is_empty() {
+        let poll_at = now.plus_ms(profile.poll_ms);
+        return Ok(Progress::Idle(groups.next_at.map_or(poll_at, |it| it.min(poll_at))));
     }
     let mut change = ChangeSet::default();
-    for payouts in groups {
+    for payouts in groups.now {
         let ids = payouts.iter().map(|it| it.id).collect();
         let batch = Batch::new(draw(), profile.network.clone(), lane.clone(), ids, now);
         follow::start(batch, payouts, now, &mut change);

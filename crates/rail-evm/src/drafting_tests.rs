@@ -139,7 +139,9 @@ fn numbers_are_never_used_twice_and_only_what_is_final_skips_any() {
         scene.draft(MARKET).map(|(tx, _)| tx.nonce).map_err(|error| match error {
             BuildError::Hold(hold) => Some((hold.reason, hold.detail)),
             BuildError::Unreachable => None,
-            other @ (BuildError::Refused(_) | BuildError::NotNeeded) => panic!("{other:?}"),
+            other @ (BuildError::Refused(_) | BuildError::NotNeeded | BuildError::Split { .. }) => {
+                panic!("{other:?}")
+            }
         })
     };
     assert_eq!(number(13, Some(12), 12), Ok(13));

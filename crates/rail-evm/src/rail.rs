@@ -166,6 +166,7 @@ impl Evm {
             format: tx::FORMAT,
             payload: tx::payload(&tx),
             sequence: Some(tx.nonce),
+            sequences_used: 1,
             fee_max,
         })
     }
@@ -282,6 +283,7 @@ fn profile(network: NetworkId, settings: &Settings) -> RailProfile {
     RailProfile {
         network,
         batch_max: 1,
+        batch_wait_ms: 0,
         in_flight_max: settings.in_flight_max,
         attempts_max: settings.attempts_max,
         poll_ms: settings.poll_ms,

@@ -76,7 +76,7 @@ impl Facts {
     fn verdict(&self, fact: &Fact, number_is_spent: bool) -> Observation {
         match fact.included {
             Some(Included { paid: true, fee, .. }) if self.is_final(fact) => {
-                Observation::Final { fee }
+                Observation::Final { fee, unpaid: vec![] }
             }
             Some(Included { fee, .. }) if self.is_final(fact) => Observation::Reverted { fee },
             _ if number_is_spent => Observation::Dead,

@@ -46,7 +46,7 @@ fn check(
 #[test]
 fn every_row_of_the_table() {
     use Observation::{Dead, InBlock, Missing, Pending};
-    let paid = Observation::Final { fee: FEE };
+    let paid = Observation::Final { fee: FEE, unpaid: vec![] };
     let reverted = Observation::Reverted { fee: FEE };
     check(Some(9), &[], &[missing(A)], Some(&[Missing]));
     check(Some(9), &[], &[pending(A), missing(B)], Some(&[Pending, Missing]));

@@ -15,7 +15,7 @@ use domain::{
 
 use crate::{
     history::{FinalTransaction, History, Included, PaymentMade, Standing},
-    payload::{self, Payload},
+    payload::{self, Payload, PayloadPayment},
 };
 
 /// What a chain is like.
@@ -51,6 +51,7 @@ struct State {
     users: BTreeMap<(LaneId, u64), TxId>,
     history: History,
     reverting: BTreeSet<String>,
+    skipped: BTreeSet<String>,
     refused: BTreeSet<String>,
 }
 
@@ -77,7 +78,10 @@ impl Coins {
         direction: i128,
     ) {
         self.add(from, fee_asset, -direction * included.fee.signed());
-        for payment in payload.payments.iter().filter(|_| !included.reverted) {
+        for (place, payment) in (0_u32..).zip(&payload.payments) {
+            if included.reverted || included.unpaid.contains(&place) {
+                continue;
+            }
             let units = direction * payment.amount.signed();
             self.add(from, &payment.asset, -units);
             self.add(&payment.address, &payment.asset, units);
@@ -114,6 +118,7 @@ impl SimChain {
             users: BTreeMap::new(),
             history: History::default(),
             reverting: BTreeSet::new(),
+            skipped: BTreeSet::new(),
             refused: BTreeSet::new(),
         };
         let chain = Self(Arc::new(Mutex::new(state)));
@@ -201,6 +206,12 @@ impl SimChain {
         self.state().reverting.insert(address.to_owned());
     }
 
+    /// From here on, a transaction that pays this address and others leaves it out; one that pays
+    /// nobody else is included and undone.
+    pub fn skip_payments_to(&self, address: &str) {
+        self.state().skipped.insert(address.to_owned());
+    }
+
     /// From here on, it is known beforehand that this address cannot be paid.
     pub fn refuse_payments_to(&self, address: &str) {
         self.state().refused.insert(address.to_owned());
@@ -253,7 +264,8 @@ impl SimChain {
     pub fn standing(&self, lane: &LaneId, sequence: Option<u64>, txid: &TxId) -> Standing {
         let state = self.state();
         if let Some(found) = state.history.find(txid) {
-            return Standing::Final { fee: found.fee, reverted: found.reverted };
+            let (fee, reverted, unpaid) = (found.fee, found.reverted, found.unpaid.clone());
+            return Standing::Final { fee, reverted, unpaid };
         }
         let user = sequence.and_then(|it| state.history.user_of(lane, it));
         if let Some(other) = user {
@@ -304,9 +316,8 @@ impl SimChain {
     /// Every payment that is final, in order.
     pub fn payments(&self) -> Vec<PaymentMade> {
         let state = self.state();
-        let paying = state.history.since(0).iter().filter(|it| !it.reverted);
-        let made = paying.flat_map(|transaction| {
-            transaction.payload.payments.iter().map(|payment| PaymentMade {
+        let made = state.history.since(0).iter().flat_map(|transaction| {
+            transaction.made().map(|(_, payment)| PaymentMade {
                 address: payment.address.clone(),
                 memo: payment.memo.clone(),
                 asset: payment.asset.clone(),
@@ -414,8 +425,12 @@ impl State {
         if payload.fee_max < fee || !assets.into_iter().all(covered) {
             return Inclusion::Waits;
         }
-        let reverted = payload.payments.iter().any(|it| self.reverting.contains(&it.address));
-        let included = Included { txid: txid.clone(), fee, reverted };
+        let skipped = |it: &&(u32, &PayloadPayment)| self.skipped.contains(&it.1.address);
+        let places = (0_u32..).zip(&payload.payments);
+        let unpaid: Vec<u32> = places.filter(|it| skipped(&it)).map(|it| it.0).collect();
+        let reverted = payload.payments.iter().any(|it| self.reverting.contains(&it.address))
+            || (unpaid.len() == payload.payments.len() && !unpaid.is_empty());
+        let included = Included { txid: txid.clone(), fee, reverted, unpaid };
         self.coins_at_tip.apply(&from, &self.options.fee_asset, &payload, &included, 1);
         self.users.insert((payload.lane, payload.sequence), txid.clone());
         self.blocks.last_mut().expect("mining begins with a new block").push(included);

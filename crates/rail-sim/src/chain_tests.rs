@@ -75,12 +75,18 @@ fn a_payment_becomes_final_and_only_then_counts() {
     mine(&chain, 1);
     assert_eq!(chain.holding(ADDRESS, &coin()), amount(1_000));
     mine(&chain, 1);
-    assert_eq!(standing(&chain, 5, &txid), Standing::Final { fee: amount(10), reverted: false });
+    assert_eq!(
+        standing(&chain, 5, &txid),
+        Standing::Final { fee: amount(10), reverted: false, unpaid: vec![] }
+    );
     assert_eq!(chain.holding(ADDRESS, &coin()), amount(890));
     assert_eq!(chain.holding("bob", &coin()), amount(100));
     assert_eq!(chain.payments().len(), 1);
     assert_eq!(chain.reorg(9), 2, "a final block stays");
-    assert_eq!(standing(&chain, 5, &txid), Standing::Final { fee: amount(10), reverted: false });
+    assert_eq!(
+        standing(&chain, 5, &txid),
+        Standing::Final { fee: amount(10), reverted: false, unpaid: vec![] }
+    );
 }
 
 #[test]
@@ -142,7 +148,10 @@ fn a_rise_of_the_fee_makes_transactions_wait() {
     assert_eq!(chain.submit(&cheap), Handover::Underpriced);
     chain.set_fee_level(amount(20));
     mine(&chain, 3);
-    assert_eq!(standing(&chain, 0, &txid), Standing::Final { fee: amount(20), reverted: false });
+    assert_eq!(
+        standing(&chain, 0, &txid),
+        Standing::Final { fee: amount(20), reverted: false, unpaid: vec![] }
+    );
 }
 
 #[test]
@@ -152,7 +161,10 @@ fn an_undone_transaction_is_charged_for_and_pays_nobody() {
     let (raw, txid) = transaction(0, 20, "bob");
     chain.submit(&raw);
     mine(&chain, 3);
-    assert_eq!(standing(&chain, 0, &txid), Standing::Final { fee: amount(10), reverted: true });
+    assert_eq!(
+        standing(&chain, 0, &txid),
+        Standing::Final { fee: amount(10), reverted: true, unpaid: vec![] }
+    );
     assert_eq!(chain.holding(ADDRESS, &coin()), amount(990));
     assert_eq!(chain.holding("bob", &coin()), Amount::ZERO);
     assert!(chain.payments().is_empty());

@@ -7,7 +7,7 @@ use domain::{
     money::Amount,
 };
 
-use crate::payload::Payload;
+use crate::payload::{Payload, PayloadPayment};
 
 /// A transaction in a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,7 @@ pub(crate) struct Included {
     pub(crate) txid: TxId,
     pub(crate) fee: Amount,
     pub(crate) reverted: bool,
+    pub(crate) unpaid: Vec<u32>,
 }
 
 /// A transaction that is final.
@@ -28,6 +29,16 @@ pub struct FinalTransaction {
     pub fee: Amount,
     /// Whether it was undone on the way: charged for, but nobody was paid.
     pub reverted: bool,
+    /// The places of the payments that it left out.
+    pub unpaid: Vec<u32>,
+}
+
+impl FinalTransaction {
+    /// The payments that were made, with their places.
+    pub fn made(&self) -> impl Iterator<Item = (u32, &PayloadPayment)> {
+        let payments = (0_u32..).zip(&self.payload.payments);
+        payments.filter(|it| !self.reverted && !self.unpaid.contains(&it.0))
+    }
 }
 
 /// A payment that is final.
@@ -60,6 +71,8 @@ pub enum Standing {
         fee: Amount,
         /// Whether it was undone on the way.
         reverted: bool,
+        /// The places of the payments that it left out.
+        unpaid: Vec<u32>,
     },
     /// This other transaction, with the same lane and number, is final.
     Excluded(TxId),
@@ -78,8 +91,8 @@ impl History {
         let txid = included.txid.clone();
         self.places.insert(txid.clone(), self.transactions.len());
         self.used.insert((payload.lane.clone(), payload.sequence), txid.clone());
-        let (fee, reverted) = (included.fee, included.reverted);
-        self.transactions.push(FinalTransaction { txid, payload, fee, reverted });
+        let Included { fee, reverted, unpaid, .. } = included.clone();
+        self.transactions.push(FinalTransaction { txid, payload, fee, reverted, unpaid });
     }
 
     pub(crate) fn since(&self, count: usize) -> &[FinalTransaction] {

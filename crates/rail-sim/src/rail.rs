@@ -73,8 +73,16 @@ impl SimRail {
                 memo: payout.destination.memo.clone(),
             })
             .collect();
-        if let Some(refused) = payments.iter().find(|it| self.chain.refuses(&it.address)) {
-            return Err(BuildError::Refused(format!("{} cannot be paid", refused.address)));
+        let places = (0_u32..).zip(&payments);
+        let refused = places.filter(|it| self.chain.refuses(&it.1.address));
+        let refused: Vec<(u32, &PayloadPayment)> = refused.collect();
+        if let Some((_, first)) = refused.first() {
+            let detail = format!("{} cannot be paid", first.address);
+            if payments.len() == 1 {
+                return Err(BuildError::Refused(detail));
+            }
+            let alone = refused.iter().map(|it| it.0).collect();
+            return Err(BuildError::Split { alone, detail });
         }
         self.check_funds(draft.lane, &payments, fee_max, sequence)?;
         let network = self.profile.network.clone();
@@ -86,6 +94,7 @@ impl SimRail {
             format: FORMAT,
             payload: text.into_bytes(),
             sequence: Some(sequence),
+            sequences_used: 1,
             fee_max,
         })
     }
@@ -144,8 +153,8 @@ impl SimRail {
             Standing::Unknown => Observation::Missing,
             Standing::Waiting => Observation::Pending,
             Standing::InBlock => Observation::InBlock,
-            Standing::Final { fee, reverted: false } => Observation::Final { fee },
-            Standing::Final { fee, reverted: true } => Observation::Reverted { fee },
+            Standing::Final { fee, reverted: true, .. } => Observation::Reverted { fee },
+            Standing::Final { fee, reverted: false, unpaid } => Observation::Final { fee, unpaid },
             Standing::Excluded(_) => Observation::Dead,
         }
     }

@@ -156,7 +156,9 @@ impl Auditor {
                 "{txid} pays {:?}, but {owed:?} is owed",
                 transaction.payload.payments
             );
-            for id in batch.payouts.iter().filter(|_| !transaction.reverted) {
+            let made: BTreeSet<u32> = transaction.made().map(|it| it.0).collect();
+            let paid = (0_u32..).zip(&batch.payouts).filter(|it| made.contains(&it.0));
+            for (_, id) in paid {
                 let before = self.paid_by.insert(*id, txid.clone());
                 must!(before.is_none(), "{id} is paid twice, by {before:?} and {txid}");
                 let state = self.payouts.get(id).map(|it| &it.state);
@@ -211,8 +213,8 @@ impl Auditor {
     }
 
     fn lane_of(&self, payout: &Payout) -> Option<&LaneId> {
-        let batch = self.batches.values().find(|it| it.payouts.contains(&payout.id))?;
-        Some(&batch.lane)
+        let batch = self.signed_for.get(payout.state.txid()?)?;
+        self.batches.get(batch).map(|it| &it.lane)
     }
 
     /// An attempt's status must be what its chain says, or older.
@@ -225,8 +227,12 @@ impl Auditor {
             AttemptStatus::Signed | AttemptStatus::Broadcast | AttemptStatus::InBlock => {}
             AttemptStatus::Final | AttemptStatus::Reverted => {
                 let reverted = attempt.status == AttemptStatus::Reverted;
-                let agrees = on_chain
-                    .is_some_and(|it| it.reverted == reverted && Some(it.fee) == attempt.fee);
+                let agrees = on_chain.is_some_and(|it| {
+                    let unpaid: &[u32] = if reverted { &[] } else { &it.unpaid };
+                    it.reverted == reverted
+                        && Some(it.fee) == attempt.fee
+                        && unpaid == attempt.unpaid
+                });
                 must!(agrees, "{txid} is {:?} here, {on_chain:?} there", attempt.status);
             }
             AttemptStatus::Dead => {

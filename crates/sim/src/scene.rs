@@ -238,6 +238,7 @@ pub(crate) fn rail(network: &Network) -> SimRail {
     let profile = RailProfile {
         network: network.id.clone(),
         batch_max: if fast { 3 } else { 1 },
+        batch_wait_ms: 0,
         in_flight_max: if fast { 3 } else { 1 },
         attempts_max: if fast { 6 } else { 3 },
         poll_ms: if fast { 2_000 } else { 5_000 },

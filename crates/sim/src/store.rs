@@ -186,6 +186,24 @@ impl Store for MemoryStore {
         })
     }
 
+    fn moved_since<'a>(
+        &'a self,
+        debit: &'a LedgerAccount,
+        credit: &'a LedgerAccount,
+        asset: &'a AssetId,
+        since: Timestamp,
+    ) -> BoxFuture<'a, Result<Amount, Unreachable>> {
+        ready(move || {
+            let contents = self.contents();
+            let counts = |it: &&Posting| {
+                it.debit == *debit && it.credit == *credit && it.asset == *asset && it.at >= since
+            };
+            let amounts = contents.postings.iter().filter(counts).map(|it| it.amount);
+            let sum = amounts.into_iter().try_fold(Amount::ZERO, Amount::checked_add);
+            Ok(sum.unwrap_or(Amount::MAX))
+        })
+    }
+
     fn merchants(&self) -> BoxFuture<'_, Result<Vec<Merchant>, Unreachable>> {
         ready(move || {
             let mut merchants: Vec<Merchant> =

@@ -141,6 +141,9 @@ pub struct Workload {
 pub enum Trap {
     /// Payments to this address of this asset's network are undone.
     Reverts(AssetId, String),
+    /// Payments to this address of this asset's network are left out of transactions that pay others
+    /// too, and undone alone.
+    Skips(AssetId, String),
     /// Payments to this address of this asset's network are refused beforehand.
     Refuses(AssetId, String),
 }

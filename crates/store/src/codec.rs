@@ -7,8 +7,10 @@ use std::{fmt::Display, str::FromStr};
 use domain::{
     Timestamp,
     batch::AttemptStatus,
+    catalog::Destination,
+    chore::{Chore, TopUp},
     delivery::DeliveryState,
-    ids::{AssetId, KeyId, MerchantId},
+    ids::{AssetId, KeyId, LaneId, MerchantId},
     ledger::Cause,
     money::{Amount, Decimal, Rate},
     payout::{FailureCode, Stage, Status},
@@ -108,6 +110,7 @@ pub(crate) fn cause_words(cause: &Cause) -> (&'static str, String) {
     match cause {
         Cause::Payout(id) => ("payout", id.to_string()),
         Cause::Batch(id) => ("batch", id.to_string()),
+        Cause::Carriage(batch, payout) => ("carriage", format!("{batch} {payout}")),
         Cause::Merchant(id) => ("merchant", id.to_string()),
         Cause::Manual(text) => ("manual", text.clone()),
     }
@@ -118,6 +121,10 @@ pub(crate) fn cause(kind: &str, text: &str) -> Option<Cause> {
     match kind {
         "payout" => text.parse().ok().map(Cause::Payout),
         "batch" => text.parse().ok().map(Cause::Batch),
+        "carriage" => {
+            let (batch, payout) = text.split_once(' ')?;
+            Some(Cause::Carriage(batch.parse().ok()?, payout.parse().ok()?))
+        }
         "merchant" => text.parse().ok().map(Cause::Merchant),
         "manual" => Some(Cause::Manual(text.to_owned())),
         _ => None,
@@ -207,6 +214,55 @@ fn conversion(line: &str) -> Option<Conversion> {
     Some(Conversion { from, cost, insurance, bought, price })
 }
 
+/// What a lane does for itself, in one line.
+pub(crate) fn chore_text(chore: &Chore) -> String {
+    match chore {
+        Chore::Fill { sequence } => format!("fill {sequence}"),
+        Chore::Prepare(word) => format!("prepare {word}"),
+        Chore::TopUp(TopUp { to, destination, asset, amount }) => {
+            let memo = destination.memo.as_ref().map_or_else(|| "-".to_owned(), hex::encode);
+            format!("top_up {} {asset} {to} {} {memo}", amount.units(), destination.address)
+        }
+    }
+}
+
+/// What a lane does for itself, if the text is what [`chore_text`] writes.
+pub(crate) fn chore(text: &str) -> Option<Chore> {
+    let (kind, rest) = text.split_once(' ')?;
+    let chore = match kind {
+        "fill" => Chore::Fill { sequence: canonical(rest)? },
+        "prepare" => Chore::Prepare(rest.to_owned()),
+        "top_up" => {
+            let mut words = rest.split(' ');
+            let amount = amount(words.next()?)?;
+            let (asset, to) = (AssetId::new(words.next()?), LaneId::new(words.next()?));
+            let address = words.next()?.to_owned();
+            let memo = match words.next()? {
+                "-" => None,
+                hex => Some(String::from_utf8(hex::decode(hex).ok()?).ok()?),
+            };
+            let destination = Destination { address, memo };
+            Chore::TopUp(TopUp { to, destination, asset, amount })
+        }
+        _ => return None,
+    };
+    (chore_text(&chore) == text).then_some(chore)
+}
+
+/// Places in a batch, rising, with commas.
+pub(crate) fn places_text(places: &[u32]) -> String {
+    places.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// The places of a text.
+pub(crate) fn places(text: &str) -> Option<Vec<u32>> {
+    if text.is_empty() {
+        return Some(vec![]);
+    }
+    let places: Option<Vec<u32>> = text.split(',').map(canonical).collect();
+    places.filter(|it| it.windows(2).all(|pair| pair[0] < pair[1]))
+}
+
 /// A moment as `SQLite`'s integer; those beyond [`Timestamp::NEVER`] are that.
 pub(crate) fn ms(at: Timestamp) -> i64 {
     i64::try_from(at.0).unwrap_or(i64::MAX)
@@ -242,5 +298,35 @@ mod tests {
         assert_eq!((statuses("paid,"), statuses(","), statuses("lost")), (None, None, None));
         assert_eq!(cause("payout", "ba_0"), None);
         assert_eq!(cause("gift", "x"), None);
+        assert_eq!(places("0,2,11"), Some(vec![0, 2, 11]));
+        for text in [",", "0,", "2,1", "1,1", "01", "-1", "4294967296"] {
+            assert_eq!(places(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn chores_are_read_as_they_are_written() {
+        let to = LaneId::new("net/hot");
+        let asset = AssetId::new("COIN@net");
+        let amount = Amount::from_units(7).unwrap();
+        let top_up = |memo: Option<&str>| {
+            let destination =
+                Destination { address: "somewhere".to_owned(), memo: memo.map(str::to_owned) };
+            let (to, asset) = (to.clone(), asset.clone());
+            Chore::TopUp(TopUp { to, destination, asset, amount })
+        };
+        for it in [
+            Chore::Fill { sequence: u64::MAX },
+            Chore::Prepare("deploy".to_owned()),
+            top_up(None),
+            top_up(Some("a memo")),
+        ] {
+            assert_eq!(chore(&chore_text(&it)), Some(it));
+        }
+        for text in
+            ["", "fill", "fill 07", "fill x", "top_up 7 a b c", "top_up 7 a b c -  ", "eat x"]
+        {
+            assert_eq!(chore(text), None, "{text}");
+        }
     }
 }

@@ -38,9 +38,33 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "broadcast-before-store",
         file: ADVANCE,
-        old: "    let lane = used(&view.lane, unsigned.sequence);\n",
+        old: "    let lane = used(&view.lane, &unsigned);\n",
         new: "    let _ = world.rail.broadcast(&tx).await;\n    \
-              let lane = used(&view.lane, unsigned.sequence);\n",
+              let lane = used(&view.lane, &unsigned);\n",
+    },
+    Mutant {
+        name: "left-out-counts-as-paid",
+        file: FOLLOW,
+        old: "if settled.unpaid.contains(&place) {",
+        new: "if settled.unpaid.contains(&place) && place == u32::MAX {",
+    },
+    Mutant {
+        name: "one-fails-all",
+        file: FOLLOW,
+        old: "    let is_single = payouts.len() == 1;",
+        new: "    let is_single = !payouts.is_empty();",
+    },
+    Mutant {
+        name: "poison-travels-on",
+        file: FOLLOW,
+        old: "payout.travels_alone |= alone;",
+        new: "payout.travels_alone &= alone;",
+    },
+    Mutant {
+        name: "carriage-loses-the-rest",
+        file: "crates/domain/src/money.rs",
+        old: "Self(share + u128::from(it < left))",
+        new: "Self(share + u128::from(it > left) * 0)",
     },
     Mutant {
         name: "store-ignores-versions",
@@ -137,9 +161,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "webhook-lost-on-settle",
         file: FOLLOW,
-        old: "settled.tx.txid.to_string(), now, &mut change);\n        \
+        old: "EventKind::Final, txid.to_string(), now, &mut change);\n        \
               enter(&mut payout, state, now, &mut change);",
-        new: "settled.tx.txid.to_string(), now, &mut change);\n        \
+        new: "EventKind::Final, txid.to_string(), now, &mut change);\n        \
               payout.state = state;",
     },
     Mutant {
@@ -157,15 +181,14 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "network-fee-booked-twice",
         file: FOLLOW,
-        old: "change.postings.extend(charged);",
-        new: "change.postings.extend(charged.clone());\n            \
-              change.postings.extend(charged);",
+        old: "for fee in batch.attempts.iter().filter_map(|it| it.fee) {",
+        new: "for fee in batch.attempts.iter().chain(&batch.attempts).filter_map(|it| it.fee) {",
     },
     Mutant {
         name: "network-fee-not-booked",
         file: FOLLOW,
-        old: "change.postings.extend(charged);",
-        new: "drop(charged);",
+        old: "for fee in batch.attempts.iter().filter_map(|it| it.fee) {",
+        new: "for fee in batch.attempts.iter().skip(1).filter_map(|it| it.fee) {",
     },
     Mutant {
         name: "settle-in-a-block",

@@ -74,7 +74,7 @@ impl Stage {
         self.anvil.mine(2).await;
         let seen = self.observe(&[first.clone(), second.clone()]).await;
         assert_eq!(seen[0], Observation::Dead);
-        is_final(seen[1]);
+        is_final(&seen[1]);
         assert_eq!(self.anvil.balance(NOBODY).await, units);
     }
 
@@ -90,7 +90,7 @@ impl Stage {
         self.check(&[attempt], &[Observation::InBlock]).await;
         self.anvil.mine(1).await;
         let seen = self.observe(std::slice::from_ref(attempt)).await.pop().unwrap();
-        let (Observation::Final { fee } | Observation::Reverted { fee }) = seen else {
+        let (Observation::Final { fee, .. } | Observation::Reverted { fee }) = seen else {
             panic!("{seen:?}")
         };
         assert_eq!(before - self.anvil.balance(LANE).await, sent + fee.units());
@@ -100,12 +100,12 @@ impl Stage {
 }
 
 #[track_caller]
-fn is_final(seen: Observation) {
+fn is_final(seen: &Observation) {
     assert!(matches!(seen, Observation::Final { .. }), "{seen:?}");
 }
 
 #[track_caller]
-fn is_reverted(seen: Observation) {
+fn is_reverted(seen: &Observation) {
     assert!(matches!(seen, Observation::Reverted { .. }), "{seen:?}");
 }
 
@@ -114,7 +114,7 @@ async fn a_payment_of_the_coin() {
     let Some(stage) = Stage::with_coin() else { return };
     let before = stage.anvil.balance(LANE).await;
     let attempt = stage.sign(&payout(&coin(), NOBODY, 12_345)).await;
-    is_final(stage.follow_to_the_end(&attempt, 12_345, before).await);
+    is_final(&stage.follow_to_the_end(&attempt, 12_345, before).await);
     assert_eq!(stage.anvil.balance(NOBODY).await, 12_345);
     let told = Rail::broadcast(&stage.rail, &attempt.tx).await.unwrap();
     assert!(!matches!(told, Handover::Underpriced), "{told:?}");
@@ -126,7 +126,7 @@ async fn a_payment_of_a_token() {
         let Some((stage, asset)) = Stage::with_token(habit).await else { return };
         let before = stage.anvil.balance(LANE).await;
         let attempt = stage.sign(&payout(&asset, NOBODY, 250_000)).await;
-        is_final(stage.follow_to_the_end(&attempt, 0, before).await);
+        is_final(&stage.follow_to_the_end(&attempt, 0, before).await);
         let contract = asset.contract.as_deref().unwrap();
         assert_eq!(stage.anvil.token_balance(contract, NOBODY).await, 250_000);
     }
@@ -137,7 +137,7 @@ async fn a_token_that_pays_nothing_without_complaint_is_reverted() {
     let Some((stage, asset)) = Stage::with_token(RETURNS_FALSE).await else { return };
     let before = stage.anvil.balance(LANE).await;
     let attempt = stage.sign(&payout(&asset, NOBODY, 1)).await;
-    is_reverted(stage.follow_to_the_end(&attempt, 0, before).await);
+    is_reverted(&stage.follow_to_the_end(&attempt, 0, before).await);
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn what_the_contract_undoes_later_is_reverted_and_paid_for() {
     let contract = asset.contract.as_deref().unwrap();
     stage.anvil.pause_token(contract).await;
     let before = stage.anvil.balance(LANE).await;
-    is_reverted(stage.follow_to_the_end(&attempt, 0, before).await);
+    is_reverted(&stage.follow_to_the_end(&attempt, 0, before).await);
     assert_eq!(stage.anvil.token_balance(contract, LANE).await, 1_000_000);
 }
 
@@ -234,7 +234,7 @@ async fn a_reorganisation_takes_a_payment_back_and_the_same_bytes_pay_again() {
     stage.anvil.mine(1).await;
     stage.check(&[&attempt], &[Observation::InBlock]).await;
     stage.anvil.mine(2).await;
-    is_final(stage.observe(std::slice::from_ref(&attempt)).await[0]);
+    is_final(&stage.observe(std::slice::from_ref(&attempt)).await[0]);
     assert_eq!(stage.anvil.balance(NOBODY).await, 5);
 }
 
@@ -298,7 +298,7 @@ async fn a_node_that_forgot_everything_proves_nothing() {
     let attempt = stage.sign(&payout(&coin(), NOBODY, 5)).await;
     stage.hand_over(&attempt).await;
     stage.anvil.mine(3).await;
-    is_final(stage.observe(std::slice::from_ref(&attempt)).await[0]);
+    is_final(&stage.observe(std::slice::from_ref(&attempt)).await[0]);
     drop(stage);
     let Some(stage) = Stage::with_coin() else { return };
     stage.check(&[&attempt], &[Observation::Missing]).await;
@@ -318,7 +318,7 @@ async fn a_lost_reply_changes_nothing() {
     stage.check(&[&attempt], &[Observation::Pending]).await;
     stage.hand_over(&attempt).await;
     stage.anvil.mine(3).await;
-    is_final(stage.observe(std::slice::from_ref(&attempt)).await[0]);
+    is_final(&stage.observe(std::slice::from_ref(&attempt)).await[0]);
     assert_eq!(stage.anvil.balance(NOBODY).await, 5);
 }
 
@@ -334,7 +334,7 @@ async fn several_payments_of_one_lane_are_on_their_way_at_once() {
     }
     stage.anvil.mine(3).await;
     for attempt in &attempts {
-        is_final(stage.observe(std::slice::from_ref(attempt)).await[0]);
+        is_final(&stage.observe(std::slice::from_ref(attempt)).await[0]);
     }
     assert_eq!(stage.anvil.balance(NOBODY).await, 16 * 5);
 }
@@ -366,7 +366,7 @@ async fn quotes_are_near_what_is_charged() {
     stage.hand_over(&attempt).await;
     stage.anvil.mine(3).await;
     let seen = stage.observe(std::slice::from_ref(&attempt)).await;
-    let Observation::Final { fee } = seen[0] else { panic!("{seen:?}") };
+    let Observation::Final { fee, .. } = seen[0] else { panic!("{seen:?}") };
     assert!(fee <= quote && quote <= attempt.fee_max, "{fee:?} {quote:?}");
     assert!(quote < Amount::from_units(fee.units() * 2).unwrap(), "{fee:?} {quote:?}");
 }

@@ -106,7 +106,7 @@ pub(crate) async fn sign(
 ) -> Result<Attempt, BuildError> {
     let lane = lane(next_sequence);
     let (payouts, committed) = (std::slice::from_ref(payout), BTreeMap::new());
-    let draft = Draft { lane: &lane, payouts, replaces, committed: &committed };
+    let draft = Draft { lane: &lane, payouts, chore: None, replaces, committed: &committed };
     let unsigned = Rail::build(rail, draft).await?;
     let tx = rail.finalize(&unsigned, &signature(&unsigned)).unwrap();
     Ok(attempt(tx, &unsigned))
@@ -129,5 +129,6 @@ fn attempt(tx: SignedTx, unsigned: &UnsignedTx) -> Attempt {
         status: AttemptStatus::Signed,
         signed_at: Timestamp::NEVER,
         fee: None,
+        unpaid: vec![],
     }
 }

@@ -29,11 +29,13 @@ fn case(payload: &str, chain_id: u64, sequence: u64, contract: Option<&str>, uni
         unsigned: UnsignedTx {
             format: "eip1559",
             payload: hex::decode(payload).unwrap(),
+            sequences_used: 1,
             sequence: Some(sequence),
             fee_max,
         },
         intent: Intent {
             network: world::network(chain_id),
+            chore: None,
             payments: vec![payment(contract, BOB, units)],
             fee_max,
             sequence: Some(sequence),

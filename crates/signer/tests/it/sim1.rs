@@ -26,11 +26,13 @@ fn case() -> Case {
         unsigned: UnsignedTx {
             format: "sim1",
             payload: TEXT.into(),
+            sequences_used: 1,
             sequence: Some(7),
             fee_max: amount(5),
         },
         intent: Intent {
             network: world::network(1),
+            chore: None,
             payments: vec![payment(None, "first", 1000), second],
             fee_max: amount(5),
             sequence: Some(7),

@@ -50,6 +50,12 @@ impl Books {
                     must!(fee, "a batch moved money: {posting:?}");
                     self.charged.entry(*id).or_default().0 += units;
                 }
+                Cause::Carriage(id, payout) => {
+                    let fee = posting.debit == LedgerAccount::NetworkFee;
+                    must!(fee, "a batch moved money: {posting:?}");
+                    self.charged.entry(*id).or_default().0 += units;
+                    touched.push(*payout);
+                }
                 Cause::Merchant(id) => {
                     let (available, personal) =
                         (LedgerAccount::Available(*id), LedgerAccount::Personal(*id));

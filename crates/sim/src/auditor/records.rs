@@ -44,7 +44,7 @@ impl Auditor {
             must!(!before.closed, "{id} changed after its end");
             must!(before.payouts == batch.payouts, "{id} changed its payouts");
         }
-        must!(!batch.payouts.is_empty(), "{id} pays nobody");
+        must!(batch.payouts.is_empty() == batch.chore.is_some(), "{id} pays nobody");
         must!(known.len() <= batch.attempts.len(), "{id} forgot a transaction");
         must!(batch.attempts.len() <= known.len() + 1, "{id} signed two transactions at once");
         for (before, after) in known.iter().zip(&batch.attempts) {
@@ -145,7 +145,8 @@ impl Auditor {
                 && before.priority == payout.priority
                 && before.merchant == payout.merchant
                 && before.merchant_ref == payout.merchant_ref
-                && before.public_id == payout.public_id;
+                && before.public_id == payout.public_id
+                && (payout.travels_alone || !before.travels_alone);
             must!(kept, "{id} changed what was agreed");
         } else {
             self.check_accepted(payout)
@@ -168,6 +169,7 @@ impl Auditor {
             ),
             PayoutState::AwaitingApproval | PayoutState::Queued | PayoutState::Sending { .. } => {}
         }
+        self.check_end_of_batch(old, payout)?;
         let status = payout.state.status();
         let wanted = payout.webhook.as_ref().is_some_and(|it| it.on.contains(&status));
         let moved = before.is_some_and(|it| it.state.status() < status)
@@ -184,6 +186,29 @@ impl Auditor {
             due == usize::from(wanted && moved),
             "{id} became {status:?}, and {due} webhooks are due"
         );
+        Ok(())
+    }
+}
+
+impl Auditor {
+    /// A payout leaves its batch only when no transaction of the batch can pay it, and fails only
+    /// for what is wrong with itself.
+    fn check_end_of_batch(
+        &self,
+        old: Option<&PayoutState>,
+        payout: &Payout,
+    ) -> Result<(), Violation> {
+        let (id, new) = (payout.id, &payout.state);
+        let Some(PayoutState::Sending { batch, .. }) = old else { return Ok(()) };
+        let batch = self.batches.get(batch).ok_or_else(|| format!("{id} was in no batch"))?;
+        if *new == PayoutState::Queued {
+            let may_pay = !batch.closed || batch.live().next().is_some();
+            must!(!may_pay, "{id} waits again, and {} may still pay it", batch.id);
+            must!(!self.paid_by.contains_key(&id), "{id} waits again, and was paid");
+        }
+        if matches!(new, PayoutState::Failed { .. }) {
+            must!(batch.payouts.len() == 1, "{id} failed together with others");
+        }
         Ok(())
     }
 }
@@ -232,7 +257,7 @@ fn may_become(before: Option<&PayoutState>, after: &PayoutState) -> bool {
         | (Some(PayoutState::Queued), PayoutState::Sending { .. } | PayoutState::Cancelled)
         | (
             Some(PayoutState::Sending { .. }),
-            PayoutState::Paid { .. } | PayoutState::Failed { .. },
+            PayoutState::Queued | PayoutState::Paid { .. } | PayoutState::Failed { .. },
         ) => true,
         (
             Some(PayoutState::Sending { batch: one, .. }),

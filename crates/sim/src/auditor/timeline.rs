@@ -38,6 +38,7 @@ impl Timeline {
             | EventKind::Undone
             | EventKind::Dead
             | EventKind::Final
+            | EventKind::Requeued
             | EventKind::Failed
             | EventKind::Cancelled
             | EventKind::Held => false,
@@ -67,6 +68,11 @@ impl Timeline {
             EventKind::InBlock => self.mark(event, true)?,
             EventKind::Undone => self.mark(event, false)?,
             EventKind::Dead => self.transactions.retain(|it| it.0 != event.detail),
+            EventKind::Requeued => {
+                must!(self.batched, "{id} left a batch that it was not in");
+                self.batched = false;
+                self.transactions.clear();
+            }
             EventKind::Final => self.end = Some(Status::Paid),
             EventKind::Failed => self.end = Some(Status::Failed),
             EventKind::Declined | EventKind::ApprovalExpired => {

@@ -98,7 +98,8 @@ async fn build(
     replaces: Option<&Attempt>,
 ) -> UnsignedTx {
     let committed = BTreeMap::new();
-    let draft = Draft { lane: harness.lane(), payouts, replaces, committed: &committed };
+    let lane = harness.lane();
+    let draft = Draft { lane, payouts, chore: None, replaces, committed: &committed };
     harness.rail().build(draft).await.expect("a transaction can be made")
 }
 
@@ -111,6 +112,7 @@ async fn sign(harness: &dyn RailHarness, payouts: &[Payout], unsigned: &Unsigned
     let intent = Intent {
         network: harness.network().clone(),
         payments: payouts.iter().map(payment).collect(),
+        chore: None,
         fee_max: unsigned.fee_max,
         sequence: unsigned.sequence,
     };
@@ -124,6 +126,7 @@ async fn sign(harness: &dyn RailHarness, payouts: &[Payout], unsigned: &Unsigned
         status: AttemptStatus::Signed,
         signed_at: Timestamp(0),
         fee: None,
+        unpaid: vec![],
     }
 }
 
@@ -160,7 +163,11 @@ async fn holding(harness: &dyn RailHarness) -> Amount {
 /// The transaction is final; returns what was charged for it, which is within what was offered.
 async fn fee_of(harness: &dyn RailHarness, attempt: &Attempt) -> Amount {
     let seen = look(harness, std::slice::from_ref(attempt)).await;
-    let [Observation::Final { fee }] = seen[..] else { panic!("it is not final: {seen:?}") };
+    let [Observation::Final { fee, unpaid }] = &seen[..] else {
+        panic!("it is not final: {seen:?}")
+    };
+    assert!(unpaid.is_empty(), "it left out {unpaid:?}");
+    let fee = *fee;
     assert!(fee <= attempt.fee_max, "{fee:?} was charged, {:?} offered", attempt.fee_max);
     fee
 }
@@ -253,8 +260,8 @@ async fn too_much_is_waited_for(harness: &dyn RailHarness) {
     let amount = units.and_then(Amount::from_units).expect("the harness's unit is small");
     let payouts = [payout(harness, 1, amount)];
     let committed = BTreeMap::new();
-    let draft =
-        Draft { lane: harness.lane(), payouts: &payouts, replaces: None, committed: &committed };
+    let (lane, payouts) = (harness.lane(), &payouts);
+    let draft = Draft { lane, payouts, chore: None, replaces: None, committed: &committed };
     let Err(BuildError::Hold(hold)) = harness.rail().build(draft).await else {
         panic!("a transaction was made of coins that are not there");
     };

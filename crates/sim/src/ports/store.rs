@@ -173,6 +173,16 @@ impl Store for FaultyStore {
         self.honest.postings(account, asset, count_max)
     }
 
+    fn moved_since<'a>(
+        &'a self,
+        debit: &'a LedgerAccount,
+        credit: &'a LedgerAccount,
+        asset: &'a AssetId,
+        since: Timestamp,
+    ) -> BoxFuture<'a, Result<Amount, Unreachable>> {
+        self.honest.moved_since(debit, credit, asset, since)
+    }
+
     fn merchants(&self) -> BoxFuture<'_, Result<Vec<Merchant>, Unreachable>> {
         self.honest.merchants()
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{
     Timestamp,
     batch::Batch,
+    chore::Chore,
     delivery::{Delivery, DeliveryState},
     ids::{AssetId, BatchId, DeliveryId, LaneId, MerchantId, PayoutId},
     ledger::LedgerAccount,
@@ -76,6 +77,7 @@ impl Contents {
                 .iter()
                 .filter_map(|it| self.payouts.get(it))
                 .map(|it| (it.asset.clone(), it.quote.amount))
+                .chain(brought(it))
                 .collect(),
             fee_max: it.attempts.iter().map(|it| it.fee_max).max().unwrap_or_default(),
         };
@@ -131,7 +133,8 @@ impl Contents {
     pub(super) fn payout_view(&self, key: &PayoutKey) -> Option<PayoutView> {
         let id = self.payout_id(key)?;
         let payout = self.payouts.get(&id)?.clone();
-        let batch = self.batches.values().rfind(|it| it.payouts.contains(&id)).cloned();
+        let carried = self.batches.values().filter(|it| it.payouts.contains(&id));
+        let batch = carried.max_by_key(|it| (!it.closed, it.created_at, it.id)).cloned();
         let events = self.events.iter().filter(|it| it.payout == id).cloned().collect();
         let deliveries = self.deliveries.values().filter(|it| it.id.payout == id);
         let deliveries = deliveries.cloned().collect();
@@ -226,4 +229,10 @@ impl Contents {
 
 fn amount(units: i128) -> Amount {
     u128::try_from(units).ok().and_then(Amount::from_units).unwrap_or_default()
+}
+
+/// The coins that a batch brings to another lane, if it does.
+fn brought(batch: &Batch) -> Option<(AssetId, Amount)> {
+    let top_up = batch.chore.as_ref().and_then(Chore::top_up)?;
+    Some((top_up.asset.clone(), top_up.amount))
 }

@@ -2,6 +2,7 @@
 
 use domain::{
     command::{Accepted, Command, CreatePayout, OnOtherContent, Refusal},
+    event::EventKind,
     ids::PayoutId,
     payout::{PayoutState, Status, Verdict},
     ports::{Claim, ClaimScope},
@@ -214,8 +215,13 @@ fn check_cancel(
         }
         Err(Refusal::NotCancellable) => {
             must!(!foreign, "a stranger was told about {payout}");
-            let could = matches!(state, Some(PayoutState::Queued | PayoutState::AwaitingApproval))
-                || *status == Some(Status::Cancelled);
+            // It may have been on its way when it was asked.
+            let returned = contents
+                .events
+                .iter()
+                .any(|it| it.payout == *payout && it.kind == EventKind::Requeued);
+            let waits = matches!(state, Some(PayoutState::Queued | PayoutState::AwaitingApproval));
+            let could = (waits && !returned) || *status == Some(Status::Cancelled);
             must!(!could, "{payout} could have been cancelled: {state:?}");
         }
         Err(refusal) => return Err(format!("{payout} was not cancelled: {refusal:?}")),

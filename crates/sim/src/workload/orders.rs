@@ -167,7 +167,13 @@ impl Workload {
         let mut trap = None;
         if self.faults.strikes(Fault::Reverted) {
             create.address = format!("to-reverting-{number}");
-            trap = Some(Trap::Reverts(create.asset.clone(), create.address.clone()));
+            let (asset, address) = (create.asset.clone(), create.address.clone());
+            let skips = self.faults.chance(50);
+            trap = Some(if skips {
+                Trap::Skips(asset, address)
+            } else {
+                Trap::Reverts(asset, address)
+            });
         } else if self.faults.strikes(Fault::BuildRefused) {
             create.address = format!("to-refused-{number}");
             trap = Some(Trap::Refuses(create.asset.clone(), create.address.clone()));

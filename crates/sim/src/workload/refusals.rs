@@ -1,7 +1,7 @@
 //! Whether there is a reason for a refusal.
 
 use domain::{
-    command::{CreatePayout, Least, Refusal, Source},
+    command::{Asked, CreatePayout, Least, Refusal, Source},
     ids::AssetId,
     ledger::LedgerAccount,
 };
@@ -129,6 +129,8 @@ fn was_enough(create: &CreatePayout, refusal: &Refusal, moment: &Moment<'_>) -> 
 
 /// The request itself says what is too little.
 fn is_less_than_least(create: &CreatePayout, refusal: &Refusal) -> bool {
-    create.least != Least::default()
-        && matches!(refusal, Refusal::AmountTooSmall { minimum: Some(_) })
+    // What is sold has no minimum in the payout's asset.
+    let is_sale = matches!(create.asked, Asked::Spend(_));
+    let Refusal::AmountTooSmall { minimum } = refusal else { return false };
+    create.least != Least::default() && (minimum.is_some() || is_sale)
 }

@@ -104,6 +104,7 @@ impl World {
         };
         match trap {
             Trap::Reverts(asset, address) => chain(asset).revert_payments_to(address),
+            Trap::Skips(asset, address) => chain(asset).skip_payments_to(address),
             Trap::Refuses(asset, address) => chain(asset).refuse_payments_to(address),
         }
     }

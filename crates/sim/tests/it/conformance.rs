@@ -62,6 +62,7 @@ fn harness() -> Harness {
     let profile = RailProfile {
         network: id.clone(),
         batch_max: 3,
+        batch_wait_ms: 0,
         in_flight_max: 1,
         attempts_max: 5,
         poll_ms: 1_000,

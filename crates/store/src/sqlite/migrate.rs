@@ -16,6 +16,10 @@ const MIGRATIONS: &[Migration] = &[
         "0002_conversions_and_approvals",
         include_str!("../../migrations/sqlite/0002_conversions_and_approvals.sql"),
     ),
+    (
+        "0003_batches_of_several",
+        include_str!("../../migrations/sqlite/0003_batches_of_several.sql"),
+    ),
 ];
 
 const LIST: &str = "

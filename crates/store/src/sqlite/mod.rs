@@ -216,6 +216,18 @@ impl Store for Sqlite {
         Box::pin(async move { self.read(|it| report::postings(it, account, asset, count_max)) })
     }
 
+    fn moved_since<'a>(
+        &'a self,
+        debit: &'a LedgerAccount,
+        credit: &'a LedgerAccount,
+        asset: &'a AssetId,
+        since: Timestamp,
+    ) -> BoxFuture<'a, Result<Amount, Unreachable>> {
+        Box::pin(
+            async move { self.read(|it| report::moved_since(it, (debit, credit), asset, since)) },
+        )
+    }
+
     fn merchants(&self) -> BoxFuture<'_, Result<Vec<Merchant>, Unreachable>> {
         Box::pin(async move { self.read(report::merchants) })
     }

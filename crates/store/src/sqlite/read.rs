@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use domain::{
     Timestamp,
     batch::{Attempt, Batch},
+    chore::Chore,
     ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, NetworkId, PayoutId},
     lane::Lane,
     ledger::LedgerAccount,
@@ -162,8 +163,8 @@ pub(crate) fn payouts_of(connection: &Connection, id: BatchId) -> Result<Vec<Pay
 }
 
 fn attempts_of(connection: &Connection, id: BatchId) -> Result<Vec<Attempt>, Fault> {
-    let sql = "SELECT batch, number, txid, raw, sequence, fee_max, status, signed_at, fee \
-               FROM attempts WHERE batch = ?1 ORDER BY number";
+    let sql = "SELECT batch, number, txid, raw, sequence, fee_max, status, signed_at, fee, \
+               unpaid FROM attempts WHERE batch = ?1 ORDER BY number";
     list(connection, sql, [id.to_string()], rows::attempt)
 }
 
@@ -182,9 +183,9 @@ pub(crate) fn batch_view(connection: &Connection, id: BatchId) -> Result<BatchVi
     Ok(BatchView { batch, payouts, lane, committed })
 }
 
-const COMMITTED_PAYMENTS: &str = "SELECT batches.id, payouts.asset, payouts.amount FROM batches \
-    JOIN batch_payouts ON batch_payouts.batch = batches.id \
-    JOIN payouts ON payouts.id = batch_payouts.payout \
+const COMMITTED_PAYMENTS: &str = "SELECT batches.id, batches.chore, payouts.asset, payouts.amount \
+    FROM batches LEFT JOIN batch_payouts ON batch_payouts.batch = batches.id \
+    LEFT JOIN payouts ON payouts.id = batch_payouts.payout \
     WHERE batches.lane = ?1 AND batches.closed = 0 ORDER BY batches.due_at, batches.id";
 
 const COMMITTED_FEES: &str = "SELECT attempts.batch, attempts.fee_max FROM batches \
@@ -203,18 +204,24 @@ fn commitments(connection: &Connection, batch: &Batch) -> Result<Vec<Commitment>
         let most = fee_max.entry(id).or_default();
         *most = fee.max(*most);
     }
-    let payments: Vec<(BatchId, AssetId, Amount)> =
+    let payments: Vec<(BatchId, Option<(AssetId, Amount)>)> =
         list(connection, COMMITTED_PAYMENTS, lane, |row| {
-            let cells = Cells::new(row, "payouts");
-            Ok((cells.id("id")?, cells.asset("asset")?, cells.amount("amount")?))
+            let cells = Cells::new(row, "batches");
+            let chore = cells.maybe_word("chore", codec::chore)?;
+            let payment = match chore {
+                Some(Chore::TopUp(it)) => Some((it.asset, it.amount)),
+                Some(Chore::Fill { .. } | Chore::Prepare(_)) => None,
+                None => Some((cells.asset("asset")?, cells.amount("amount")?)),
+            };
+            Ok((cells.id("id")?, payment))
         })?;
     let mut commitments: Vec<Commitment> = vec![];
-    for (id, asset, amount) in payments {
+    for (id, payment) in payments {
         let Some(fee_max) = fee_max.get(&id).copied() else { continue };
         match commitments.last_mut() {
-            Some(last) if last.batch == id => last.payments.push((asset, amount)),
+            Some(last) if last.batch == id => last.payments.extend(payment),
             _ => {
-                let payments = vec![(asset, amount)];
+                let payments = payment.into_iter().collect();
                 commitments.push(Commitment { batch: id, payments, fee_max });
             }
         }
@@ -369,9 +376,10 @@ pub(crate) fn expired_approvals(
     })
 }
 
-/// The batch that carries or carried a payout.
+/// The batch that carries a payout, or the last that did.
 pub(crate) fn batch_of(connection: &Connection, id: PayoutId) -> Result<Option<Batch>, Fault> {
-    let sql = "SELECT batch FROM batch_payouts WHERE payout = ?1";
+    let sql = "SELECT batch FROM batch_payouts JOIN batches ON batches.id = batch \
+               WHERE payout = ?1 ORDER BY batches.closed, batches.created_at DESC, batch DESC LIMIT 1";
     let found = first(connection, sql, [id.to_string()], |row| {
         Cells::new(row, "batch_payouts").id("batch")
     })?;

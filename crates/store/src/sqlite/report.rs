@@ -149,6 +149,28 @@ pub(crate) fn postings(
     list(connection, POSTINGS, parameters, rows::posting)
 }
 
+const MOVED_SINCE: &str = "
+    SELECT postings.amount FROM postings
+    JOIN balances AS debited ON debited.id = postings.debit
+    JOIN balances AS credited ON credited.id = postings.credit
+    WHERE debited.account = ?1 AND credited.account = ?2 AND debited.asset = ?3
+        AND credited.asset = ?3 AND postings.at >= ?4
+";
+
+/// What was posted from one account to another; the largest amount where the sum does not fit.
+pub(crate) fn moved_since(
+    connection: &Connection,
+    (debit, credit): (&LedgerAccount, &LedgerAccount),
+    asset: &AssetId,
+    since: Timestamp,
+) -> Result<Amount, Fault> {
+    let asked = params![debit.to_string(), credit.to_string(), asset.as_str(), codec::ms(since)];
+    let amounts =
+        list(connection, MOVED_SINCE, asked, |row| Cells::new(row, "postings").amount("amount"))?;
+    let sum = amounts.into_iter().try_fold(Amount::ZERO, Amount::checked_add);
+    Ok(sum.unwrap_or(Amount::MAX))
+}
+
 pub(crate) fn merchants(connection: &Connection) -> Result<Vec<Merchant>, Fault> {
     let sql = format!("{} ORDER BY name", MERCHANTS.select);
     list(connection, &sql, [], rows::merchant)

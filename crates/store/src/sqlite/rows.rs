@@ -183,6 +183,7 @@ pub(crate) fn batch(row: &Row<'_>) -> Result<Batch, Fault> {
         network: NetworkId::new(cells.str("network")?),
         lane: LaneId::new(cells.str("lane")?),
         payouts: vec![],
+        chore: cells.maybe_word("chore", codec::chore)?,
         attempts: vec![],
         given_up: cells.failure("given_up_code", "given_up_detail")?,
         hold,
@@ -203,6 +204,7 @@ pub(crate) fn attempt(row: &Row<'_>) -> Result<Attempt, Fault> {
         status: cells.word("status", codec::attempt)?,
         signed_at: cells.time("signed_at")?,
         fee: cells.maybe_word("fee", codec::amount)?,
+        unpaid: cells.word("unpaid", codec::places)?,
     })
 }
 
@@ -228,6 +230,7 @@ pub(crate) fn payout(row: &Row<'_>) -> Result<Payout, Fault> {
         quote: quote(&cells)?,
         priority: cells.word("priority", Priority::from_word)?,
         content: cells.text("content")?,
+        travels_alone: cells.flag("travels_alone")?,
         approval: approval(&cells)?,
         webhook,
         note: cells.text("note")?,

@@ -85,6 +85,7 @@ pub(crate) static BATCHES: LazyLock<Table> = LazyLock::new(|| {
     let others = [
         "network",
         "lane",
+        "chore",
         "given_up_code",
         "given_up_detail",
         "hold_reason",
@@ -125,6 +126,7 @@ pub(crate) static PAYOUTS: LazyLock<Table> = LazyLock::new(|| {
         "conversions",
         "priority",
         "content",
+        "travels_alone",
         "approval_url",
         "approval_until",
         "verdict",

@@ -100,10 +100,15 @@ fn put_lane(connection: &Connection, it: &Lane) -> Result<(), Fault> {
 fn put_batch(connection: &Connection, it: &Batch) -> Result<(), Fault> {
     let given_up = it.given_up.as_ref();
     let hold = it.hold.as_ref();
+    let chore = it.chore.as_ref().map(codec::chore_text);
+    if chore.as_deref().map(codec::chore) != it.chore.clone().map(Some) {
+        return Err(Fault::Forbidden { table: "batches", row: it.id.to_string() });
+    }
     let values = params![
         it.id.to_string(),
         it.network.as_str(),
         it.lane.as_str(),
+        chore,
         given_up.map(|it| codec::failure_word(it.code)),
         given_up.map(|it| &it.detail),
         hold.map(|it| codec::hold_word(it.reason)),
@@ -150,9 +155,10 @@ fn put_attempt(
 ) -> Result<(), Fault> {
     let sql = "
         INSERT INTO attempts
-            (batch, number, txid, raw, sequence, fee_max, status, signed_at, fee)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-        ON CONFLICT (batch, number) DO UPDATE SET status = excluded.status, fee = excluded.fee
+            (batch, number, txid, raw, sequence, fee_max, status, signed_at, fee, unpaid)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        ON CONFLICT (batch, number) DO UPDATE SET
+            status = excluded.status, fee = excluded.fee, unpaid = excluded.unpaid
         WHERE txid = excluded.txid AND raw = excluded.raw AND sequence IS excluded.sequence
             AND fee_max = excluded.fee_max AND signed_at = excluded.signed_at
     ";
@@ -166,6 +172,7 @@ fn put_attempt(
         codec::attempt_word(it.status),
         ms(it.signed_at),
         it.fee.map(|it| it.units().to_string()),
+        codec::places_text(&it.unpaid),
     ])?;
     let row = || format!("{batch} {number}");
     if written == 1 { Ok(()) } else { Err(Fault::Forbidden { table: "attempts", row: row() }) }
@@ -234,6 +241,7 @@ fn put_payout(connection: &Connection, it: &Payout) -> Result<(), Fault> {
         codec::conversions_text(&it.quote.conversions),
         it.priority.word(),
         it.content,
+        it.travels_alone,
         approval.and_then(|it| it.url.as_ref()),
         approval.map(|it| ms(it.until)),
         verdict.map(|it| codec::verdict_word(it.approve)),

@@ -1,6 +1,7 @@
 //! What the file itself refuses, whoever writes to it.
 
 use domain::{
+    batch::Batch,
     ids::{BatchId, PayoutId},
     ports::{ChangeSet, CommitError, Store},
 };
@@ -46,13 +47,20 @@ fn history_cannot_be_rewritten_or_deleted() {
 }
 
 #[test]
-fn a_payout_joins_one_batch_ever() {
+fn a_payout_joins_another_batch_only_when_the_first_has_ended() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = filled(&folder);
     let mut second = batch();
     second.id = BatchId(2);
-    let change = ChangeSet { batches: vec![second], ..ChangeSet::default() };
-    assert_eq!(ready(store.commit(change)), Err(CommitError::Conflict));
+    second.attempts.clear();
+    let joins =
+        |second: &Batch| ChangeSet { batches: vec![second.clone()], ..ChangeSet::default() };
+    assert!(ready(store.commit(joins(&second))).is_err());
+    let mut first = ready(store.load_batch(BatchId(1))).unwrap().batch;
+    first.version += 1;
+    first.closed = true;
+    ready(store.commit(ChangeSet { batches: vec![first], ..ChangeSet::default() })).unwrap();
+    ready(store.commit(joins(&second))).unwrap();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, thread};
 
 use domain::{
-    ids::PayoutId,
+    ids::{BatchId, PayoutId},
     ports::{PayoutKey, Store},
 };
 use sha2::Digest as _;
@@ -25,16 +25,16 @@ fn a_new_file_is_migrated_once_and_marked() {
     let path = folder.path().join("gateway.db");
     let store = Sqlite::open(&path).unwrap();
     let error = store.check_schema().unwrap_err();
-    assert!(matches!(error, StoreError::Outdated { applied: 0, known: 2, .. }));
+    assert!(matches!(error, StoreError::Outdated { applied: 0, known: 3, .. }));
     says(&error, &path, "migrate it");
     assert!(ready(store.merchants()).is_err());
-    assert_eq!(store.migrate().unwrap(), 2);
+    assert_eq!(store.migrate().unwrap(), 3);
     store.check_schema().unwrap();
     assert_eq!(store.migrate().unwrap(), 0);
     let number = |name: &str| -> i64 {
         raw(&path).query_row(&format!("PRAGMA {name}"), [], |row| row.get(0)).unwrap()
     };
-    assert_eq!((number("application_id"), number("user_version")), (0x5659_504c, 2));
+    assert_eq!((number("application_id"), number("user_version")), (0x5659_504c, 3));
     assert_eq!(
         raw(&path).query_row("PRAGMA integrity_check", [], |row| row.get(0)),
         Ok("ok".to_owned())
@@ -60,10 +60,10 @@ fn a_file_of_a_newer_program_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gateway.db");
     drop(Sqlite::open_and_migrate(&path).unwrap());
-    raw(&path).execute_batch("INSERT INTO schema_migrations VALUES (3, '0003_more', '')").unwrap();
+    raw(&path).execute_batch("INSERT INTO schema_migrations VALUES (4, '0004_more', '')").unwrap();
     let store = Sqlite::open(&path).unwrap();
     for error in [store.check_schema().unwrap_err(), store.migrate().unwrap_err()] {
-        assert!(matches!(error, StoreError::Newer { applied: 3, known: 2, .. }));
+        assert!(matches!(error, StoreError::Newer { applied: 4, known: 3, .. }));
         says(&error, &path, "newer program");
     }
     assert!(Sqlite::open_and_migrate(&path).is_err());
@@ -119,7 +119,7 @@ fn two_processes_that_start_together_migrate_once() {
         let threads = [scope.spawn(start), scope.spawn(start), scope.spawn(start)];
         threads.map(|it| it.join().unwrap()).iter().sum()
     });
-    assert_eq!(applied, 2, "each of the two migrations once");
+    assert_eq!(applied, 3, "each of the three migrations once");
 }
 
 /// A database as the first release left it, with one payout, is brought up to date.
@@ -150,7 +150,19 @@ fn payouts_of_the_first_release_are_kept_and_know_what_they_were_asked_for() {
                 'po_00000000000000000000000000000007', 'INV-1',
                 'me_00000000000000000000000000000001', 'native', 'net', 'COIN@net', 'to bob',
                 'x y', '100', 'recipient', '90', '4', '6', '1.5', '', 'queued', 0, 5, 5, 1
-            );"
+            );
+            INSERT INTO lanes VALUES ('net/hot', 'net', 'our wallet', 'm/0', '3', 1);
+            INSERT INTO batches VALUES (
+                'ba_00000000000000000000000000000009', 'net', 'net/hot', NULL, NULL, NULL, NULL, 0,
+                5, 6, 5, 2
+            );
+            INSERT INTO batch_payouts VALUES
+                ('ba_00000000000000000000000000000009', 0, 'po_00000000000000000000000000000007');
+            INSERT INTO attempts VALUES (
+                'ba_00000000000000000000000000000009', 0, 'tx', x'00', '2', '9', 'broadcast', 5, NULL
+            );
+            UPDATE payouts SET status = 'sending', stage = 'broadcast', txid = 'tx',
+                batch = 'ba_00000000000000000000000000000009';"
         ))
         .unwrap();
     drop(database);
@@ -161,4 +173,10 @@ fn payouts_of_the_first_release_are_kept_and_know_what_they_were_asked_for() {
     let usd = payout.quote.usd.expect("the price is still there");
     assert_eq!((usd.usd.to_string().as_str(), usd.source.as_str(), usd.at.0), ("1.5", "fixed", 5));
     assert!(payout.quote.conversions.is_empty() && payout.approval.is_none());
+    assert!(!payout.travels_alone);
+    let view = ready(store.load_batch(BatchId(9))).unwrap();
+    assert_eq!((view.batch.payouts.clone(), view.batch.chore), (vec![PayoutId(7)], None));
+    assert!(view.batch.attempts[0].unpaid.is_empty());
+    let removed = raw(&path).execute_batch("DELETE FROM batch_payouts");
+    assert!(removed.is_err(), "a batch keeps its payouts after the upgrade too");
 }

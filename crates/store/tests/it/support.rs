@@ -117,6 +117,7 @@ pub(crate) fn payout() -> Payout {
         },
         priority: Priority::default(),
         content: "exact 1".to_owned(),
+        travels_alone: false,
         approval: None,
         webhook: Some(Webhook { url: "https://m.example".to_owned(), on: vec![Status::Paid] }),
         note: String::new(),
@@ -143,6 +144,7 @@ pub(crate) fn batch() -> Batch {
         status: AttemptStatus::Signed,
         signed_at: Timestamp(1),
         fee: None,
+        unpaid: vec![],
     });
     batch
 }

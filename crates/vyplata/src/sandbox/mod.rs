@@ -166,6 +166,7 @@ fn rail(chain: SimChain, network: &Network) -> SimRail {
     let profile = RailProfile {
         network: network.id.clone(),
         batch_max: 1,
+        batch_wait_ms: 0,
         in_flight_max: 64,
         attempts_max: 10,
         poll_ms: BLOCK_MS,

@@ -105,6 +105,7 @@ pub(super) fn payout(number: u128) -> Payout {
         },
         priority: Priority::default(),
         content: "exact 100".to_owned(),
+        travels_alone: false,
         approval: None,
         webhook: Some(Webhook {
             url: "https://merchant.example/payout".to_owned(),
@@ -137,6 +138,7 @@ pub(super) fn attempt(number: u8) -> Attempt {
         status: AttemptStatus::Signed,
         signed_at: Timestamp(600),
         fee: None,
+        unpaid: vec![],
     }
 }
 

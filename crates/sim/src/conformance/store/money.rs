@@ -2,7 +2,7 @@
 
 use domain::{
     Timestamp,
-    ids::{AssetId, BatchId, LaneId, MerchantId},
+    ids::{AssetId, LaneId, MerchantId},
     ledger::{Cause, LedgerAccount, Posting, network_charged, release, reserve, settle},
     money::Amount,
     ports::{CommitError, Store},
@@ -10,7 +10,8 @@ use domain::{
 };
 
 use super::fixtures::{
-    MERCHANT, amount, asset, balances, commit, funding, furnish, lane_id, payout, units, write,
+    MERCHANT, amount, asset, balances, batch, commit, funding, furnish, lane_id, payout, units,
+    write,
 };
 use crate::conformance::ready;
 
@@ -145,7 +146,7 @@ pub(super) fn money_moves_and_none_is_lost(store: &dyn Store) {
     assert_eq!(again, OVERDRAWN, "what was released cannot be released again");
     let gas = AssetId::new("GAS@net");
     write(store, |it| {
-        it.postings = network_charged(BatchId(1), &lane_id(), &gas, amount(6), Timestamp(6));
+        it.postings = network_charged(&batch(1, &[]), &gas, amount(6), Timestamp(6));
     });
     check(store, &after);
     let all = balances(store);

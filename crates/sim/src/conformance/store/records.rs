@@ -356,6 +356,7 @@ pub(super) fn postings(store: &dyn Store) {
     let causes = [
         Cause::Payout(PayoutId(u128::MAX)),
         Cause::Batch(BatchId(0)),
+        Cause::Carriage(BatchId(7), PayoutId(u128::MAX)),
         Cause::Manual("Ann: opening balance".to_owned()),
         Cause::Manual(String::new()),
     ];

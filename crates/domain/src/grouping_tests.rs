@@ -1,0 +1,91 @@
+//! Which payouts travel together, which alone, and which wait.
+
+use super::*;
+use crate::{
+    catalog::Destination,
+    command::{Asked, CreatePayout},
+    ids::{DialectId, MerchantId, NetworkId, PayoutId},
+    money::Amount,
+    quote::{FeeBearer, Quote},
+};
+
+const NOW: Timestamp = Timestamp(10_000);
+
+/// Tokens travel together from two on, coins from three on; seals never do.
+fn size(asset: &AssetId) -> BatchSize {
+    match asset.as_str() {
+        "TOKEN" => BatchSize { min: 2, max: 4 },
+        "COIN" => BatchSize { min: 3, max: 4 },
+        _ => BatchSize::ONE,
+    }
+}
+
+fn payout(id: u128, asset: &str, queued_at: u64) -> Payout {
+    let amount = Amount::from_units(1).unwrap();
+    let quote = Quote {
+        asked: amount,
+        bearer: FeeBearer::Merchant,
+        amount,
+        service_fee: Amount::ZERO,
+        network_fee: Amount::ZERO,
+        usd: None,
+        worth: None,
+        conversions: vec![],
+    };
+    let (dialect, address) = (DialectId::new("plain"), "somewhere".to_owned());
+    let destination = Destination { address: address.clone(), memo: None };
+    let (asset, asked) = (AssetId::new(asset), Asked::Exact(amount));
+    let create = CreatePayout::new(PayoutId(id), MerchantId(1), dialect, asset, asked, address);
+    let network = NetworkId::new("net");
+    Payout::new(&create, network, destination, quote, Timestamp(queued_at))
+}
+
+#[track_caller]
+fn check(queued: Vec<Payout>, wait_ms: u64, room: u32, now: &[&[u128]], next_at: Option<u64>) {
+    let groups = group(queued, &size, wait_ms, room, NOW);
+    let found: Vec<Vec<u128>> =
+        groups.now.iter().map(|group| group.iter().map(|it| it.id.0).collect()).collect();
+    assert_eq!(found, now);
+    assert_eq!(groups.next_at, next_at.map(Timestamp));
+}
+
+#[test]
+fn payouts_of_one_asset_travel_together() {
+    let mixed = || {
+        let assets = ["TOKEN", "SEAL", "TOKEN", "COIN", "SEAL", "TOKEN", "TOKEN", "TOKEN"];
+        (1..).zip(assets).map(|(id, asset)| payout(id, asset, 0)).collect::<Vec<_>>()
+    };
+    check(mixed(), 0, 9, &[&[1, 3, 6, 7], &[2], &[4], &[5], &[8]], None);
+    check(mixed(), 0, 2, &[&[1, 3, 6, 7], &[2]], None);
+    check(mixed(), 0, 0, &[], None);
+    check(vec![], 0, 9, &[], None);
+}
+
+#[test]
+fn too_few_for_a_batch_travel_alone() {
+    check(vec![payout(1, "COIN", 0), payout(2, "COIN", 0)], 0, 9, &[&[1], &[2]], None);
+    let three = (1..4).map(|id| payout(id, "COIN", 0)).collect();
+    check(three, 0, 9, &[&[1, 2, 3]], None);
+}
+
+#[test]
+fn whoever_must_travel_alone_does() {
+    let mut queue: Vec<Payout> = (1..4).map(|id| payout(id, "TOKEN", 0)).collect();
+    queue[1].travels_alone = true;
+    check(queue.clone(), 0, 9, &[&[1, 3], &[2]], None);
+    queue[0].travels_alone = true;
+    check(queue, 5_000, 9, &[&[1], &[2], &[3]], None);
+}
+
+#[test]
+fn company_is_waited_for_until_the_latest_time_of_the_first() {
+    let queue = || vec![payout(1, "TOKEN", 7_000), payout(2, "TOKEN", 9_000)];
+    check(queue(), 3_001, 9, &[], Some(10_001));
+    check(queue(), 3_000, 9, &[&[1, 2]], None);
+    let full = (1..6).map(|id| payout(id, "TOKEN", 9_000)).collect();
+    check(full, 5_000, 9, &[&[1, 2, 3, 4]], Some(14_000));
+    let mut urgent = queue();
+    urgent[1].priority = Priority::High;
+    check(urgent, 60_000, 9, &[&[1, 2]], None);
+    check(vec![payout(1, "SEAL", 10_000)], 60_000, 9, &[&[1]], None);
+}

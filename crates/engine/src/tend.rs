@@ -1,0 +1,90 @@
+//! What lanes do for themselves.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    Timestamp,
+    batch::Batch,
+    chore::Chore,
+    ids::{BatchId, LaneId},
+    lane::Lane,
+    ports::{BatchView, ChangeSet, CommitError, Store},
+};
+
+use crate::{Progress, World};
+
+/// More open batches than any lane may have.
+const OPEN_MAX: u32 = 100_000;
+
+/// A lane with its batches that have not ended, each as it was when it was loaded.
+pub(crate) struct Open {
+    /// The lane.
+    pub(crate) lane: Lane,
+    /// Its open batches.
+    pub(crate) batches: Vec<BatchView>,
+}
+
+impl Open {
+    /// Loads a lane's open batches. The lane comes first: whoever commits its next version knows
+    /// that no transaction was signed meanwhile that is not among the batches.
+    pub(crate) async fn load(store: &dyn Store, lane: &LaneId) -> Result<Self, CommitError> {
+        let unreachable = |_| CommitError::Unreachable;
+        let view = store.load_lane(lane, 0).await.map_err(unreachable)?;
+        let lane = view.ok_or(CommitError::Unreachable)?.lane;
+        let mut batches = vec![];
+        for id in
+            store.due_batches(&lane.id, Timestamp::NEVER, OPEN_MAX).await.map_err(unreachable)?
+        {
+            batches.push(store.load_batch(id).await.map_err(unreachable)?);
+        }
+        Ok(Self { lane, batches })
+    }
+
+    /// The chores that the lane has not finished.
+    pub(crate) fn chores(&self) -> impl Iterator<Item = &Chore> {
+        self.batches.iter().filter_map(|it| it.batch.chore.as_ref())
+    }
+
+    /// The numbers of the transactions that may still be included.
+    fn live(&self) -> BTreeSet<u64> {
+        let batches = self.batches.iter().map(|it| &it.batch);
+        batches.flat_map(Batch::live).filter_map(|it| it.sequence).collect()
+    }
+}
+
+/// Begins what a lane has to do for itself, one thing at a time. `draw` gives a fresh identifier.
+///
+/// # Errors
+/// If the store did not take it; call again.
+pub async fn tend(
+    world: &World<'_>,
+    lane: &LaneId,
+    draw: &mut (dyn FnMut() -> BatchId + Send),
+    now: Timestamp,
+) -> Result<Progress, CommitError> {
+    let idle = Progress::Idle(now.plus_ms(world.rail.profile().poll_ms));
+    let open = Open::load(world.store, lane).await?;
+    if open.chores().next().is_some() {
+        return Ok(idle);
+    }
+    match world.rail.chore(&open.lane, &open.live()).await {
+        Ok(Some(chore)) => begin(world.store, open.lane, chore, draw(), now).await,
+        Ok(None) | Err(_) => Ok(idle),
+    }
+}
+
+/// Stores a chore. The lane's next version goes with it, so that nobody begins another one, or signs
+/// a transaction, from what was seen before.
+pub(crate) async fn begin(
+    store: &dyn Store,
+    lane: Lane,
+    chore: Chore,
+    id: BatchId,
+    now: Timestamp,
+) -> Result<Progress, CommitError> {
+    let batch = Batch::of_chore(id, lane.network.clone(), lane.id.clone(), chore, now);
+    let lane = Lane { version: lane.version + 1, ..lane };
+    let change = ChangeSet { lanes: vec![lane], batches: vec![batch], ..ChangeSet::default() };
+    store.commit(change).await?;
+    Ok(Progress::Advanced)
+}
