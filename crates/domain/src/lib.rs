@@ -30,6 +30,7 @@ pub mod pricing;
 pub mod quote;
 pub mod rates;
 pub mod reconcile;
+pub mod station;
 pub mod time;
 
 pub use time::Timestamp;

@@ -22,6 +22,9 @@ pub struct Comparison {
     /// The most that may have left the lane on the chain without being in the ledger yet: what
     /// batches that have not ended may pay and be charged.
     pub in_flight_max: Amount,
+    /// The most that may have arrived in the lane on the chain without being in the ledger yet: what
+    /// other lanes may be bringing it.
+    pub arriving_max: Amount,
 }
 
 /// Whether chain and ledger agree.
@@ -31,7 +34,7 @@ pub enum Verdict {
     Agree,
     /// The difference is not larger than what is on its way.
     InFlight {
-        /// What the ledger says is there and the chain says is not.
+        /// What the ledger says is there less what the chain says.
         units: i128,
     },
     /// They differ, and nothing that is on its way explains it.
@@ -48,6 +51,7 @@ impl Comparison {
         match units {
             0 => Verdict::Agree,
             1.. if units <= self.in_flight_max.signed() => Verdict::InFlight { units },
+            ..=-1 if -units <= self.arriving_max.signed() => Verdict::InFlight { units },
             _ => Verdict::Differ { units },
         }
     }
@@ -85,7 +89,7 @@ mod tests {
 
     #[test]
     fn only_what_is_on_its_way_may_be_missing() {
-        let verdict = |ledger_units, chain, in_flight_max| {
+        let verdict = |ledger_units, chain, in_flight_max, arriving_max| {
             let amount = |units| Amount::from_units(units).unwrap();
             Comparison {
                 lane: LaneId::new("net/hot"),
@@ -93,13 +97,16 @@ mod tests {
                 ledger_units,
                 chain: amount(chain),
                 in_flight_max: amount(in_flight_max),
+                arriving_max: amount(arriving_max),
             }
             .verdict()
         };
-        assert_eq!(verdict(10, 10, 0), Verdict::Agree);
-        assert_eq!(verdict(10, 7, 3), Verdict::InFlight { units: 3 });
-        assert_eq!(verdict(10, 6, 3), Verdict::Differ { units: 4 });
-        assert_eq!(verdict(10, 11, 3), Verdict::Differ { units: -1 });
-        assert_eq!(verdict(-1, 0, 3), Verdict::Differ { units: -1 });
+        assert_eq!(verdict(10, 10, 0, 0), Verdict::Agree);
+        assert_eq!(verdict(10, 7, 3, 9), Verdict::InFlight { units: 3 });
+        assert_eq!(verdict(10, 6, 3, 9), Verdict::Differ { units: 4 });
+        assert_eq!(verdict(10, 11, 3, 0), Verdict::Differ { units: -1 });
+        assert_eq!(verdict(-1, 0, 3, 0), Verdict::Differ { units: -1 });
+        assert_eq!(verdict(10, 14, 3, 4), Verdict::InFlight { units: -4 });
+        assert_eq!(verdict(10, 15, 3, 4), Verdict::Differ { units: -5 });
     }
 }

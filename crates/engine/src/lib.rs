@@ -1,7 +1,7 @@
 //! The imperative shell: load, decide, act, commit.
 //!
 //! The engine runs at its own pace: whoever owns the loop calls [`accept`], [`group`],
-//! [`advance`], [`tend`], [`deliver`] and [`reconcile`] with the current time. It spawns nothing, sleeps
+//! [`advance`], [`tend`], [`refuel`], [`deliver`] and [`reconcile`] with the current time. It spawns nothing, sleeps
 //! nowhere and reads no clock, which is what lets the simulator drive it.
 //!
 //! Two invariants hold everywhere:
@@ -14,6 +14,7 @@ mod advance;
 mod deliver;
 mod group;
 mod reconcile;
+mod refuel;
 mod tend;
 
 pub use accept::accept;
@@ -21,6 +22,7 @@ pub use advance::advance;
 pub use deliver::deliver;
 pub use group::group;
 pub use reconcile::reconcile;
+pub use refuel::{Refueled, refuel};
 pub use tend::tend;
 
 use domain::{

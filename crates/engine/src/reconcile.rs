@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use domain::{
     Timestamp,
     catalog::{Asset, Catalog},
+    chore::Chore,
     ids::{AssetId, LaneId},
+    lane::Lane,
     ledger::LedgerAccount,
     money::Amount,
     ports::{Rail, Store, Unreachable},
@@ -38,6 +40,7 @@ pub async fn reconcile(
             *sum = most.and_then(|most| sum.checked_add(most)).unwrap_or(Amount::MAX);
         }
     }
+    let arriving = arriving(store, &view.lane).await?;
     let wallet = LedgerAccount::HotWallet(lane.clone());
     let balances = store.balances().await?;
     let booked: BTreeMap<AssetId, i128> = balances
@@ -55,6 +58,7 @@ pub async fn reconcile(
             lane: lane.clone(),
             ledger_units: booked.get(&holding.asset).copied().unwrap_or_default(),
             in_flight_max: in_flight.get(&holding.asset).copied().unwrap_or_default(),
+            arriving_max: arriving.get(&holding.asset).copied().unwrap_or_default(),
             asset: holding.asset,
             chain: holding.amount,
         };
@@ -63,4 +67,23 @@ pub async fn reconcile(
         }
     }
     Ok(comparisons)
+}
+
+/// What other lanes may be bringing to `lane`, by asset.
+async fn arriving(
+    store: &dyn Store,
+    lane: &Lane,
+) -> Result<BTreeMap<AssetId, Amount>, Unreachable> {
+    let mut arriving: BTreeMap<AssetId, Amount> = BTreeMap::new();
+    let others = store.lanes().await?.into_iter().filter(|it| it.network == lane.network);
+    for other in others.filter(|it| it.id != lane.id) {
+        for id in store.due_batches(&other.id, Timestamp::NEVER, OPEN_MAX).await? {
+            let batch = store.load_batch(id).await?.batch;
+            let top_up = batch.chore.as_ref().and_then(Chore::top_up);
+            let Some(top_up) = top_up.filter(|it| it.to == lane.id) else { continue };
+            let sum = arriving.entry(top_up.asset.clone()).or_default();
+            *sum = sum.checked_add(top_up.amount).unwrap_or(Amount::MAX);
+        }
+    }
+    Ok(arriving)
 }

@@ -7,6 +7,7 @@ use domain::{
     BoxFuture,
     batch::{Attempt, Observation, SignedTx},
     catalog::Asset,
+    chore::Chore,
     ids::AssetId,
     lane::Lane,
     money::{Amount, Rounding},
@@ -58,21 +59,34 @@ impl SimRail {
 
     fn draft(&self, draft: Draft<'_>) -> Result<UnsignedTx, BuildError> {
         self.chain.open_wallet(draft.lane);
+        let paid = draft.payouts.iter().map(|payout| PayloadPayment {
+            asset: payout.asset.clone(),
+            amount: payout.quote.amount,
+            address: payout.destination.address.clone(),
+            memo: payout.destination.memo.clone(),
+        });
+        let mut payments: Vec<PayloadPayment> = paid.collect();
+        let mut skipped = None;
+        match draft.chore {
+            None => {}
+            Some(Chore::Fill { sequence }) => skipped = Some(*sequence),
+            Some(Chore::TopUp(it)) => payments.push(PayloadPayment {
+                asset: it.asset.clone(),
+                amount: it.amount,
+                address: it.destination.address.clone(),
+                memo: it.destination.memo.clone(),
+            }),
+            Some(Chore::Prepare(what)) => {
+                return Err(BuildError::Refused(format!("{what:?} is nothing to prepare here")));
+            }
+        }
         let fee_max = self.fee_max(draft.replaces, draft.priority())?;
         let sequence = match draft.replaces {
             Some(previous) => previous.sequence.ok_or(BuildError::NotNeeded)?,
-            None => self.chain.free_sequence(&draft.lane.id, draft.lane.next_sequence),
+            None => skipped.unwrap_or_else(|| {
+                self.chain.free_sequence(&draft.lane.id, draft.lane.next_sequence)
+            }),
         };
-        let payments: Vec<PayloadPayment> = draft
-            .payouts
-            .iter()
-            .map(|payout| PayloadPayment {
-                asset: payout.asset.clone(),
-                amount: payout.quote.amount,
-                address: payout.destination.address.clone(),
-                memo: payout.destination.memo.clone(),
-            })
-            .collect();
         let places = (0_u32..).zip(&payments);
         let refused = places.filter(|it| self.chain.refuses(&it.1.address));
         let refused: Vec<(u32, &PayloadPayment)> = refused.collect();

@@ -11,6 +11,7 @@ use std::{
 use domain::{
     Timestamp,
     batch::{Attempt, AttemptStatus, Batch},
+    chore::{Chore, TopUp},
     command::{Command, CreatePayout},
     delivery::{Delivery, DeliveryState},
     ids::{AssetId, BatchId, DeliveryId, LaneId, NetworkId, PayoutId, TxId},
@@ -149,8 +150,13 @@ impl Auditor {
         if !self.outside.contains(&txid) {
             let batch = self.signed_for.get(&txid).and_then(|it| self.batches.get(it));
             let batch = batch.ok_or_else(|| format!("{txid} belongs to no batch"))?;
-            let owed: Option<Vec<PayloadPayment>> =
-                batch.payouts.iter().map(|it| self.payouts.get(it).map(owed)).collect();
+            let brought = batch.chore.as_ref().and_then(Chore::top_up).map(brought);
+            let owed: Option<Vec<PayloadPayment>> = batch
+                .payouts
+                .iter()
+                .map(|it| self.payouts.get(it).map(owed))
+                .chain(brought.map(Some))
+                .collect();
             must!(
                 owed.as_ref() == Some(&transaction.payload.payments),
                 "{txid} pays {:?}, but {owed:?} is owed",
@@ -296,6 +302,15 @@ fn owed(payout: &Payout) -> PayloadPayment {
         amount: payout.quote.amount,
         address: payout.destination.address.clone(),
         memo: payout.destination.memo.clone(),
+    }
+}
+
+fn brought(top_up: &TopUp) -> PayloadPayment {
+    PayloadPayment {
+        asset: top_up.asset.clone(),
+        amount: top_up.amount,
+        address: top_up.destination.address.clone(),
+        memo: top_up.destination.memo.clone(),
     }
 }
 

@@ -11,6 +11,7 @@ use domain::{
     money::Amount,
     ports::{AddressRules, RailProfile},
     quote::{AssetTerms, ConversionTerms, FeePlan, MerchantTerms, PriceBook},
+    station::Station,
 };
 use rail_sim::{ChainOptions, SimChain, SimRail};
 
@@ -33,6 +34,8 @@ pub(crate) const AT_PAR: &str = "TOKEN";
 pub(crate) const QUOTE_MS: u64 = 20_000;
 /// How long an approval may take.
 pub(crate) const APPROVAL_MS: u64 = 25_000;
+/// How many coins the first fast lane brings the second within a day.
+pub(crate) const DAILY_MAX: u128 = 500;
 /// How many batches a fast lane has on their way.
 pub(crate) const IN_FLIGHT_MAX: usize = 3;
 /// A merchant who can pay for everything.
@@ -116,6 +119,17 @@ pub(crate) fn lanes() -> Vec<Lane> {
         version: 1,
     };
     vec![lane("fast", "one"), lane("fast", "two"), lane("slow", "one")]
+}
+
+/// How the second fast lane is brought coins: it never has enough, so that only the limit ends it.
+pub(crate) fn station() -> (LaneId, Station) {
+    let station = Station {
+        from: LaneId::new("fast/one"),
+        below: Amount::MAX,
+        up_to: Amount::MAX,
+        daily_max: amount(DAILY_MAX),
+    };
+    (LaneId::new("fast/two"), station)
 }
 
 /// The merchants.

@@ -67,6 +67,24 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         new: "Self(share + u128::from(it > left) * 0)",
     },
     Mutant {
+        name: "one-shortage-is-answered-twice",
+        file: "crates/engine/src/refuel.rs",
+        old: "let is_busy = from.chores().next().is_some();",
+        new: "let is_busy = from.chores().count() > 1;",
+    },
+    Mutant {
+        name: "coins-brought-are-not-counted",
+        file: "crates/engine/src/refuel.rs",
+        old: "let since = Timestamp(now.0.saturating_sub(DAY_MS));",
+        new: "let since = now;",
+    },
+    Mutant {
+        name: "coins-brought-are-not-booked",
+        file: FOLLOW,
+        old: "change.postings.extend(ledger::top_up(&batch, top_up, now));",
+        new: "drop(ledger::top_up(&batch, top_up, now));",
+    },
+    Mutant {
         name: "store-ignores-versions",
         file: STORE,
         old: "version == before + 1",

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use domain::{
+    Timestamp,
     batch::Batch,
     ids::{AssetId, BatchId, LaneId, PayoutId},
     ledger::{Cause, LedgerAccount, Posting},
     payout::{Payout, PayoutState},
+    station::DAY_MS,
 };
 
 use super::{Violation, must};
@@ -25,6 +27,8 @@ pub(super) struct Books {
     payouts: BTreeMap<PayoutId, Flows>,
     /// What networks were booked to have charged for a batch, and what they did charge.
     charged: BTreeMap<BatchId, (i128, Option<i128>)>,
+    /// What batches were booked to have brought from lane to lane, when, and what they did bring.
+    brought: BTreeMap<BatchId, (i128, Timestamp, Option<i128>)>,
 }
 
 impl Books {
@@ -45,11 +49,18 @@ impl Books {
                     add(flows, &posting.debit, &posting.credit, &posting.asset, units);
                     touched.push(*id);
                 }
-                Cause::Batch(id) => {
-                    let fee = posting.debit == LedgerAccount::NetworkFee;
-                    must!(fee, "a batch moved money: {posting:?}");
-                    self.charged.entry(*id).or_default().0 += units;
-                }
+                Cause::Batch(id) => match (&posting.debit, &posting.credit) {
+                    (LedgerAccount::HotWallet(_), LedgerAccount::HotWallet(_)) => {
+                        let brought = self.brought.entry(*id).or_default();
+                        brought.0 += units;
+                        brought.1 = posting.at;
+                    }
+                    (debit, _) => {
+                        let fee = *debit == LedgerAccount::NetworkFee;
+                        must!(fee, "a batch moved money: {posting:?}");
+                        self.charged.entry(*id).or_default().0 += units;
+                    }
+                },
                 Cause::Carriage(id, payout) => {
                     let fee = posting.debit == LedgerAccount::NetworkFee;
                     must!(fee, "a batch moved money: {posting:?}");
@@ -99,6 +110,23 @@ impl Books {
         self.charged.entry(batch.id).or_default().1 = Some(units);
     }
 
+    /// A batch has ended, and this is what it brought to another lane.
+    pub(super) fn expect_brought(&mut self, batch: &Batch, units: i128) {
+        self.brought.entry(batch.id).or_default().2 = Some(units);
+    }
+
+    /// What was brought is within the day's limit, and is what the chain says.
+    fn check_brought(&self) -> Result<(), Violation> {
+        for (id, (booked, at, brought)) in &self.brought {
+            must!(Some(*booked) == *brought, "{id}: {booked} booked, {brought:?} brought");
+            let of_day =
+                self.brought.values().filter(|it| it.1 <= *at && at.since_ms(it.1) < DAY_MS);
+            let sum: i128 = of_day.map(|it| it.0).sum();
+            must!(sum <= scene::DAILY_MAX.cast_signed(), "{sum} were brought within a day");
+        }
+        Ok(())
+    }
+
     pub(super) fn balances(&self) -> &Balances {
         &self.balances
     }
@@ -119,6 +147,7 @@ impl Books {
         for (asset, sum) in sums {
             must!(sum == 0, "{asset} does not add up: {sum}");
         }
+        self.check_brought()?;
         for (id, (booked, charged)) in &self.charged {
             must!(Some(*booked) == *charged, "{id}: {booked} booked, {charged:?} charged");
         }

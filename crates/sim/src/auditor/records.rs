@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     batch::{AttemptStatus, Batch},
+    chore::Chore,
     delivery::Delivery,
     event::{Event, EventKind},
     payout::{Payout, PayoutState, Priority, Status},
@@ -86,6 +87,10 @@ impl Auditor {
             let fees = batch.attempts.iter().filter_map(|it| self.finals.get(&it.tx.txid));
             let charged = fees.map(|it| it.fee.signed()).sum();
             self.books.expect_charge(batch, charged);
+            if let Some(top_up) = batch.chore.as_ref().and_then(Chore::top_up) {
+                let units = if ends_paid { top_up.amount.signed() } else { 0 };
+                self.books.expect_brought(batch, units);
+            }
         }
         Ok(())
     }

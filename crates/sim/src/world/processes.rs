@@ -38,6 +38,8 @@ pub enum Work {
     Deliver(DeliveryId),
     /// Withdraw a payout that nobody approved in time.
     Expire(PayoutId),
+    /// Bring a lane coins.
+    Refuel,
 }
 
 enum Outcome {
@@ -83,6 +85,13 @@ impl World {
                 let done = engine::deliver(&ports.store, &ports.courier, id, now).await;
                 Outcome::Progress(done)
             }),
+            Work::Refuel => Box::pin(async move {
+                let id = BatchId(u128::from(ports.batches_drawn.fetch_add(1, Ordering::Relaxed)));
+                let (lane, station) = scene::station();
+                let engine = ports.engine("fast");
+                let done = engine::refuel(&engine, &lane, &station, id, now).await;
+                Outcome::Progress(done.map(|it| it.progress))
+            }),
             Work::Expire(id) => {
                 let commands = Arc::new(vec![Command::Expire(id)]);
                 accept(ports, market.clone(), commands, now)
@@ -102,6 +111,9 @@ impl World {
                 asked.map(|it| Work::Expire(it.id)).collect::<Vec<_>>()
             });
             due.extend(asked);
+        }
+        if self.faults.chance(1) {
+            due.push(Work::Refuel);
         }
         let Some(work) = self.faults.pick(&due).cloned() else { return };
         if self.workers.len() > 6 {
@@ -249,6 +261,7 @@ fn same(one: &Work, other: &Work) -> bool {
         (Work::Advance(_, one), Work::Advance(_, other)) => one == other,
         (Work::Deliver(one), Work::Deliver(other)) => one == other,
         (Work::Expire(one), Work::Expire(other)) => one == other,
+        (Work::Refuel, Work::Refuel) => true,
         _ => false,
     }
 }
@@ -260,6 +273,7 @@ fn name(work: &Work) -> String {
         Work::Advance(_, batch) => format!("advance {batch}"),
         Work::Deliver(delivery) => format!("deliver {delivery}"),
         Work::Expire(payout) => format!("expire {payout}"),
+        Work::Refuel => "refuel".to_owned(),
     }
 }
 
