@@ -1,7 +1,7 @@
 //! A signer in this process, with the keys of a keystore.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -10,6 +10,7 @@ use alloy_primitives::keccak256;
 use bitcoin::hashes::{Hash, sha256};
 use domain::{
     BoxFuture,
+    chore::Chore,
     ids::NetworkId,
     lane::Lane,
     money::Amount,
@@ -28,6 +29,8 @@ pub struct Policy {
     /// The most that one transaction may cost on a network, in smallest units of its fee asset.
     /// Networks that are not listed have no such limit.
     pub fee_max_limits: BTreeMap<NetworkId, Amount>,
+    /// The wallets of each network: a lane may bring coins to these and to nobody else.
+    pub lane_addresses: BTreeMap<NetworkId, BTreeSet<String>>,
     /// Whether transactions of simulated networks are signed. Only the sandbox does.
     pub simulated: bool,
 }
@@ -88,9 +91,7 @@ impl LocalSigner {
         if lane.network != *network {
             return Err(format!("network: lane {} is not on {network}", lane.id));
         }
-        if intent.payments.is_empty() {
-            return Err("payments: the intent has none".to_owned());
-        }
+        self.check_purpose(lane, intent)?;
         if let Some(other) = intent.payments.iter().find(|it| it.asset.network != *network) {
             return Err(format!("asset: {} is not on {network}", other.asset.id));
         }
@@ -106,6 +107,23 @@ impl LocalSigner {
             return Err(format!("fee_max {fee} is above the signer's limit {limit} on {network}"));
         }
         Ok(())
+    }
+
+    /// Payments are for payouts, or bring coins to another lane; other chores pay nobody.
+    fn check_purpose(&self, lane: &Lane, intent: &Intent) -> Result<(), String> {
+        match (&intent.chore, intent.payments.as_slice()) {
+            (None, []) => Err("payments: the intent has none".to_owned()),
+            (None, _) | (Some(Chore::Fill { .. } | Chore::Prepare(_)), []) => Ok(()),
+            (Some(Chore::TopUp(_)), [payment]) => {
+                let own = self.policy.lane_addresses.get(&intent.network.id);
+                let to = &payment.destination.address;
+                let is_own = own.is_some_and(|it| it.contains(to)) && *to != lane.address;
+                if is_own { Ok(()) } else { Err(format!("destination: {to} is no other lane's")) }
+            }
+            (Some(chore), payments) => {
+                Err(format!("payments: {} in a chore to {}", payments.len(), chore.title()))
+            }
+        }
     }
 
     /// Signs the Keccak-256 hash of the payload: `r || s || v`, where `v` is the parity of `y`.

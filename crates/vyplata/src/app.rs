@@ -17,6 +17,7 @@ use domain::{
     quote::PriceBook,
     rates::RateBook,
     reconcile::Comparison,
+    station::Station,
 };
 use signer::Vault;
 use tokio::sync::Notify;
@@ -60,6 +61,10 @@ pub(crate) struct LaneWork {
     pub(crate) network: NetworkId,
     /// The network's rail.
     pub(crate) rail: Arc<dyn Rail>,
+    /// Whether it pays payouts.
+    pub(crate) pays: bool,
+    /// How it is brought coins for fees.
+    pub(crate) station: Option<Station>,
     /// Rings when there may be something to pay.
     pub(crate) rang: Arc<Notify>,
 }

@@ -29,6 +29,7 @@ use crate::{
     courier::HttpCourier,
     prices::Pricing,
     rates::Rates,
+    upkeep::Upkeep,
 };
 
 /// How many due things are taken at once.
@@ -68,9 +69,10 @@ pub(crate) fn start_lane(app: Arc<App>, work: LaneWork, mut stop: Stop) -> threa
     let run = move || {
         runtime.block_on(async {
             let mut broken = BTreeSet::new();
+            let mut upkeep = Upkeep::default();
             wait_until_books_agree(&app, &work, &mut stop).await;
             while !*stop.borrow() {
-                let idle_ms = match lane_turn(&app, &work, &mut broken).await {
+                let idle_ms = match lane_turn(&app, &work, &mut broken, &mut upkeep).await {
                     Ok(true) => continue,
                     Ok(false) => IDLE_MS.min(work.rail.profile().poll_ms),
                     Err(error) => {
@@ -138,13 +140,17 @@ async fn lane_turn(
     app: &App,
     work: &LaneWork,
     broken: &mut BTreeSet<BatchId>,
+    upkeep: &mut Upkeep,
 ) -> Result<bool, CommitError> {
     let Some(signer) = &app.signer else { return Ok(false) };
     let world =
         World { catalog: &app.catalog, store: &*app.store, rail: &*work.rail, signer: &**signer };
     let now = clock::now();
     let mut draw = || BatchId(clock::uuid_v7(now));
-    engine::group(&world, &work.lane, &mut draw, now).await?;
+    upkeep.tend(app, &world, work).await;
+    if work.pays {
+        engine::group(&world, &work.lane, &mut draw, now).await?;
+    }
     let due = app.store.due_batches(&work.lane, now, DUE_MAX).await;
     let due = due.map_err(|_| CommitError::Unreachable)?;
     let more = due.len() >= usize::try_from(DUE_MAX).unwrap_or(usize::MAX);

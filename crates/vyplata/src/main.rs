@@ -22,6 +22,7 @@ mod rules;
 mod sandbox;
 mod server;
 mod terms;
+mod upkeep;
 mod wiring;
 
 use std::{io::IsTerminal as _, process::ExitCode};

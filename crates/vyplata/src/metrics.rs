@@ -37,6 +37,11 @@ struct SourceLabel {
     source: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LaneLabel {
+    lane: String,
+}
+
 /// All figures.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -62,6 +67,7 @@ pub(crate) struct Metrics {
     deliveries: Family<StateLabel, Gauge>,
     rates_answered_at: Family<SourceLabel, Gauge>,
     rate_failures: Family<SourceLabel, Counter>,
+    runways: Family<LaneLabel, Gauge>,
 }
 
 impl Default for Metrics {
@@ -81,6 +87,7 @@ impl Default for Metrics {
             deliveries: Family::default(),
             rates_answered_at: Family::default(),
             rate_failures: Family::default(),
+            runways: Family::default(),
         };
         let all = &mut metrics.registry;
         all.register("requests", "Requests answered", metrics.requests.clone());
@@ -103,6 +110,8 @@ impl Default for Metrics {
         all.register("rates_answered_at_seconds", help, answered);
         let failures = metrics.rate_failures.clone();
         all.register("rate_failures", "Times a source of rates did not answer", failures);
+        let help = "For how many payouts a lane's coins for fees are enough";
+        all.register("lane_runway_payouts", help, metrics.runways.clone());
         metrics
     }
 }
@@ -122,6 +131,12 @@ impl Metrics {
                 failures.inc();
             }
         }
+    }
+
+    /// Takes down for how many payouts a lane's coins for fees are enough.
+    pub(crate) fn runway(&self, lane: &str, payouts: u64) {
+        let label = LaneLabel { lane: lane.to_owned() };
+        self.runways.get_or_create(&label).set(i64::try_from(payouts).unwrap_or(i64::MAX));
     }
 
     /// Prints all figures, with the store's counts as they are now.

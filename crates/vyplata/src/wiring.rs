@@ -156,6 +156,9 @@ pub(crate) enum Need {
 pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> {
     let catalog = Arc::new(catalog(config)?);
     let rates = RwLock::new(rates::book(config, &catalog)?);
+    for lane in &config.lanes {
+        config.station(lane, &catalog)?;
+    }
     let store = open_store(config)?;
     let mut app = App {
         catalog,
@@ -178,7 +181,11 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
         for lane in &config.lanes {
             wallets.push((lane, lane_address(config, &keystore, &app.catalog, lane)?));
         }
-        let policy = policy(config, &app.catalog)?;
+        let mut policy = policy(config, &app.catalog)?;
+        for (lane, address) in &wallets {
+            let own = policy.lane_addresses.entry(NetworkId::new(&lane.network)).or_default();
+            own.insert(address.clone());
+        }
         app.signer = Some(Arc::new(LocalSigner::new(keystore, policy)));
     }
     if need != Need::Ledger {
@@ -186,12 +193,16 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
             let rail = connect(&app.catalog, network).await;
             let rail = rail.with_context(|| config.place(&["network", &network.id]))?;
             let lanes = config.lanes.iter().filter(|it| it.network == network.id);
-            app.lanes.extend(lanes.map(|it| LaneWork {
-                lane: lane_id(it),
-                network: NetworkId::new(&it.network),
-                rail: rail.clone(),
-                rang: Arc::default(),
-            }));
+            for lane in lanes {
+                app.lanes.push(LaneWork {
+                    lane: lane_id(lane),
+                    network: NetworkId::new(&lane.network),
+                    rail: rail.clone(),
+                    pays: lane.pays,
+                    station: config.station(lane, &app.catalog)?,
+                    rang: Arc::default(),
+                });
+            }
         }
     }
     // A lane is for ever, so it is stored when everything else is known to be right.

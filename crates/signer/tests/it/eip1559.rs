@@ -211,6 +211,7 @@ fn fees_have_limits() {
     exact.unsigned.fee_max = amount(most);
     let limit = |units| Policy {
         fee_max_limits: BTreeMap::from([(NetworkId::new("net"), amount(units))]),
+        lane_addresses: std::collections::BTreeMap::new(),
         simulated: false,
     };
     exact.policy = limit(most);

@@ -53,6 +53,7 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
 
 /// The assets of networks that have a lane.
 pub(super) fn payable(app: &App) -> impl Iterator<Item = &Asset> {
-    let has_lane = |it: &&Asset| app.lanes.iter().any(|lane| lane.network == it.network);
+    let has_lane =
+        |it: &&Asset| app.lanes.iter().any(|lane| lane.pays && lane.network == it.network);
     app.catalog.assets().filter(has_lane)
 }

@@ -1,5 +1,6 @@
 //! The configuration file: read once at start, checked as a whole, errors name file, line and key.
 
+mod gas;
 mod money;
 mod place;
 
@@ -16,6 +17,7 @@ use net::{Guard, Reach};
 use serde::Deserialize;
 use toml::de::DeTable;
 
+pub(crate) use self::gas::GasConfig;
 pub(crate) use self::money::{
     Conversion, Fees, Limits, MerchantConfig, NetworkFeePayer, RateSources,
 };
@@ -140,6 +142,15 @@ pub(crate) struct LaneConfig {
     pub(crate) name: String,
     /// Its key: a derivation path, or `imported:NAME`.
     pub(crate) key: String,
+    /// Whether it pays payouts; one that only brings other lanes coins does not.
+    #[serde(default = "yes")]
+    pub(crate) pays: bool,
+    /// How it is brought coins for fees.
+    pub(crate) gas: Option<GasConfig>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Puts environment variables in the place of their names, `${NAME}`, outside comments.

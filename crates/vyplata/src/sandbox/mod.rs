@@ -95,6 +95,8 @@ pub(crate) async fn start(mut config: Config, listener: TcpListener) -> anyhow::
             lane,
             network: network.id.clone(),
             rail: Arc::new(rail(chain, network)),
+            pays: true,
+            station: None,
             rang: Arc::default(),
         });
     }

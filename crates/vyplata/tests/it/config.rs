@@ -9,6 +9,9 @@ use crate::{
 const WALLET: &str = "[[network]]\nid = \"ethereum\"\nrpc = [\"http://127.0.0.1:9\"]\n\
                       [[lane]]\nnetwork = \"ethereum\"\nname = \"hot\"\nkey = \"m/44'/60'/0'/0/0\"\n";
 
+const STATION: &str = "[[lane]]\nnetwork = \"ethereum\"\nname = \"station\"\npays = false\n\
+                       key = \"m/44'/60'/0'/0/1\"\n";
+
 /// What `vyplata serve` says to a configuration whose first line is the data directory.
 #[track_caller]
 fn refuses(installation: &Installation, rest: &str, words: &[&str]) {
@@ -61,6 +64,21 @@ fn values_that_make_no_sense_are_named_with_file_line_and_key() {
     refuses(&it, &typed, &[":5: network.ethereum.parameters.finalty", "chain_id, finality"]);
     refuses(&it, "", &["[[lane]]", "docs/operating.md"]);
     assert!(!it.data().join("keystore.json").exists());
+}
+
+#[test]
+fn a_gas_station_that_makes_no_sense_is_named() {
+    let it = Installation::new("");
+    let gas = |text: &str| format!("{WALLET}[lane.gas]\n{text}\n{STATION}");
+    let amounts = "below = \"0.05\"\nup_to = \"0.2\"\ndaily_max = \"1\"";
+    let from = |name: &str| format!("from = \"{name}\"\n{amounts}");
+    let refused = |text: &str, words: &[&str]| refuses(&it, &gas(text), words);
+    refused(&from("nobody"), &[":10: lane.ethereum/hot.gas.from", "no other [[lane]]"]);
+    refused(&from("hot"), &["gas.from", "no other [[lane]]"]);
+    refused(&from("station").replace("0.05", "0.5"), &["gas.up_to", "not more than below"]);
+    refused(&from("station").replace("\"1\"", "\"0\""), &["gas.daily_max", "more than 0"]);
+    refused(&from("station").replace("0.05", "much"), &["gas.below", "\"much\""]);
+    refused(amounts, &["missing field `from`"]);
 }
 
 /// These are found out after the keystore is open; nothing of them is kept.

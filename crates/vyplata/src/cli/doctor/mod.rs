@@ -6,6 +6,7 @@ use anyhow::anyhow;
 use domain::{
     catalog::Asset,
     lane::Lane,
+    money::Amount,
     payout::Status,
     ports::{LaneView, PageQuery},
     reconcile::Verdict,
@@ -24,11 +25,14 @@ use crate::{
     config::{Config, LaneConfig},
     explain,
     prices::Pricing,
+    upkeep,
     wiring::{self, Need},
 };
 
 /// How long a payout may be on its way before the doctor looks at it, in milliseconds.
 const SLOW_MS: u64 = 30 * 60 * 1_000;
+/// For how many payouts a wallet's coins for fees should be enough.
+const RUNWAY_MIN: u64 = 20;
 /// How many payouts the doctor looks at.
 const LOOKS_MAX: u32 = 1_000;
 
@@ -233,7 +237,25 @@ async fn coins(app: &App, report: &mut Report, work: &LaneWork, lane: &Lane) -> 
             ),
         );
     }
+    if let Some(gas) = gas.filter(|it| !it.amount.is_zero()) {
+        runway(app, report, work, gas.amount).await;
+    }
     true
+}
+
+/// Says for how many payouts a wallet's coins for fees are enough.
+async fn runway(app: &App, report: &mut Report, work: &LaneWork, held: Amount) {
+    let Some(payouts) = upkeep::runway_of(app, work, held).await else { return };
+    let lane = &work.lane;
+    let enough = format!("{lane}: its coins pay the fees of about {payouts} payouts");
+    if payouts >= RUNWAY_MIN || !work.pays {
+        return good(&enough);
+    }
+    let remedy = match &work.station {
+        Some(station) => format!("see that {} can bring it some: limits, coins", station.from),
+        None => "send it some of the network's coin, or give it a [lane.gas]".to_owned(),
+    };
+    report.wrong(&enough, &remedy);
 }
 
 /// Compares a wallet with the ledger, if the ledger knows it.
