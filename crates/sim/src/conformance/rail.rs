@@ -9,8 +9,9 @@ use domain::{
     BoxFuture, Timestamp,
     batch::{Attempt, AttemptStatus, Observation, SignedTx},
     catalog::{Asset, Destination, Network},
+    chore::{Chore, TopUp},
     command::{Asked, CreatePayout},
-    ids::{DialectId, MerchantId, PayoutId},
+    ids::{DialectId, LaneId, MerchantId, PayoutId},
     lane::Lane,
     money::Amount,
     payout::Payout,
@@ -34,6 +35,10 @@ pub trait RailHarness: Send + Sync {
     fn unit(&self) -> Amount;
     /// An address of nobody in particular, another one for each number.
     fn destination(&self, number: u32) -> Destination;
+    /// The address of another lane of ours, which the signer knows, and which holds nothing.
+    fn lane_to_bring(&self) -> Destination {
+        self.destination(u32::MAX)
+    }
     /// Makes a block of what waits.
     fn mine(&self) -> BoxFuture<'_, ()>;
     /// How many blocks make a transaction that waits final.
@@ -60,6 +65,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("a replacement excludes what it replaces", |it| Box::pin(replacement_excludes(it))),
     ("what the lane does not hold is waited for", |it| Box::pin(too_much_is_waited_for(it))),
     ("one transaction pays a whole batch", |it| Box::pin(a_batch_is_paid(it))),
+    ("a lane brings another coins", |it| Box::pin(coins_are_brought(it))),
 ];
 
 /// Tries every requirement; `make` gives a fresh network each time.
@@ -103,6 +109,27 @@ async fn build(
     harness.rail().build(draft).await.expect("a transaction can be made")
 }
 
+/// Makes and signs a transaction that does a chore.
+async fn make_chore(harness: &dyn RailHarness, chore: &Chore) -> Attempt {
+    let (lane, committed) = (harness.lane(), BTreeMap::new());
+    let draft =
+        Draft { lane, payouts: &[], chore: Some(chore), replaces: None, committed: &committed };
+    let unsigned = harness.rail().build(draft).await.expect("a transaction can be made");
+    let payment = |it: &TopUp| Payment {
+        asset: harness.asset().clone(),
+        destination: it.destination.clone(),
+        amount: it.amount,
+    };
+    let intent = Intent {
+        network: harness.network().clone(),
+        payments: chore.top_up().map(payment).into_iter().collect(),
+        chore: Some(chore.clone()),
+        fee_max: unsigned.fee_max,
+        sequence: unsigned.sequence,
+    };
+    sign_for(harness, &unsigned, &intent).await
+}
+
 async fn sign(harness: &dyn RailHarness, payouts: &[Payout], unsigned: &UnsignedTx) -> Attempt {
     let payment = |it: &Payout| Payment {
         asset: harness.asset().clone(),
@@ -116,7 +143,11 @@ async fn sign(harness: &dyn RailHarness, payouts: &[Payout], unsigned: &Unsigned
         fee_max: unsigned.fee_max,
         sequence: unsigned.sequence,
     };
-    let signature = harness.signer().sign(harness.lane(), unsigned, &intent).await;
+    sign_for(harness, unsigned, &intent).await
+}
+
+async fn sign_for(harness: &dyn RailHarness, unsigned: &UnsignedTx, intent: &Intent) -> Attempt {
+    let signature = harness.signer().sign(harness.lane(), unsigned, intent).await;
     let signature = signature.expect("the transaction does what it should");
     let tx = harness.rail().finalize(unsigned, &signature).expect("the signature fits");
     Attempt {
@@ -280,4 +311,20 @@ async fn a_batch_is_paid(harness: &dyn RailHarness) {
         received.insert(it.id, harness.received(&it.destination).await);
     }
     assert!(received.values().all(|it| *it == harness.unit()), "{received:?}");
+}
+
+async fn coins_are_brought(harness: &dyn RailHarness) {
+    let destination = harness.lane_to_bring();
+    let chore = Chore::TopUp(TopUp {
+        to: LaneId::new("another lane"),
+        destination: destination.clone(),
+        asset: harness.asset().id.clone(),
+        amount: harness.unit(),
+    });
+    let attempt = make_chore(harness, &chore).await;
+    assert_eq!(harness.received(&destination).await, Amount::ZERO);
+    hand_over(harness, &attempt.tx).await;
+    finish(harness).await;
+    fee_of(harness, &attempt).await;
+    assert_eq!(harness.received(&destination).await, harness.unit());
 }

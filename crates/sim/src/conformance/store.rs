@@ -22,6 +22,8 @@ pub const CASES: &[(&str, Case)] = &[
     ("conversions come back as they were", records::conversions),
     ("approvals come back as they were, and expire", records::approvals),
     ("batches come back as they were", records::batches),
+    ("chores come back as they were", records::chores),
+    ("what was moved since a moment is added up", money::what_was_moved_since),
     ("attempts come back as they were", records::attempts),
     ("deliveries come back as they were", records::deliveries),
     ("events come back as they were, oldest first", records::events),

@@ -22,6 +22,34 @@ fn posting(debit: LedgerAccount, credit: LedgerAccount, amount: Amount) -> Posti
     Posting { at: Timestamp(1), cause, asset: asset(), debit, credit, amount }
 }
 
+pub(super) fn what_was_moved_since(store: &dyn Store) {
+    furnish(store);
+    let wallet = |name: &str| LedgerAccount::HotWallet(LaneId::new(name));
+    let (hot, other) = (wallet("net/hot"), wallet("net/other"));
+    let at = |ms, debit: &LedgerAccount, credit: &LedgerAccount, units| Posting {
+        at: Timestamp(ms),
+        ..posting(debit.clone(), credit.clone(), amount(units))
+    };
+    write(store, |it| {
+        it.postings = vec![
+            at(10, &other, &hot, 1),
+            at(20, &other, &hot, 2),
+            at(30, &hot, &other, 4),
+            at(30, &other, &LedgerAccount::Suspense, 8),
+            at(30, &other, &hot, 16),
+        ];
+    });
+    let since = |ms| ready(store.moved_since(&other, &hot, &asset(), Timestamp(ms)));
+    assert_eq!(since(0), Ok(amount(19)));
+    assert_eq!((since(20), since(21), since(31)), (Ok(amount(18)), Ok(amount(16)), Ok(amount(0))));
+    let gas = AssetId::new("GAS@net");
+    assert_eq!(ready(store.moved_since(&other, &hot, &gas, Timestamp(0))), Ok(Amount::ZERO));
+    write(store, |it| it.postings = vec![at(40, &other, &hot, Amount::MAX.units() - 30)]);
+    let too_much = at(41, &other, &hot, Amount::MAX.units());
+    write(store, |it| it.postings = vec![at(41, &hot, &other, Amount::MAX.units()), too_much]);
+    assert_eq!(since(0), Ok(Amount::MAX), "what does not fit is as much as there can be");
+}
+
 pub(super) fn accounts_are_never_overdrawn(store: &dyn Store) {
     let guarded = [
         LedgerAccount::Available(MERCHANT),

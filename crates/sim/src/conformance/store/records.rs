@@ -2,10 +2,12 @@
 
 use domain::{
     Timestamp,
-    batch::AttemptStatus,
+    batch::{AttemptStatus, Batch},
+    catalog::Destination,
+    chore::{Chore, TopUp},
     delivery::DeliveryState,
     event::EventKind,
-    ids::{AssetId, BatchId, DialectId, KeyId, LaneId, MerchantId, PayoutId, TxId},
+    ids::{AssetId, BatchId, DialectId, KeyId, LaneId, MerchantId, NetworkId, PayoutId, TxId},
     ledger::{Cause, LedgerAccount, Posting},
     merchant::Sealed,
     money::{Amount, Decimal, Rate},
@@ -19,8 +21,8 @@ use domain::{
 };
 
 use super::fixtures::{
-    KEY, MERCHANT, amount, attempt, batch, commit, delivery, event, find, furnish, key, lane, look,
-    merchant, payout, write,
+    KEY, MERCHANT, amount, asset, attempt, batch, commit, delivery, event, find, furnish, key,
+    lane, lane_id, look, merchant, payout, write,
 };
 use crate::conformance::ready;
 
@@ -268,6 +270,31 @@ pub(super) fn batches(store: &dyn Store) {
     check(&it);
 }
 
+pub(super) fn chores(store: &dyn Store) {
+    furnish(store);
+    let destination = |memo: Option<&str>| Destination {
+        address: "our-other-wallet".to_owned(),
+        memo: memo.map(str::to_owned),
+    };
+    let top_up = |memo| {
+        let (to, asset, amount) = (LaneId::new("net/other"), asset(), Amount::MAX);
+        Chore::TopUp(TopUp { to, destination: destination(memo), asset, amount })
+    };
+    let chores = [
+        Chore::Fill { sequence: 0 },
+        Chore::Fill { sequence: u64::MAX },
+        top_up(None),
+        top_up(Some("two words, \u{44f}")),
+        Chore::Prepare("one step".to_owned()),
+    ];
+    for (number, chore) in (1..).zip(chores) {
+        let (id, network) = (BatchId(number), NetworkId::new("net"));
+        let it = Batch::of_chore(id, network, lane_id(), chore, Timestamp(500));
+        write(store, |change| change.batches.push(it.clone()));
+        assert_eq!(ready(store.load_batch(it.id)).expect("reachable").batch, it);
+    }
+}
+
 pub(super) fn attempts(store: &dyn Store) {
     furnish(store);
     let mut it = batch(1, &[1]);
@@ -294,6 +321,7 @@ pub(super) fn attempts(store: &dyn Store) {
         assert_eq!(ready(store.load_batch(it.id)).expect("reachable").batch, it);
         let last = it.attempts.last_mut().expect("one was pushed");
         last.status = status;
+        last.unpaid = [vec![], vec![0], vec![1, 7, u32::MAX]][usize::from(number % 3)].clone();
         last.fee = [None, Some(Amount::ZERO), Some(Amount::MAX)][usize::from(number % 3)];
         it.version += 1;
         write(store, |change| change.batches.push(it.clone()));

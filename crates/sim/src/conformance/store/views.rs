@@ -2,8 +2,11 @@
 
 use domain::{
     Timestamp,
+    batch::Batch,
+    catalog::Destination,
+    chore::{Chore, TopUp},
     event::EventKind,
-    ids::{BatchId, DeliveryId, LaneId, PayoutId, TxId},
+    ids::{BatchId, DeliveryId, LaneId, NetworkId, PayoutId, TxId},
     ledger::LedgerAccount,
     payout::{PayoutState, Stage},
     ports::{BatchView, Commitment, DeliveryView, PayoutKey, PayoutView, Store, Unreachable},
@@ -11,7 +14,7 @@ use domain::{
 
 use super::fixtures::{
     KEY, MERCHANT, amount, asset, attempt, batch, delivery, event, find, funding, furnish, key,
-    lane, payout, sending, write,
+    lane, lane_id, payout, sending, write,
 };
 use crate::conformance::ready;
 
@@ -48,6 +51,24 @@ pub(super) fn a_batch_with_what_others_may_take(store: &dyn Store) {
     let payments = vec![(asset(), payout(2).quote.amount)];
     assert_eq!(committed(1), Ok(vec![Commitment { batch: BatchId(2), payments, fee_max }]));
     assert_eq!(committed(2), Ok(vec![]), "its own are its own");
+    let bringing = |id, sequence: Option<u64>| {
+        let (to, amount) = (LaneId::new("net/other"), amount(70));
+        let destination = Destination { address: "other".to_owned(), memo: None };
+        let chore = match sequence {
+            Some(sequence) => Chore::Fill { sequence },
+            None => Chore::TopUp(TopUp { to, destination, asset: asset(), amount }),
+        };
+        let (id, network) = (BatchId(id), NetworkId::new("net"));
+        let mut it = Batch::of_chore(id, network, lane_id(), chore, Timestamp(500));
+        it.attempts = vec![attempt(u8::try_from(it.id.0).expect("small"))];
+        it
+    };
+    write(store, |it| it.batches = vec![bringing(5, None), bringing(6, Some(3))]);
+    let of = |id: u128| {
+        let all = committed(1).expect("reachable");
+        all.into_iter().find(|it| it.batch == BatchId(id)).expect("it is on its way").payments
+    };
+    assert_eq!((of(5), of(6)), (vec![(asset(), amount(70))], vec![]));
 }
 
 pub(super) fn a_delivery_with_its_payout(store: &dyn Store) {
