@@ -37,11 +37,13 @@ contract Payouts {
     uint256 private constant TOKEN_GAS = 200_000;
 
     /// How much gas must be left before a call, so that the network hands over all of the above:
-    /// it keeps one part in 64 of what is left (EIP-150) after the call's own price, at most 9,000
-    /// for coins, 25,000 for a new account, and twice 2,600 for cold code and what it delegates
-    /// to (EIP-2929, EIP-7702). Without, a payer's gas limit, or the search of `eth_estimateGas`,
-    /// could make payments fail one by one while the transaction succeeds.
-    uint256 private constant COIN_GAS_LEFT = 100_000;
+    /// it keeps one part in 64 of what is left (EIP-150) after the call's own price, which is at
+    /// most 9,000 for coins and twice 2,600 for cold code and what it delegates to (EIP-2929,
+    /// EIP-7702); the 25,000 of a new account do not count, since it has no code that could fail.
+    /// Both have a margin for networks that change these prices. Without, a payer's gas limit, or
+    /// the search of `eth_estimateGas`, could make payments fail one by one while the transaction
+    /// succeeds.
+    uint256 private constant COIN_GAS_LEFT = 80_000;
     uint256 private constant TOKEN_GAS_LEFT = 220_000;
 
     /// The contract's own address. Code that runs elsewhere runs for an account that delegates.
@@ -72,7 +74,8 @@ contract Payouts {
         // Positions, counts, and `left` after the comparison cannot run over.
         unchecked {
             for (uint256 position = 0; position < payments.length; ++position) {
-                address recipient = address(uint160(payments[position]));
+                // A number, because what is above an address's 160 bits is not always zero.
+                uint256 recipient = payments[position] & type(uint160).max;
                 uint256 amount = payments[position] >> 160;
                 bool paid = false;
                 if (token != address(0)) {
@@ -98,7 +101,7 @@ contract Payouts {
     }
 
     /// Calls with no room for an answer: what a recipient returns is not even copied.
-    function payCoin(address recipient, uint256 amount) private returns (bool paid) {
+    function payCoin(uint256 recipient, uint256 amount) private returns (bool paid) {
         require(gasleft() >= COIN_GAS_LEFT, "too little gas");
         assembly ("memory-safe") {
             paid := call(COIN_GAS, recipient, amount, 0, 0, 0, 0)
@@ -107,7 +110,7 @@ contract Payouts {
 
     /// Calls with room for one word of the answer, which must be `true`, or nothing at all, as
     /// USDT answers.
-    function payToken(address token, address recipient, uint256 amount, bool delegated)
+    function payToken(address token, uint256 recipient, uint256 amount, bool delegated)
         private
         returns (bool paid)
     {

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use alloy_primitives::{Address, B256, Bytes, address, b256, hex};
 
-/// The proxy that puts code where CREATE2 says; it is on all networks of the family:
+/// The proxy that puts code where CREATE2 says; made for all networks to have it at one address:
 /// <https://github.com/Arachnid/deterministic-deployment-proxy>.
 pub const PROXY: Address = address!("0x4e59b44847b379578588920cA78FbF26c0B4956C");
 
@@ -16,15 +16,15 @@ pub const PROXY: Address = address!("0x4e59b44847b379578588920cA78FbF26c0B4956C"
 pub const SALT: B256 = B256::ZERO;
 
 /// Where the contract is, on every network that has it.
-pub const ADDRESS: Address = address!("0x5480CdEA67d72d93b74F0E7440897d23883351e8");
+pub const ADDRESS: Address = address!("0xD9732D1d51800E1641672fB9c76Add1373154fC8");
 
 /// The Keccak-256 hash of [`creation`].
 pub const CREATION_HASH: B256 =
-    b256!("0x546cd8a9b2051a64f11b4e6f6fe0fd8db995fe95714d8a12c502e67dd058c1f1");
+    b256!("0x03f110f0ab21133d3584bd41b45454b2af17d2e8279bb03e312bc5c3a682e03e");
 
 /// The Keccak-256 hash of [`runtime`], as `extcodehash` tells it (EIP-1052).
 pub const RUNTIME_HASH: B256 =
-    b256!("0x5f1968ec65c10a3f47e015fe5258bf57cf230b47d89968f86b44d9450c9d3098");
+    b256!("0xeb884cf1325f502a5122443ae9c963cc36a61adeb0aa065303c1fc5644493408");
 
 static CREATION: LazyLock<Bytes> =
     LazyLock::new(|| bytes(include_str!("../contracts/Payouts.hex")));
@@ -52,7 +52,8 @@ pub fn deployment() -> Bytes {
 }
 
 /// The code of an account that runs the contract's code as its own, as `eth_getCode` answers it
-/// (EIP-7702): `0xef0100` and the address.
+/// (EIP-7702): `0xef0100` and the address. This is what tells: a transaction succeeds although its
+/// authorization was passed over.
 pub fn delegation() -> Bytes {
     [hex!("ef0100").as_slice(), ADDRESS.as_slice()].concat().into()
 }
@@ -68,6 +69,7 @@ mod tests {
         assert_eq!(keccak256(creation()), CREATION_HASH);
         assert_eq!(PROXY.create2(SALT, CREATION_HASH), ADDRESS);
         assert_eq!(keccak256(runtime()), RUNTIME_HASH);
+        assert!(include_str!("../README.md").contains(&ADDRESS.to_checksum(None)));
     }
 
     /// What creates the contract ends with what it will be, but for its address, which stands

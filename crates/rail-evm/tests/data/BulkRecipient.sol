@@ -8,7 +8,8 @@ interface Pays {
 /// A recipient of coins for tests, friendly or not.
 contract BulkRecipient {
     enum Habit {
-        Takes, Reverts, Guzzles, RevertsWithBomb, ReturnsBomb, ReentersContract, ReentersPayer
+        Takes, Reverts, Guzzles, RevertsWithBomb, ReturnsBomb, ReentersContract, ReentersPayer,
+        WantsAllGas
     }
 
     Habit private immutable habit;
@@ -22,6 +23,10 @@ contract BulkRecipient {
     receive() external payable {
         if (habit == Habit.Reverts) {
             revert("no, thanks");
+        }
+        if (habit == Habit.WantsAllGas) {
+            // Returns what it has if that is less, so that the payer could go on.
+            require(gasleft() > 51_500, "not enough gas");
         }
         if (habit == Habit.Guzzles) {
             while (true) {}

@@ -4,7 +4,9 @@ pragma solidity 0.8.37;
 /// A token for tests of payments in bulk, with the habits of tokens in use and of some that are
 /// made to do harm.
 contract BulkToken {
-    enum Habit { ReturnsTrue, ReturnsNothing, ReturnsFalse, ReturnsTwo, ReturnsBomb, Guzzles }
+    enum Habit {
+        ReturnsTrue, ReturnsNothing, ReturnsFalse, ReturnsTwo, ReturnsBomb, Guzzles, WantsAllGas
+    }
 
     event Transfer(address indexed sender, address indexed recipient, uint256 amount);
     event Approval(address indexed holder, address indexed spender, uint256 amount);
@@ -50,6 +52,11 @@ contract BulkToken {
         Habit its = habit;
         if (its == Habit.Guzzles) {
             while (true) {}
+        }
+        if (its == Habit.WantsAllGas) {
+            // Returns what it has if that is less, so that the payer could go on.
+            require(gasleft() > 190_000, "not enough gas");
+            its = Habit.ReturnsTrue;
         }
         if (its != Habit.ReturnsFalse) {
             balanceOf[holder] -= amount;

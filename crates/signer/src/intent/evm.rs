@@ -19,7 +19,7 @@ pub const FAMILY: &str = "evm";
 
 /// The contract that makes several payments in one call. Its address follows from its code, so
 /// there is no other contract with it on any network.
-pub const PAYOUTS: Address = address!("0x5480CdEA67d72d93b74F0E7440897d23883351e8");
+pub const PAYOUTS: Address = address!("0xD9732D1d51800E1641672fB9c76Add1373154fC8");
 
 /// The most payments of one transaction.
 pub const PAYMENTS_MAX: usize = 300;

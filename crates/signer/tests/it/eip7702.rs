@@ -162,7 +162,7 @@ fn whatever_differs_is_refused() {
             let signed = SignedAuthorization::new_unchecked(inner, 0, U256::ONE, U256::ONE);
             tx.authorization_list = vec![signed];
         });
-        assert_eq!(PAYOUTS, address!("0x5480CdEA67d72d93b74F0E7440897d23883351e8"));
+        assert_eq!(PAYOUTS, address!("0xD9732D1d51800E1641672fB9c76Add1373154fC8"));
     }
 }
 
