@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use alloy_consensus::TxEip1559;
 use alloy_primitives::{Address, U256};
 use domain::{
     catalog::Asset,
@@ -20,7 +19,7 @@ use crate::{
     revert,
     settings::Settings,
     transfer::Transfer,
-    tx::Sent,
+    tx::{Sent, Tx},
 };
 
 /// What a payment to somebody without a program takes: exactly the price of a transaction.
@@ -57,7 +56,7 @@ impl Wish<'_> {
         &self,
         market: Market,
         wallet: &Wallet,
-    ) -> Result<(TxEip1559, Amount), BuildError> {
+    ) -> Result<(Tx, Amount), BuildError> {
         let (floor, cap) =
             (self.settings.priority_fee_floor_wei, self.settings.max_fee_per_gas_cap_wei);
         // What is as good as any in the next block is not replaced, however urgent it is.
@@ -84,16 +83,16 @@ impl Wish<'_> {
         };
         let needed = self.transfer.value().saturating_add(U256::from(fee_max.units()));
         self.check_funds(HoldReason::AwaitingGas, self.fee_asset, wallet.native, needed)?;
-        let tx = TxEip1559 {
+        let tx = Tx {
             chain_id: self.chain_id,
             nonce,
             gas_limit,
             max_fee_per_gas: fees.max_fee,
             max_priority_fee_per_gas: fees.tip,
-            to: self.transfer.target().into(),
+            to: self.transfer.target(),
             value: self.transfer.value(),
             input: self.transfer.input(),
-            ..TxEip1559::default()
+            ..Tx::default()
         };
         Ok((tx, fee_max))
     }
@@ -101,7 +100,7 @@ impl Wish<'_> {
     /// The fees of the transaction to be replaced, if there is one and it has to be.
     fn replaced(&self, market: Market, wallet: &Wallet) -> Result<Option<Fees>, BuildError> {
         let Some(Sent { tx, sender, .. }) = self.replaces else { return Ok(None) };
-        let pays = Transfer::read(tx.to, tx.value, &tx.input);
+        let pays = Transfer::read(tx.to.into(), tx.value, &tx.input);
         if pays != Some(self.transfer) || *sender != self.payer || tx.chain_id != self.chain_id {
             let detail = "the transaction to replace is not one for this payout";
             return Err(BuildError::Refused(detail.to_owned()));

@@ -61,7 +61,7 @@ impl Scene {
         scene
     }
 
-    fn draft(&self, market: Market) -> Result<(TxEip1559, Amount), BuildError> {
+    fn draft(&self, market: Market) -> Result<(Tx, Amount), BuildError> {
         let transfer =
             Transfer { token: self.token, recipient: RECIPIENT, amount: U256::from(1_000_000) };
         let fee_asset = asset("ETH", 18, None);
@@ -118,15 +118,15 @@ fn refused(code: i64, message: &str) -> RpcError {
 fn a_token_transfer_has_room_for_gas_and_base_fee() {
     let (tx, fee_max) = Scene::token().draft(MARKET).unwrap();
     assert_eq!((tx.gas_limit, tx.max_fee_per_gas, tx.max_priority_fee_per_gas), (62_500, 210, 10));
-    assert_eq!((tx.chain_id, tx.nonce, tx.to, tx.value), (1, 9, TOKEN.into(), U256::ZERO));
+    assert_eq!((tx.chain_id, tx.nonce, tx.to, tx.value), (1, 9, TOKEN, U256::ZERO));
     assert_eq!(fee_max.units(), 62_500 * 210);
-    assert!(tx.access_list.is_empty());
+    assert_eq!(tx.kind, crate::tx::Kind::Eip1559);
 }
 
 #[test]
 fn a_plain_transfer_takes_exactly_its_gas() {
     let (tx, _) = Scene::native().draft(MARKET).unwrap();
-    assert_eq!((tx.gas_limit, tx.to, tx.value), (21_000, RECIPIENT.into(), U256::from(1_000_000)));
+    assert_eq!((tx.gas_limit, tx.to, tx.value), (21_000, RECIPIENT, U256::from(1_000_000)));
     assert!(tx.input.is_empty());
 }
 
@@ -320,7 +320,7 @@ fn only_the_same_payment_replaces() {
     };
     assert!(change(|_| {}).is_ok());
     for changed in [
-        change(|sent| sent.tx.to = PAYER.into()),
+        change(|sent| sent.tx.to = PAYER),
         change(|sent| sent.tx.value = U256::ONE),
         change(|sent| sent.tx.input = vec![].into()),
         change(|sent| sent.tx.chain_id = 2),

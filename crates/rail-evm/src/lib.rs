@@ -5,22 +5,24 @@
 //! transaction is final, when one is proven dead, and how fees are found.
 
 pub mod address;
+pub mod contract;
 mod drafting;
 mod fees;
 mod handover;
 mod node;
 mod observing;
+pub mod pay_call;
 mod rail;
 mod revert;
 mod settings;
 mod transfer;
-mod tx;
+pub mod tx;
 mod verdict;
 
 pub use address::parse_destination;
+pub use node::Log;
 pub use rail::{Evm, NodeError};
 pub use settings::Settings;
-pub use tx::FORMAT;
 
 /// The networks and assets that this rail knows by itself.
 pub const CATALOG: &str = include_str!("../catalog.toml");

@@ -86,13 +86,13 @@ pub(crate) struct Receipt {
 
 /// An announcement of a contract.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Log {
+pub struct Log {
     /// The contract.
-    pub(crate) address: Address,
+    pub address: Address,
     /// The event and its indexed fields.
-    pub(crate) topics: Vec<B256>,
+    pub topics: Vec<B256>,
     /// The other fields.
-    pub(crate) data: Bytes,
+    pub data: Bytes,
 }
 
 /// A lane as of one block, and what its node thinks of a transfer from it.

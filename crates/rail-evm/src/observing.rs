@@ -109,7 +109,7 @@ fn included(sent: &Sent, receipt: &Receipt, canonical: bool) -> Result<Included,
     let fee = gas_fee.and_then(Amount::from_units).ok_or_else(odd)?;
     let paid = match receipt.status.to::<u64>() {
         0 => false,
-        1 => match Transfer::read(sent.tx.to, sent.tx.value, &sent.tx.input) {
+        1 => match Transfer::read(sent.tx.to.into(), sent.tx.value, &sent.tx.input) {
             Some(transfer) => transfer.was_made(sent.sender, &receipt.logs),
             None => return Err(odd()),
         },

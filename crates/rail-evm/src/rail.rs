@@ -163,8 +163,8 @@ impl Evm {
         };
         let (tx, fee_max) = wish.draft(market, &wallet.map_err(unreachable)?)?;
         Ok(UnsignedTx {
-            format: tx::FORMAT,
-            payload: tx::payload(&tx),
+            format: tx.kind.format(),
+            payload: tx.payload(),
             sequence: Some(tx.nonce),
             sequences_used: 1,
             fee_max,
@@ -251,10 +251,7 @@ impl Rail for Evm {
     }
 
     fn finalize(&self, unsigned: &UnsignedTx, signature: &Signature) -> Result<SignedTx, String> {
-        if unsigned.format != tx::FORMAT {
-            return Err(format!("the format is {}, not {}", unsigned.format, tx::FORMAT));
-        }
-        let (hash, raw) = tx::join(&unsigned.payload, &signature.0)?;
+        let (hash, raw) = tx::join(unsigned.format, &unsigned.payload, &signature.0)?;
         Ok(SignedTx { txid: TxId::new(&hash.to_string()), raw })
     }
 

@@ -3,7 +3,10 @@
 //! The rail that made a transaction is not asked: each format is read here again, from its bytes
 //! alone. A difference is described by the name of the field, for people.
 
+pub mod eip155;
 pub mod eip1559;
+pub mod eip7702;
+pub mod evm;
 pub mod sim1;
 
 use std::fmt::Display;

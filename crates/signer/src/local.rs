@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use alloy_primitives::keccak256;
+use alloy_primitives::{Signature as EcdsaSignature, keccak256};
 use bitcoin::hashes::{Hash, sha256};
 use domain::{
     BoxFuture,
@@ -20,7 +20,7 @@ use domain::{
 use crate::{
     AddressFormat, Keystore,
     derive::SigningKey,
-    intent::{eip1559, sim1},
+    intent::{eip155, eip1559, eip7702, sim1},
 };
 
 /// What the operator forbids, whatever the intent says.
@@ -63,8 +63,12 @@ impl LocalSigner {
         self.check_frame(lane, unsigned, intent)?;
         match unsigned.format {
             eip1559::FORMAT => {
-                eip1559::verify(&unsigned.payload, intent)?;
-                self.sign_eip1559(lane, &unsigned.payload)
+                eip1559::verify(&unsigned.payload, lane, intent)?;
+                self.sign_evm(lane, keccak256(&unsigned.payload).0)
+            }
+            eip155::FORMAT => {
+                eip155::verify(&unsigned.payload, lane, intent)?;
+                self.sign_evm(lane, keccak256(&unsigned.payload).0)
             }
             sim1::FORMAT if !self.policy.simulated => {
                 Err("simulated networks are switched off in the signer's policy".to_owned())
@@ -101,9 +105,44 @@ impl LocalSigner {
         if unsigned.fee_max > intent.fee_max {
             return Err("fee_max is above the intent's".to_owned());
         }
+        self.check_fee_limit(network, intent.fee_max)
+    }
+
+    /// Signs the transaction with which the account of `lane` begins to run the code of the
+    /// contract that pays many recipients: two signatures, of the authorization and of the
+    /// transaction with it, 130 bytes.
+    ///
+    /// No payout asks for this, so there is no intent to compare with; [`eip7702::verify`] takes
+    /// nothing but that one delegation.
+    ///
+    /// # Errors
+    /// Says which field differs, or what policy forbids.
+    pub fn sign_delegation(
+        &self,
+        lane: &Lane,
+        unsigned: &UnsignedTx,
+        chain_id: u64,
+        fee_max: Amount,
+    ) -> Result<Vec<u8>, String> {
+        if unsigned.format != eip7702::FORMAT {
+            return Err(format!("format {:?} delegates nothing", unsigned.format));
+        }
+        if unsigned.fee_max > fee_max {
+            return Err("fee_max is above what was allowed".to_owned());
+        }
+        self.check_fee_limit(&lane.network, fee_max)?;
+        let sequence = unsigned.sequence.ok_or("nonce: the transaction names no sequence")?;
+        let checked = eip7702::verify(&unsigned.payload, lane, chain_id, fee_max, sequence)?;
+        let first = self.sign_evm(lane, checked.authorization_hash())?;
+        let of_authorization = EcdsaSignature::from_raw(&first).map_err(|it| it.to_string())?;
+        let second = self.sign_evm(lane, checked.tx_hash(&of_authorization))?;
+        Ok([first, second].concat())
+    }
+
+    fn check_fee_limit(&self, network: &NetworkId, fee_max: Amount) -> Result<(), String> {
         let limit = self.policy.fee_max_limits.get(network);
-        if let Some(limit) = limit.filter(|limit| intent.fee_max > **limit) {
-            let (fee, limit) = (intent.fee_max.units(), limit.units());
+        if let Some(limit) = limit.filter(|limit| fee_max > **limit) {
+            let (fee, limit) = (fee_max.units(), limit.units());
             return Err(format!("fee_max {fee} is above the signer's limit {limit} on {network}"));
         }
         Ok(())
@@ -126,15 +165,15 @@ impl LocalSigner {
         }
     }
 
-    /// Signs the Keccak-256 hash of the payload: `r || s || v`, where `v` is the parity of `y`.
-    fn sign_eip1559(&self, lane: &Lane, payload: &[u8]) -> Result<Vec<u8>, String> {
+    /// Signs a hash as EVM networks want it: `r || s || v`, where `v` is the parity of `y`.
+    fn sign_evm(&self, lane: &Lane, digest: [u8; 32]) -> Result<Vec<u8>, String> {
         let (key, curve) = (self.key(lane)?, self.keystore.curve());
         let address = key.address(curve, AddressFormat::Evm);
         if address != lane.address {
             let Lane { id, address: wanted, key_path, .. } = lane;
             return Err(format!("address of {id} is {wanted}, but {key_path} is {address}"));
         }
-        let (id, compact) = key.sign(curve, keccak256(payload).0).serialize_compact();
+        let (id, compact) = key.sign(curve, digest).serialize_compact();
         // Two and three stand for an `r` that was reduced, which EVM networks cannot express.
         let parity = u8::try_from(id.to_i32()).ok().filter(|it| *it < 2);
         let parity =

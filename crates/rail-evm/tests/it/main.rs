@@ -3,7 +3,13 @@
 #[cfg(test)]
 mod anvil;
 #[cfg(test)]
+mod bulk;
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod gas_table;
 #[cfg(test)]
 mod lagging;
 #[cfg(test)]

@@ -160,7 +160,7 @@ fn an_intent_that_differs_is_refused() {
         });
         case.check_refused("in the intent", |case| case.intent.payments[0].amount = amount(1));
         case.check_refused("payments", |case| case.intent.payments.clear());
-        case.check_refused("payments", |case| {
+        case.check_refused("to is", |case| {
             case.intent.payments.push(case.intent.payments[0].clone());
         });
         case.check_refused("memo", |case| {
@@ -227,7 +227,7 @@ fn a_lane_signs_with_its_own_key_only() {
     case.check_refused("key_path", |case| case.lane.key_path = "m/44'/60'".to_owned() + "/x");
     case.check_refused("key_path", |case| case.lane.key_path = "imported:none".into());
     case.check_refused("network", |case| case.lane.network = NetworkId::new("other"));
-    case.check_refused("format", |case| case.unsigned.format = "legacy");
+    case.check_refused("format", |case| case.unsigned.format = "eip2930");
     case.check_refused("switched off", |case| case.unsigned.format = "sim1");
 }
 
@@ -235,14 +235,14 @@ fn a_lane_signs_with_its_own_key_only() {
 fn other_encodings_are_refused() {
     let case = native();
     let payload = case.unsigned.payload.clone();
-    let refused = |payload: &[u8]| verify(payload, &case.intent).unwrap_err();
+    let refused = |payload: &[u8]| verify(payload, &case.lane, &case.intent).unwrap_err();
     assert!(refused(&[]).contains("0x02"));
     assert!(refused(&payload[1..]).contains("0x02"));
     for length in 1..payload.len() {
         refused(&payload[..length]);
     }
     refused(&[payload.as_slice(), &[0]].concat());
-    assert!(refused(&[2; 4096]).contains("too long"));
+    assert!(refused(&[2; 10_201]).contains("too long"));
     // The nonce 7 with a zero before it, and as a string of one byte: the length of the list is
     // the second byte.
     for nonce in [[0x82, 0x00, 0x07].as_slice(), &[0x81, 0x07]] {
@@ -258,7 +258,7 @@ fn other_encodings_are_refused() {
 /// A transaction that was changed somewhere is refused, unless all that changed is how much of
 /// the allowed fee it may use.
 fn check_mutated(case: &Case, payload: &[u8]) {
-    if verify(payload, &case.intent).is_err() {
+    if verify(payload, &case.lane, &case.intent).is_err() {
         return;
     }
     let (original, changed) = (decode(&case.unsigned.payload), decode(payload));
@@ -309,6 +309,6 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_are_refused(payload: Vec<u8>) {
-        prop_assert!(verify(&payload, &native().intent).is_err());
+        prop_assert!(verify(&payload, &world::lane(), &native().intent).is_err());
     }
 }

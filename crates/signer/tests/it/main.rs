@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod eip1559;
 #[cfg(test)]
+mod eip7702;
+#[cfg(test)]
+mod evm;
+#[cfg(test)]
 mod sim1;
 #[cfg(test)]
 mod vectors;
