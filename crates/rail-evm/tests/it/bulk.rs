@@ -224,7 +224,7 @@ impl Bulk {
 
     fn unsigned(tx: &Tx, fee_max: Amount) -> UnsignedTx {
         let (format, payload) = (tx.kind.format(), tx.payload());
-        UnsignedTx { format, payload, sequence: Some(tx.nonce), fee_max }
+        UnsignedTx { format, payload, sequence: Some(tx.nonce), sequences_used: 1, fee_max }
     }
 
     async fn hand_over(&self, unsigned: &UnsignedTx, signature: &[u8]) -> Receipt {
@@ -252,6 +252,7 @@ impl Bulk {
             amount: Amount::from_units(it.amount).unwrap(),
         };
         let intent = Intent {
+            chore: None,
             network: scene::network("finalized"),
             payments: call.payments().iter().map(payment).collect(),
             fee_max,
