@@ -89,6 +89,7 @@ fn harness() -> Harness {
             decimals: 6,
             contract: None,
             stablecoin: false,
+            symbols: vec![],
         },
         lane,
     }
