@@ -21,6 +21,7 @@
 //! decimals = 6
 //! contract = "0xdAC17F958D2ee523a2206206994597C13D831ec7"    # left out: the network's own coin
 //! stablecoin = true                   # left out: false
+//! symbols = ["USD₮0"]                 # what the contract may call itself instead of the ticker
 //! ```
 
 mod row;

@@ -34,6 +34,8 @@ pub(crate) struct AssetRow {
     contract: Option<String>,
     #[serde(default)]
     stablecoin: bool,
+    #[serde(default)]
+    symbols: Vec<String>,
 }
 
 impl NetworkRow {
@@ -86,6 +88,12 @@ impl AssetRow {
         if !self.contract.as_ref().is_none_or(is_plain) {
             return wrong("contract must be an address; leave it out for the network's own coin");
         }
+        if self.contract.is_none() && !self.symbols.is_empty() {
+            return wrong("symbols are what a contract calls itself, and there is none");
+        }
+        if self.symbols.iter().any(|it| it.is_empty() || it.chars().any(char::is_control)) {
+            return wrong("each of symbols must be a text without control characters");
+        }
         Ok(Asset {
             id: AssetId::new(&id),
             network: NetworkId::new(&self.network),
@@ -94,6 +102,7 @@ impl AssetRow {
             decimals: self.decimals,
             contract: self.contract,
             stablecoin: self.stablecoin,
+            symbols: self.symbols,
         })
     }
 }

@@ -70,6 +70,7 @@ impl Room {
             decimals: 2,
             contract: contract.map(str::to_owned),
             stablecoin: false,
+            symbols: vec![],
         };
         let assets = vec![asset("COIN", None), asset("TOKEN", Some(CONTRACT))];
         let terms = AssetTerms {

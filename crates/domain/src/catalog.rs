@@ -43,6 +43,8 @@ pub struct Asset {
     pub contract: Option<String>,
     /// Whether it is meant to be worth one US dollar.
     pub stablecoin: bool,
+    /// What the contract may call itself instead of the ticker.
+    pub symbols: Vec<String>,
 }
 
 impl Asset {

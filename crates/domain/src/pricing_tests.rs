@@ -81,6 +81,7 @@ fn scene(decimals: [u8; 3]) -> Scene {
         decimals,
         contract: None,
         stablecoin: false,
+        symbols: vec![],
     };
     let networks = vec![network("deep", "GOLD@deep"), network("wide", "USDX@wide")];
     let assets = vec![

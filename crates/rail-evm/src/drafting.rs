@@ -192,11 +192,13 @@ impl Wish<'_> {
     }
 }
 
-fn hold(reason: HoldReason, detail: String) -> BuildError {
+/// Makes the answer of a batch that has to wait.
+pub(crate) fn hold(reason: HoldReason, detail: String) -> BuildError {
     BuildError::Hold(Hold { reason, detail })
 }
 
-fn text(asset: &Asset, amount: U256) -> String {
+/// An amount with its ticker, for people.
+pub(crate) fn text(asset: &Asset, amount: U256) -> String {
     let units = u128::try_from(amount).ok().and_then(Amount::from_units);
     format!("{} {}", asset.text(units.unwrap_or(Amount::MAX)), asset.ticker)
 }

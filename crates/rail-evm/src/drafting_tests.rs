@@ -20,6 +20,7 @@ fn asset(ticker: &str, decimals: u8, contract: Option<Address>) -> Asset {
         decimals,
         contract: contract.map(|it| it.to_string()),
         stablecoin: false,
+        symbols: vec![],
     }
 }
 

@@ -317,7 +317,8 @@ impl Node {
         self.rpc.call(method, params).await.map_err(|error| lost(method, &error))
     }
 
-    async fn batch(
+    /// Makes several calls in one exchange; the results come in their order.
+    pub(crate) async fn batch(
         &self,
         calls: Vec<(&str, Value)>,
     ) -> Result<Vec<Result<Value, RpcError>>, Unreachable> {
@@ -327,7 +328,7 @@ impl Node {
 }
 
 /// A number as nodes want it.
-fn quantity(number: u64) -> String {
+pub(crate) fn quantity(number: u64) -> String {
     format!("{number:#x}")
 }
 

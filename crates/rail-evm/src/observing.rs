@@ -21,14 +21,17 @@ use domain::{
 use crate::{
     node::{Node, Placed, Receipt},
     settings::Finality,
-    transfer::Transfer,
+    tokens::Tokens,
+    transfer::{Outcome, Transfer},
     tx::{self, Sent},
     verdict::{Fact, Facts, Included},
 };
 
-/// Asks what became of `attempts` of `lane`.
+/// Asks what became of `attempts` of `lane`. A token that paid otherwise than it was asked to is
+/// stopped.
 pub(crate) async fn observe(
     node: &Node,
+    tokens: &Tokens,
     finality: &Finality,
     lane: Address,
     attempts: &[Attempt],
@@ -55,7 +58,7 @@ pub(crate) async fn observe(
     };
     let mut facts = Facts { final_head, taken_by: vec![], attempts: vec![] };
     for (sent, sighting) in sent.iter().zip(&sightings) {
-        let place = |receipt| included(sent, receipt, in_chain(receipt));
+        let place = |receipt| included(sent, receipt, in_chain(receipt), tokens);
         let included = sighting.receipt.as_ref().map(place).transpose()?;
         facts.attempts.push(Fact { hash: sent.hash, included, known: sighting.known });
     }
@@ -96,7 +99,12 @@ fn read_all(lane: Address, attempts: &[Attempt]) -> Result<Vec<Sent>, Unreachabl
     Ok(all)
 }
 
-fn included(sent: &Sent, receipt: &Receipt, canonical: bool) -> Result<Included, Unreachable> {
+fn included(
+    sent: &Sent,
+    receipt: &Receipt,
+    canonical: bool,
+    tokens: &Tokens,
+) -> Result<Included, Unreachable> {
     let odd = || {
         tracing::warn!(txid = %sent.hash, ?receipt, "the receipt makes no sense");
         Unreachable
@@ -110,7 +118,16 @@ fn included(sent: &Sent, receipt: &Receipt, canonical: bool) -> Result<Included,
     let paid = match receipt.status.to::<u64>() {
         0 => false,
         1 => match Transfer::read(sent.tx.to.into(), sent.tx.value, &sent.tx.input) {
-            Some(transfer) => transfer.was_made(sent.sender, &receipt.logs),
+            Some(transfer) => match transfer.outcome(sent.sender, &receipt.logs) {
+                Outcome::Paid => true,
+                Outcome::NotPaid => false,
+                Outcome::PaidOtherwise => {
+                    if let (Some(token), true) = (transfer.token, canonical) {
+                        tokens.paid_otherwise(token, sent.hash);
+                    }
+                    true
+                }
+            },
             None => return Err(odd()),
         },
         _ => return Err(odd()),

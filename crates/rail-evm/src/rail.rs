@@ -25,8 +25,9 @@ use net::{JsonRpc, RpcError};
 use crate::{
     drafting::Wish,
     handover,
-    node::{Node, lost},
+    node::{Node, lost, quantity},
     observing,
+    preflight::{Payment, Preflight},
     settings::{Parameters, Settings},
     transfer::Transfer,
     tx,
@@ -41,6 +42,7 @@ pub struct Evm {
     fee_asset: Asset,
     node: Node,
     node_is_right: AtomicBool,
+    preflight: Preflight,
 }
 
 /// Why a node is not one to pay through.
@@ -78,8 +80,9 @@ impl Evm {
         let of_network = assets.into_iter().filter(|asset| asset.network == network.id);
         let assets: BTreeMap<AssetId, Asset> =
             of_network.map(|asset| (asset.id.clone(), asset.clone())).collect();
+        let mut preflight = Preflight::default();
         for asset in assets.values() {
-            token_of(asset)?;
+            preflight.never_pay(token_of(asset)?, "the contract of a token");
         }
         let fee_asset = assets.get(&network.fee_asset).filter(|asset| asset.contract.is_none());
         let fee_asset = fee_asset.cloned().ok_or_else(|| {
@@ -88,7 +91,50 @@ impl Evm {
         let profile = profile(network.id.clone(), &settings);
         let node = Node::new(network.id.clone(), rpc);
         let node_is_right = AtomicBool::new(false);
-        Ok(Self { profile, parameters, settings, assets, fee_asset, node, node_is_right })
+        Ok(Self {
+            profile,
+            parameters,
+            settings,
+            assets,
+            fee_asset,
+            node,
+            node_is_right,
+            preflight,
+        })
+    }
+
+    /// Takes the addresses of our own wallets, none of which is ever paid.
+    ///
+    /// # Errors
+    /// Says which of them is no address.
+    pub fn never_paying<'a>(
+        mut self,
+        wallets: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, String> {
+        let wallets = wallets.into_iter().map(address).collect::<Result<Vec<_>, _>>()?;
+        self.preflight.never_pay(wallets, "one of the gateway's own wallets");
+        Ok(self)
+    }
+
+    /// Asks every token of the catalog for itself; tells, for each that is not what the catalog
+    /// says, how it differs and what to do. It is stopped until it does not. A node that does not
+    /// answer says nothing, and is asked again before a token is used.
+    pub async fn check_tokens(&self) -> Vec<String> {
+        let mut differences = vec![];
+        for asset in self.assets.values() {
+            let Ok(Some(token)) = token_of(asset) else { continue };
+            if self.check_node().await.is_err() {
+                break;
+            }
+            match self.preflight.tokens.check(&self.node, asset, token, "latest").await {
+                Err(BuildError::Hold(hold)) => differences.push(hold.detail),
+                Err(BuildError::Unreachable) => break,
+                Ok(_)
+                | Err(BuildError::Refused(_) | BuildError::NotNeeded | BuildError::Split { .. }) => {
+                }
+            }
+        }
+        differences
     }
 
     /// A rail for `network`, after checking that the node is one of it.
@@ -148,6 +194,10 @@ impl Evm {
             Some(_) => None,
         };
         let market = self.node.market(&self.settings).await.map_err(unreachable)?;
+        if let (None, Some(token)) = (&replaced, transfer.token) {
+            let at = quantity(market.block);
+            self.preflight.tokens.check(&self.node, asset, token, &at).await?;
+        }
         let wallet = self.node.wallet(payer, &transfer, market.block, final_head).await;
         let wish = Wish {
             chain_id: self.parameters.chain_id,
@@ -161,7 +211,9 @@ impl Evm {
             committed: draft.committed,
             settings: &self.settings,
         };
-        let (tx, fee_max) = wish.draft(market, &wallet.map_err(unreachable)?)?;
+        let drafted = wish.draft(market, &wallet.map_err(unreachable)?);
+        let payment = Payment { payer, asset, transfer, block: market.block };
+        let (tx, fee_max) = self.preflight.examine(&self.node, payment, drafted).await?;
         Ok(UnsignedTx {
             format: tx.kind.format(),
             payload: tx.payload(),
@@ -206,7 +258,8 @@ impl Evm {
         attempts: &[Attempt],
     ) -> Result<Vec<Observation>, Unreachable> {
         let payer = address(&lane.address).map_err(|what| misconfigured(&what))?;
-        observing::observe(&self.node, &self.parameters.finality, payer, attempts).await
+        let (tokens, finality) = (&self.preflight.tokens, &self.parameters.finality);
+        observing::observe(&self.node, tokens, finality, payer, attempts).await
     }
 
     async fn quote_fee(&self, asset: &Asset) -> Result<Amount, Unreachable> {
@@ -214,6 +267,14 @@ impl Evm {
             None => self.settings.quote_gas_native,
             Some(_) => self.settings.quote_gas_token,
         };
+        if let Some(token) = token_of(asset).map_err(|what| misconfigured(&what))? {
+            self.check_node().await.map_err(|error| {
+                tracing::warn!("{error}");
+                Unreachable
+            })?;
+            let checked = self.preflight.tokens.check(&self.node, asset, token, "latest").await;
+            checked.map_err(|_| Unreachable)?;
+        }
         let market = self.node.market(&self.settings).await?;
         let fee = market.expected().checked_mul(u128::from(gas));
         fee.and_then(Amount::from_units).ok_or(Unreachable)

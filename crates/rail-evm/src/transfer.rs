@@ -26,6 +26,18 @@ pub(crate) struct Transfer {
     pub(crate) amount: U256,
 }
 
+/// What a transaction that was not undone did to its payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It paid exactly what it was made for.
+    Paid,
+    /// It moved nothing of the payer's.
+    NotPaid,
+    /// It moved something of the payer's that is not the payment: the coins are gone, and paying
+    /// again would be paying twice.
+    PaidOtherwise,
+}
+
 /// The data of a call that asks what `holder` holds.
 pub(crate) fn balance_of_input(holder: Address) -> Bytes {
     Erc20::balanceOfCall { holder }.abi_encode().into()
@@ -61,28 +73,44 @@ impl Transfer {
         (value.is_zero() && read.input() == *input).then_some(read)
     }
 
-    /// Whether a transaction from `payer` that was not undone did pay.
+    /// What a transaction from `payer` that was not undone did, by what it announced.
     ///
-    /// A token may return `false` instead of undoing the transaction; what tells is that it
-    /// announced no transfer from the payer at all. One with another amount is a payment: the
-    /// token took a fee of its own.
-    pub(crate) fn was_made(&self, payer: Address, logs: &[Log]) -> bool {
-        let Some(token) = self.token else { return true };
+    /// A token may return `false` instead of undoing the transaction, so that it is not enough that
+    /// it was not undone. Announcements of nothing say nothing. One that cannot be read may be of
+    /// anything: it must not make a payout look unpaid.
+    pub(crate) fn outcome(&self, payer: Address, logs: &[Log]) -> Outcome {
+        let Some(token) = self.token else { return Outcome::Paid };
         let of_token = logs.iter().filter(|log| log.address == token);
-        let paid: Vec<_> = of_token
-            .filter_map(|log| {
-                Erc20::Transfer::decode_raw_log(log.topics.iter().copied(), &log.data).ok()
-            })
-            .filter(|event| event.sender == payer)
-            .collect();
-        let as_asked = |event: &Erc20::Transfer| {
-            event.recipient == self.recipient && event.amount == self.amount
-        };
-        if !paid.is_empty() && !paid.iter().any(as_asked) {
-            tracing::warn!(%token, recipient = %self.recipient, "the token paid something else");
+        let transfers =
+            of_token.filter(|log| log.topics.first() == Some(&Erc20::Transfer::SIGNATURE_HASH));
+        let says_nothing = |it: &Erc20::Transfer| it.sender != payer || it.amount.is_zero();
+        let as_asked =
+            |it: &Erc20::Transfer| it.recipient == self.recipient && it.amount == self.amount;
+        let left: Vec<Option<Erc20::Transfer>> =
+            transfers.map(announced).filter(|it| !it.as_ref().is_some_and(says_nothing)).collect();
+        match left.as_slice() {
+            [] => Outcome::NotPaid,
+            [Some(only)] if as_asked(only) => Outcome::Paid,
+            [_, ..] => Outcome::PaidOtherwise,
         }
-        !paid.is_empty()
     }
+}
+
+/// Reads an announced transfer; `None` if it makes no sense. Old tokens index none of its fields,
+/// so what is read is the fields in their order, wherever they are.
+fn announced(log: &Log) -> Option<Erc20::Transfer> {
+    let mut fields: Vec<[u8; 32]> = log.topics.iter().skip(1).map(|topic| topic.0).collect();
+    let (words, rest) = log.data.as_chunks::<32>();
+    fields.extend(words);
+    let [sender, recipient, amount] = fields.as_slice() else { return None };
+    let address =
+        |field: &[u8; 32]| field.starts_with(&[0; 12]).then(|| Address::from_slice(&field[12..]));
+    rest.is_empty().then_some(())?;
+    Some(Erc20::Transfer {
+        sender: address(sender)?,
+        recipient: address(recipient)?,
+        amount: U256::from_be_bytes(*amount),
+    })
 }
 
 #[cfg(test)]
@@ -140,16 +168,57 @@ mod tests {
     }
 
     #[test]
-    fn a_token_paid_if_it_announced_a_transfer_from_the_payer() {
+    fn what_a_token_announced_is_what_happened() {
         let it = transfer();
-        let approval = Log { topics: vec![B256::ZERO], ..log(TOKEN, PAYER, 1) };
-        assert!(it.was_made(PAYER, &[approval.clone(), log(TOKEN, PAYER, 1_500_000)]));
-        assert!(it.was_made(PAYER, &[log(TOKEN, PAYER, 1_499_000)]));
-        assert!(!it.was_made(PAYER, &[]));
-        assert!(!it.was_made(PAYER, &[approval]));
-        assert!(!it.was_made(PAYER, &[log(RECIPIENT, PAYER, 1_500_000)]));
-        assert!(!it.was_made(PAYER, &[log(TOKEN, RECIPIENT, 1_500_000)]));
+        let outcome = |logs: &[Log]| it.outcome(PAYER, logs);
+        let asked = log(TOKEN, PAYER, 1_500_000);
+        let approval = Log { topics: vec![B256::ZERO], ..asked.clone() };
+        assert_eq!(outcome(&[approval.clone(), asked.clone()]), Outcome::Paid);
+        // What others move, what moves nothing, and what other contracts say is beside the point.
+        let beside = [
+            log(TOKEN, RECIPIENT, 7),
+            log(TOKEN, PAYER, 0),
+            log(RECIPIENT, PAYER, 1_500_000),
+            approval,
+        ];
+        assert_eq!(outcome(&beside), Outcome::NotPaid);
+        assert_eq!(outcome(&[&beside[..], std::slice::from_ref(&asked)].concat()), Outcome::Paid);
+        assert_eq!(outcome(&[]), Outcome::NotPaid);
         let native = Transfer { token: None, ..it };
-        assert!(native.was_made(PAYER, &[]));
+        assert_eq!(native.outcome(PAYER, &[]), Outcome::Paid);
+    }
+
+    #[test]
+    fn coins_that_went_elsewhere_are_gone_all_the_same() {
+        let it = transfer();
+        let outcome = |logs: &[Log]| it.outcome(PAYER, logs);
+        let asked = log(TOKEN, PAYER, 1_500_000);
+        let otherwise = Outcome::PaidOtherwise;
+        assert_eq!(outcome(&[log(TOKEN, PAYER, 1_499_000)]), otherwise);
+        assert_eq!(outcome(&[asked.clone(), log(TOKEN, PAYER, 1)]), otherwise);
+        assert_eq!(outcome(&[asked.clone(), asked.clone()]), otherwise);
+        let mut elsewhere = asked.clone();
+        elsewhere.topics[2] = PAYER.into_word();
+        assert_eq!(outcome(&[elsewhere]), otherwise);
+    }
+
+    #[test]
+    fn announcements_are_read_wherever_their_fields_are() {
+        let it = transfer();
+        let asked = log(TOKEN, PAYER, 1_500_000);
+        let fields: Vec<u8> =
+            asked.topics[1..].iter().flat_map(|it| it.0).chain(asked.data.to_vec()).collect();
+        let unindexed = |data: &[u8]| Log {
+            topics: vec![asked.topics[0]],
+            data: Bytes::copy_from_slice(data),
+            ..asked.clone()
+        };
+        assert_eq!(it.outcome(PAYER, &[unindexed(&fields)]), Outcome::Paid);
+        let mut dirty = fields.clone();
+        dirty[0] = 1;
+        // What cannot be read may have been anything.
+        for garbled in [&fields[..95], &fields[..64], &[&fields[..], &[0]].concat(), &dirty, &[]] {
+            assert_eq!(it.outcome(PAYER, &[unindexed(garbled)]), Outcome::PaidOtherwise);
+        }
     }
 }

@@ -91,6 +91,7 @@ pub(crate) fn catalog() -> Catalog {
         decimals: if (ticker, network) == ("TOKEN", "slow") { 8 } else { 6 },
         contract: contract.map(str::to_owned),
         stablecoin: false,
+        symbols: vec![],
     };
     let networks = vec![network("fast", "COIN@fast"), network("slow", "COIN@slow")];
     let assets = vec![

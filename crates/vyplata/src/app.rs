@@ -38,6 +38,8 @@ pub(crate) struct App {
     pub(crate) signer: Option<Arc<dyn Signer>>,
     /// Our own addresses, which are never paid.
     pub(crate) own_addresses: BTreeSet<(NetworkId, String)>,
+    /// Tokens that were not what the catalog says at the start, each with what to do.
+    pub(crate) odd_tokens: Vec<String>,
     /// Whether lanes pay although the chain holds less than the ledger says.
     pub(crate) pay_although_coins_are_missing: bool,
     /// What the operator has set in the dialects.

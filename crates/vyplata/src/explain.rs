@@ -193,7 +193,9 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
         Refusal::RefReused => "the reference belongs to a payout that says something else",
         Refusal::NotCancellable => "it is on its way or has ended",
         Refusal::MerchantPaused => "the merchant is paused; see `vyplata merchant resume`",
-        Refusal::AssetUnavailable => "no wallet pays this asset, or its fee has no price",
+        Refusal::AssetUnavailable => {
+            "no wallet pays this asset, its fee has no price, or `vyplata doctor` says why it is stopped"
+        }
         Refusal::UnknownAsset | Refusal::UnknownNetwork => "there is no such asset",
         Refusal::AmountTooSmall { .. } => "the amount is too small",
         Refusal::AmountTooLarge { .. } => "the amount is too large",

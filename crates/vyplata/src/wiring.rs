@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, anyhow};
 use domain::{
-    catalog::{Catalog, Network},
+    catalog::{Asset, Catalog, Network},
     ids::{LaneId, NetworkId},
     lane::Lane,
     money::Amount,
@@ -65,7 +65,20 @@ pub(crate) fn catalog(config: &Config) -> anyhow::Result<Catalog> {
             network.parameters.insert(name.clone(), value.clone());
         }
     }
-    Ok(Catalog::new(networks, plain.assets().cloned().collect())?)
+    let mut assets: Vec<Asset> = plain.assets().cloned().collect();
+    for network in &config.networks {
+        for (ticker, symbols) in &network.symbols {
+            let is_it = |it: &&mut Asset| {
+                it.ticker == *ticker && it.network.as_str() == network.id && it.contract.is_some()
+            };
+            let place = || config.place(&["network", &network.id, "symbols", ticker]);
+            let asset = assets.iter_mut().find(is_it);
+            let asset =
+                asset.ok_or_else(|| anyhow!("{}: the network has no such token", place()))?;
+            asset.symbols.extend(symbols.iter().cloned());
+        }
+    }
+    Ok(Catalog::new(networks, assets)?)
 }
 
 /// Opens the database and brings its tables up to date.
@@ -167,6 +180,7 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
         lanes: vec![],
         signer: None,
         own_addresses: BTreeSet::new(),
+        odd_tokens: vec![],
         pay_although_coins_are_missing: false,
         settings: terms::settings(config)?,
         book: RwLock::new(Arc::new(PriceBook::default())),
@@ -189,9 +203,16 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
         app.signer = Some(Arc::new(LocalSigner::new(keystore, policy)));
     }
     if need != Need::Ledger {
+        let own = own_addresses(&*app.store).await?;
         for network in &config.networks {
-            let rail = connect(&app.catalog, network).await;
-            let rail = rail.with_context(|| config.place(&["network", &network.id]))?;
+            let new =
+                wallets.iter().filter(|it| it.0.network == network.id).map(|it| it.1.as_str());
+            let stored =
+                own.iter().filter(|it| it.0.as_str() == network.id).map(|it| it.1.as_str());
+            let connected = connect(&app.catalog, network, new.chain(stored)).await;
+            let place = || config.place(&["network", &network.id]);
+            let Connected { rail, odd_tokens } = connected.with_context(place)?;
+            app.odd_tokens.extend(odd_tokens);
             let lanes = config.lanes.iter().filter(|it| it.network == network.id);
             for lane in lanes {
                 app.lanes.push(LaneWork {
@@ -326,15 +347,23 @@ pub(crate) async fn put_lane(
     committed.map_err(|error| anyhow!("lane {id} could not be registered: {error:?}"))
 }
 
-/// Connects to a network's nodes.
+/// A network that is connected to.
+struct Connected {
+    rail: Arc<dyn Rail>,
+    /// Tokens that are not what the catalog says.
+    odd_tokens: Vec<String>,
+}
+
+/// Connects to a network's nodes, and looks at its tokens. None of `wallets` is ever paid.
 ///
 /// # Errors
 /// If its rail is not built yet, or the node is on another chain. A node that does not answer is
 /// none: it is asked again when it is needed.
-pub(crate) async fn connect(
+async fn connect(
     catalog: &Catalog,
     config: &NetworkConfig,
-) -> anyhow::Result<Arc<dyn Rail>> {
+    wallets: impl Iterator<Item = &str>,
+) -> anyhow::Result<Connected> {
     let network = catalog.network(&config.id).context("the network was checked")?;
     anyhow::ensure!(
         network.family == "evm",
@@ -346,14 +375,20 @@ pub(crate) async fn connect(
     let assets = catalog.assets_of(&network.id);
     let rpc = JsonRpc::new(transport);
     let rail = rail_evm::Evm::new(network, assets, rpc, settings(config))
+        .and_then(|rail| rail.never_paying(wallets))
         .map_err(|error| anyhow!("network {}: {error}", config.id))?;
+    let mut answers = true;
     match rail.check_node().await {
         Ok(()) => {}
         // Other networks can be paid on meanwhile; this one is, as soon as its node answers.
-        Err(NodeError::Silent(why)) => tracing::warn!("{why}"),
+        Err(NodeError::Silent(why)) => {
+            tracing::warn!("{why}");
+            answers = false;
+        }
         Err(NodeError::OtherChain(why)) => anyhow::bail!(why),
     }
-    Ok(Arc::new(rail))
+    let odd_tokens = if answers { rail.check_tokens().await } else { vec![] };
+    Ok(Connected { rail: Arc::new(rail), odd_tokens })
 }
 
 fn settings(config: &NetworkConfig) -> rail_evm::Settings {

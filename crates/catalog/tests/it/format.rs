@@ -36,6 +36,7 @@ fn reads_rows_of_several_texts() {
         decimals = 6
         contract = "0x01"
         stablecoin = true
+        symbols = ["USD₮1"]
     "#;
     let catalog = catalog::read(&[NETWORK, more]).unwrap();
     let network = catalog.network("chain").unwrap();
@@ -44,6 +45,23 @@ fn reads_rows_of_several_texts() {
     assert_eq!((coin.contract.as_deref(), coin.decimals, coin.stablecoin), (None, 18, false));
     let dollar = catalog.asset_on("USD1", "chain").unwrap();
     assert_eq!((dollar.contract.as_deref(), dollar.stablecoin), (Some("0x01"), true));
+    assert_eq!(
+        (coin.symbols.as_slice(), dollar.symbols.as_slice()),
+        (&[][..], &["USD₮1".into()][..])
+    );
+}
+
+#[test]
+fn symbols_are_texts_that_a_contract_says() {
+    let check = |row: &str, expected: &str| {
+        let coin = NETWORK.replacen("decimals = 18", &format!("decimals = 18\n{row}"), 1);
+        let found = refused(&[&coin]);
+        assert!(found.ends_with(expected), "{found}");
+    };
+    check(r#"symbols = ["X"]"#, "symbols are what a contract calls itself, and there is none");
+    let wrong = "each of symbols must be a text without control characters";
+    check("contract = \"0x01\"\nsymbols = [\"\"]", wrong);
+    check("contract = \"0x01\"\nsymbols = [\"A\\n\"]", wrong);
 }
 
 #[test]
@@ -56,7 +74,7 @@ fn names_text_line_and_row() {
         "decimals = 18",
         "decimal = 18",
         "catalog text 2, line 15: unknown field `decimal`, expected one of `network`, `ticker`, \
-         `title`, `decimals`, `contract`, `stablecoin`",
+         `title`, `decimals`, `contract`, `stablecoin`, `symbols`",
     );
     check("decimals = 18", "", "catalog text 2, line 11: missing field `decimals`");
     check(

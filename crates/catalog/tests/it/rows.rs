@@ -34,14 +34,14 @@ fn every_code_has_its_row_and_every_row_a_code() {
         assert_eq!(asset.decimals.to_string(), decimals, "{line}");
         coded.insert(asset.id.clone());
     }
-    assert_eq!(CODES.lines().count(), 1 + 94);
+    assert_eq!(CODES.lines().count(), 1 + 95);
     let rows: BTreeSet<_> = ALL.assets().map(|asset| asset.id.clone()).collect();
     assert_eq!(rows, coded);
 }
 
 #[test]
 fn networks_are_complete() {
-    assert_eq!(ALL.networks().count(), 15);
+    assert_eq!(ALL.networks().count(), 16);
     let parameter = |network: &Network, name: &str| network.parameters.get(name).cloned();
     let mut chain_ids = BTreeSet::new();
     for network in ALL.networks() {
@@ -62,7 +62,22 @@ fn networks_are_complete() {
             family => assert_eq!(family, network.id.as_str()),
         }
     }
-    assert_eq!(chain_ids, BTreeSet::from([1, 10, 56, 137, 8453, 42161, 43114]));
+    assert_eq!(chain_ids, BTreeSet::from([1, 10, 56, 137, 250, 8453, 42161, 43114]));
+}
+
+/// As the contracts call themselves on their networks.
+#[test]
+fn contracts_that_are_called_otherwise_are_known() {
+    let named = |it: &&domain::catalog::Asset| !it.symbols.is_empty();
+    let symbols = ALL.assets().filter(named).map(|it| (it.id.as_str(), it.symbols.concat()));
+    let expected = [
+        ("USDT@arbitrum", "USD₮0"),
+        ("USDT@avalanche", "USDt"),
+        ("USDT@polygon", "USDT0"),
+        ("XAUT@ethereum", "XAUt"),
+    ];
+    let expected: Vec<_> = expected.map(|(id, symbol)| (id, symbol.to_owned())).into();
+    assert_eq!(symbols.collect::<Vec<_>>(), expected);
 }
 
 /// A contract with a wrong character would send money nowhere; each family's spelling has a

@@ -7,6 +7,8 @@ contract TestToken {
 
     event Transfer(address indexed sender, address indexed recipient, uint256 amount);
 
+    string public constant symbol = "TOKEN";
+    uint8 public constant decimals = 6;
     Habit public immutable habit;
     bool public paused;
     mapping(address => uint256) public balanceOf;

@@ -34,6 +34,24 @@ pub(crate) struct Anvil {
 struct Wire {
     inner: Endpoint,
     loses_answers: AtomicBool,
+    refuses_overrides: AtomicBool,
+}
+
+impl Wire {
+    /// Answers calls with state overrides as nodes do that have none.
+    fn refuse_overrides(question: &Question, answer: &mut Answer) {
+        let (Question::JsonRpc(Value::Array(calls)), Some(answers)) =
+            (question, answer.body.as_array_mut())
+        else {
+            return;
+        };
+        let has_overrides = |it: &Value| it["method"] == "eth_call" && !it["params"][2].is_null();
+        for call in calls.iter().filter(|it| has_overrides(it)) {
+            let place = answers.iter_mut().find(|it| it["id"] == call["id"]).unwrap();
+            let error = json!({"code": -32602, "message": "too many arguments, want at most 2"});
+            *place = json!({"jsonrpc": "2.0", "id": call["id"], "error": error});
+        }
+    }
 }
 
 impl Transport for Wire {
@@ -43,7 +61,11 @@ impl Transport for Wire {
             if self.loses_answers.load(Ordering::Relaxed) {
                 return Err(Unreachable("lost".to_owned()));
             }
-            answer
+            let mut answer = answer?;
+            if self.refuses_overrides.load(Ordering::Relaxed) {
+                Self::refuse_overrides(question, &mut answer);
+            }
+            Ok(answer)
         })
     }
 }
@@ -66,7 +88,8 @@ impl Anvil {
         let client = Client::new(Guard::new(Reach::Anywhere, &[]).unwrap()).unwrap();
         let url = format!("http://{}", address.trim());
         let inner = Endpoint::new(client, &url, &[], Endpoint::LIMITS).unwrap();
-        let wire = Arc::new(Wire { inner, loses_answers: AtomicBool::new(false) });
+        let (loses_answers, refuses_overrides) = Default::default();
+        let wire = Arc::new(Wire { inner, loses_answers, refuses_overrides });
         let rpc = JsonRpc::new(wire.clone());
         Self { process, wire, rpc }
     }
@@ -79,6 +102,11 @@ impl Anvil {
     /// Whether answers are lost from here on. Questions reach the node all the same.
     pub(crate) fn lose_answers(&self, lose: bool) {
         self.wire.loses_answers.store(lose, Ordering::Relaxed);
+    }
+
+    /// Whether calls with state overrides are refused from here on.
+    pub(crate) fn refuse_overrides(&self, refuse: bool) {
+        self.wire.refuses_overrides.store(refuse, Ordering::Relaxed);
     }
 
     /// Asks the node.
@@ -110,15 +138,20 @@ impl Anvil {
     /// Puts a test token with a million units of the lane on the chain.
     pub(crate) async fn deploy_token(&self, habit: u8) -> String {
         let code = include_str!("../data/TestToken.hex").trim();
-        let data = format!("0x{code}{habit:064x}{:064x}", 1_000_000);
+        let token = self.deploy(&format!("{code}{habit:064x}{:064x}", 1_000_000)).await;
+        assert_eq!(self.token_balance(&token, LANE).await, 1_000_000);
+        token
+    }
+
+    /// Lets the lane put a contract on the chain; tells where.
+    pub(crate) async fn deploy(&self, code: &str) -> String {
+        let data = format!("0x{}", code.trim());
         let call = json!([{"from": LANE, "data": data, "gas": "0x200000"}]);
         let hash: String = self.ask("eth_sendTransaction", call).await;
         self.mine(1).await;
         let receipt: Value = self.ask("eth_getTransactionReceipt", json!([hash])).await;
         assert_eq!(receipt["status"], "0x1");
-        let token = receipt["contractAddress"].as_str().unwrap().to_owned();
-        assert_eq!(self.token_balance(&token, LANE).await, 1_000_000);
-        token
+        receipt["contractAddress"].as_str().unwrap().to_owned()
     }
 
     /// Lets the recipient (everybody may) pause a test token.
@@ -131,7 +164,8 @@ impl Anvil {
         self.admin(token, &format!("0xd01dd6d2{:0>64}{:064x}", &RECIPIENT[2..], 1)).await;
     }
 
-    async fn admin(&self, token: &str, data: &str) {
+    /// Lets the recipient call a contract.
+    pub(crate) async fn admin(&self, token: &str, data: &str) {
         let call = json!([{"from": RECIPIENT, "to": token, "data": data, "gas": "0x20000"}]);
         let hash: String = self.ask("eth_sendTransaction", call).await;
         self.mine(1).await;

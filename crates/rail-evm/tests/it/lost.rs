@@ -16,7 +16,17 @@ use crate::{
     scene::{self, RECIPIENT},
 };
 
-const TOKEN: &str = "0xdAC17F958D2ee523a2206206994597C13D831ec7";
+pub(crate) const TOKEN: &str = "0xdAC17F958D2ee523a2206206994597C13D831ec7";
+
+/// What calls of these functions begin with (the first bytes of the signature's Keccak-256).
+pub(crate) const BALANCE_OF: &str = "0x70a08231";
+pub(crate) const DECIMALS: &str = "0x313ce567";
+pub(crate) const SYMBOL: &str = "0x95d89b41";
+pub(crate) const PAUSED: &str = "0x5c975abb";
+pub(crate) const IS_BLACK_LISTED: &str = "0xe47d6060";
+pub(crate) const IS_BLACKLISTED: &str = "0xfe575a87";
+pub(crate) const TRANSFER: &str = "0xa9059cbb";
+pub(crate) const PROBE: &str = "0xdd8e5ec9";
 
 /// A lane with plenty of everything and nine transactions, on a chain of 100 blocks of which 90
 /// are final. It knows none of our transactions.
@@ -33,7 +43,9 @@ pub(crate) fn plenty(method: &str, params: &Value) -> Result<Value, Value> {
         ("eth_chainId", _) => json!(format!("{:#x}", scene::CHAIN_ID)),
         ("eth_getBlockByNumber", Some("finalized")) => block(90),
         ("eth_getBalance", _) => json!("0xde0b6b3a7640000"),
-        ("eth_call", _) => json!(format!("{:#066x}", 5_000_000)),
+        ("eth_call", _) => called(params),
+        ("eth_getCode", Some(address)) if address.eq_ignore_ascii_case(TOKEN) => json!("0x60"),
+        ("eth_getCode", _) => json!("0x"),
         ("eth_estimateGas", _) => json!("0xc350"),
         ("eth_getTransactionCount", _) => json!("0x9"),
         ("eth_getTransactionReceipt" | "eth_getTransactionByHash", _) => Value::Null,
@@ -45,7 +57,29 @@ pub(crate) fn plenty(method: &str, params: &Value) -> Result<Value, Value> {
     })
 }
 
-fn rail<F>(fake: Arc<Fake<F>>) -> Evm
+/// What the token answers to a call, by the call's selector.
+fn called(params: &Value) -> Value {
+    let word = |number: u64| format!("{number:064x}");
+    let amount = 5_000_000;
+    match params[0]["data"].as_str().unwrap_or_default().get(..10) {
+        Some(BALANCE_OF) => json!(format!("0x{}", word(amount))),
+        Some(DECIMALS) => json!(format!("0x{}", word(6))),
+        Some(SYMBOL) => json!(format!("0x{:0<64}", hex::encode("TOKEN"))),
+        Some(IS_BLACK_LISTED | IS_BLACKLISTED | PAUSED) => json!(format!("0x{}", word(0))),
+        Some(TRANSFER) => json!(format!("0x{}", word(1))),
+        Some(PROBE) => {
+            // It went through and returned nothing; the recipient's balance and the lane's, before
+            // and after.
+            let went = [1, 0xc0, 0, amount, amount, 0, 0];
+            json!(format!("0x{}", went.map(word).concat()))
+        }
+        // A payment of the coin.
+        None => json!("0x"),
+        Some(other) => panic!("{other}"),
+    }
+}
+
+pub(crate) fn rail<F>(fake: Arc<Fake<F>>) -> Evm
 where
     F: Fn(&str, &Value) -> Result<Value, Value> + Send + Sync + 'static,
 {
@@ -88,8 +122,9 @@ async fn building() {
         "eth_getTransactionCount",
         "eth_estimateGas",
         "eth_call",
+        "eth_getCode",
     ];
-    let built = check(&methods, 4, BuildError::Unreachable, async |rail: Evm| {
+    let built = check(&methods, 6, BuildError::Unreachable, async |rail: Evm| {
         scene::sign(&rail, 3, &payout, None).await
     });
     assert_eq!(built.await.sequence, Some(9));
@@ -303,6 +338,11 @@ async fn quotes() {
         Rail::quote_fee(&rail, &coin).await
     });
     assert_eq!(quote.await.units(), 21_000 * (125 + 10));
+    let token = scene::token(TOKEN);
+    let methods = ["eth_chainId", "eth_getCode", "eth_call", "eth_feeHistory"];
+    let quote =
+        check(&methods, 3, Unreachable, async |rail: Evm| Rail::quote_fee(&rail, &token).await);
+    assert_eq!(quote.await.units(), 65_000 * (125 + 10));
 }
 
 #[tokio::test]

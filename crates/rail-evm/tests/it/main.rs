@@ -17,4 +17,10 @@ mod lost;
 #[cfg(test)]
 mod node;
 #[cfg(test)]
+mod preflight;
+#[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod silent;
+#[cfg(test)]
+mod tokens;

@@ -133,11 +133,11 @@ async fn a_payment_of_a_token() {
 }
 
 #[tokio::test]
-async fn a_token_that_pays_nothing_without_complaint_is_reverted() {
+async fn a_token_that_pays_nothing_without_complaint_is_refused() {
     let Some((stage, asset)) = Stage::with_token(RETURNS_FALSE).await else { return };
-    let before = stage.anvil.balance(LANE).await;
-    let attempt = stage.sign(&payout(&asset, NOBODY, 1)).await;
-    is_reverted(&stage.follow_to_the_end(&attempt, 0, before).await);
+    let refused = scene::sign(&stage.rail, 0, &payout(&asset, NOBODY, 1), None).await;
+    let Err(BuildError::Refused(why)) = refused else { panic!("{refused:?}") };
+    assert!(why.contains("answers false"), "{why}");
 }
 
 #[tokio::test]

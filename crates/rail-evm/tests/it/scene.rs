@@ -60,6 +60,7 @@ fn asset(ticker: &str, decimals: u8, contract: Option<String>) -> Asset {
         decimals,
         contract,
         stablecoin: false,
+        symbols: vec![],
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) fn payment(contract: Option<&str>, address: &str, units: u128) -> Pay
         decimals: 6,
         contract: contract.map(str::to_owned),
         stablecoin: false,
+        symbols: vec![],
     };
     let destination = Destination { address: address.to_owned(), memo: None };
     Payment { asset, destination, amount: amount(units) }

@@ -90,6 +90,7 @@ fn harness() -> Harness {
             decimals: 6,
             contract: None,
             stablecoin: false,
+            symbols: vec![],
         },
         lane,
     }

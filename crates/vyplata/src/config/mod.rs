@@ -130,6 +130,9 @@ pub(crate) struct NetworkConfig {
     /// Overrides of the catalog's parameters, such as `finality`.
     #[serde(default)]
     pub(crate) parameters: BTreeMap<String, String>,
+    /// What contracts may call themselves beside what the catalog knows, by the asset's ticker.
+    #[serde(default)]
+    pub(crate) symbols: BTreeMap<String, Vec<String>>,
 }
 
 /// A wallet to pay from.

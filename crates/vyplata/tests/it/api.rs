@@ -65,6 +65,7 @@ const ADDRESSES: &[(&str, &str)] = &[
     ("dash", "XxageDCa5jBCc7h9BXZsAWpv7VvjgbSBB3"),
     ("dogecoin", "DT2wMDVKRRrtzBHA4EFCrkJjAJ5LwYecQr"),
     ("ethereum", EVM_ADDRESS),
+    ("fantom", EVM_ADDRESS),
     ("litecoin", "ltc1q7q5fnpu7w3kyte0zrkgs08k3ad772fsutxe8yy"),
     ("optimism", EVM_ADDRESS),
     ("polygon", EVM_ADDRESS),

@@ -297,6 +297,15 @@ fn a_node_that_does_not_answer_is_named() {
 /// An idle node whose final block is known: every wallet holds 1.5 coins of the network, and no
 /// token.
 fn node_with_coins(received: &Received) -> Answer {
+    node_with_code(received, None)
+}
+
+/// The same, where nobody ever made a contract.
+fn node_without_contracts(received: &Received) -> Answer {
+    node_with_code(received, Some("0x"))
+}
+
+fn node_with_code(received: &Received, code: Option<&str>) -> Answer {
     let asked: Value = serde_json::from_slice(&received.body).unwrap_or_default();
     let answer = |call: &Value| {
         let result = match call["method"].as_str()? {
@@ -306,6 +315,7 @@ fn node_with_coins(received: &Received) -> Answer {
             }
             "eth_getBalance" => json!("0x14d1120d7b160000"),
             "eth_call" => json!(format!("0x{:064x}", 0)),
+            "eth_getCode" => json!(code?),
             _ => return None,
         };
         Some(json!({ "jsonrpc": "2.0", "id": call["id"], "result": result }))
@@ -378,6 +388,32 @@ fn wallets_are_compared_with_the_ledger_to_the_last_unit() {
     it.configure(&config);
     it.refuses(&["serve"], &["ethereum/hot", "another name"]);
     it.refuses(&["doctor"], &["WRONG", "ethereum/hot is 0x", "another name"]);
+}
+
+#[test]
+fn tokens_that_are_not_what_the_catalog_says_are_stopped_and_the_coin_is_not() {
+    let node = Receiver::start(0, node_without_contracts);
+    let rates = "[rates]\nETH = \"2000\"\nUSDT = \"1\"\n";
+    let it = Installation::new(&format!("{}{rates}", Installation::ethereum(node.address, "")));
+    it.ok(&["keys", "init"]);
+    it.merchant(&["shop"]);
+    let difference = "USDT@ethereum is stopped: there is no contract at 0xdAC17F958D2ee523a2206206994597C13D831ec7";
+    it.refuses(&["doctor"], &["WRONG", difference, "the node answers for 0x"]);
+    let gateway = it.serve_all_the_same();
+    let log = fs::read_to_string(&gateway.log).unwrap();
+    assert!(log.contains(difference), "{log}");
+    for asset in ["ETH@ethereum", "USDT@ethereum"] {
+        it.ok(&["fund", asset, "2", "--merchant", "shop"]);
+    }
+    let create = |asset, reference| {
+        let address = address_on("ethereum");
+        it.run(&["payout", "create", "shop", asset, "1", address, "--reference", reference])
+    };
+    let coin = create("ETH@ethereum", "coin");
+    assert!(coin.success, "{}", coin.stderr);
+    let token = create("USDT@ethereum", "token");
+    let said = "says why it is stopped";
+    assert!(!token.success && token.stderr.contains(said), "{}", token.stderr);
 }
 
 #[test]

@@ -62,6 +62,11 @@ fn values_that_make_no_sense_are_named_with_file_line_and_key() {
     refuses(&it, &format!("catalog = [\"none.toml\"]\n{WALLET}"), &["none.toml"]);
     let typed = WALLET.replace("[[lane]]", "parameters = { finalty = \"12\" }\n[[lane]]");
     refuses(&it, &typed, &[":5: network.ethereum.parameters.finalty", "chain_id, finality"]);
+    for ticker in ["USDX", "ETH"] {
+        let symbols = format!("symbols = {{ {ticker} = [\"USD0\"] }}\n[[lane]]");
+        let place = format!(":5: network.ethereum.symbols.{ticker}");
+        refuses(&it, &WALLET.replace("[[lane]]", &symbols), &[&place, "no such token"]);
+    }
     refuses(&it, "", &["[[lane]]", "docs/operating.md"]);
     assert!(!it.data().join("keystore.json").exists());
 }

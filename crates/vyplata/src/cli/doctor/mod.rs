@@ -102,6 +102,9 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     for lane in &config.lanes {
         wallet(config, &app, &mut report, lane, keystore.as_ref()).await?;
     }
+    for what in &app.odd_tokens {
+        report.wrong(what, "nothing of it is accepted or paid meanwhile, and all else is");
+    }
     strangers(&app, &mut report).await?;
     slow(&app, &mut report).await?;
     let wrong = counted(report.wrong, "thing is wrong", "things are wrong");
