@@ -89,7 +89,8 @@ async fn sign(
         return nothing(Input::Held(Hold { reason: HoldReason::AwaitingFunds, detail }));
     };
     let (lane, payouts) = (&view.lane, view.payouts.as_slice());
-    let draft = Draft { lane, payouts, replaces, committed: &committed };
+    let first = replaces.and_then(|it| view.batch.first_with_number_of(it));
+    let draft = Draft { lane, payouts, replaces, first, committed: &committed };
     let unsigned = match world.rail.build(draft).await {
         Ok(unsigned) => unsigned,
         Err(BuildError::Unreachable) => return nothing(Input::Unreachable),

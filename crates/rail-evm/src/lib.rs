@@ -5,14 +5,17 @@
 //! transaction is final, when one is proven dead, and how fees are found.
 
 pub mod address;
+mod budget;
 mod drafting;
 mod fees;
 mod handover;
+mod l1_fee;
 mod node;
 mod observing;
 mod rail;
 mod revert;
 mod settings;
+mod terms;
 mod transfer;
 mod tx;
 mod verdict;

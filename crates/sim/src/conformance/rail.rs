@@ -98,7 +98,8 @@ async fn build(
     replaces: Option<&Attempt>,
 ) -> UnsignedTx {
     let committed = BTreeMap::new();
-    let draft = Draft { lane: harness.lane(), payouts, replaces, committed: &committed };
+    let draft =
+        Draft { lane: harness.lane(), payouts, replaces, first: replaces, committed: &committed };
     harness.rail().build(draft).await.expect("a transaction can be made")
 }
 
@@ -253,8 +254,13 @@ async fn too_much_is_waited_for(harness: &dyn RailHarness) {
     let amount = units.and_then(Amount::from_units).expect("the harness's unit is small");
     let payouts = [payout(harness, 1, amount)];
     let committed = BTreeMap::new();
-    let draft =
-        Draft { lane: harness.lane(), payouts: &payouts, replaces: None, committed: &committed };
+    let draft = Draft {
+        lane: harness.lane(),
+        payouts: &payouts,
+        replaces: None,
+        first: None,
+        committed: &committed,
+    };
     let Err(BuildError::Hold(hold)) = harness.rail().build(draft).await else {
         panic!("a transaction was made of coins that are not there");
     };
