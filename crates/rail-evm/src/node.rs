@@ -419,3 +419,7 @@ fn odd(method: &str) -> Unreachable {
     tracing::warn!(method, "the node's answer makes no sense");
     Unreachable
 }
+
+#[cfg(test)]
+#[path = "node_tests.rs"]
+mod tests;

@@ -98,12 +98,20 @@ impl Stage {
         let sent = if asset.contract.is_some() { 0 } else { 25 };
         assert_eq!(before - self.node.balance(LANE).await, sent + fee.units());
         assert!(fee <= attempt.fee_max, "{fee:?} {:?}", attempt.fee_max);
-        let params = json!([attempt.tx.txid.as_str()]);
-        let receipt: Value = self.node.ask("eth_getTransactionReceipt", params).await;
-        let field =
-            |name: &str| u128::from_str_radix(&receipt[name].as_str().unwrap()[2..], 16).unwrap();
-        let gas = field("gasUsed");
-        (gas, fee.units() - gas * field("effectiveGasPrice"))
+        let fields = ["gasUsed", "effectiveGasPrice"];
+        let [gas, price] = self.figures("eth_getTransactionReceipt", attempt, fields).await;
+        (gas, fee.units() - gas * price)
+    }
+
+    /// How much gas a transaction may take, and what it offers for a unit.
+    async fn gas_of(&self, attempt: &Attempt) -> (u128, u128) {
+        let fields = ["gas", "maxFeePerGas"];
+        self.figures("eth_getTransactionByHash", attempt, fields).await.into()
+    }
+
+    async fn figures(&self, method: &str, attempt: &Attempt, names: [&str; 2]) -> [u128; 2] {
+        let answer: Value = self.node.ask(method, json!([attempt.tx.txid.as_str()])).await;
+        names.map(|name| u128::from_str_radix(&answer[name].as_str().unwrap()[2..], 16).unwrap())
     }
 
     async fn quote(&self, asset: &Asset) -> u128 {
@@ -124,6 +132,10 @@ async fn what_leaves_the_lane_is_booked_and_was_signed_for() {
                 let operator = gas * u128::from(scalar) / 1_000_000 + u128::from(constant);
                 assert_eq!(beside, CHARGED + operator, "{id}");
                 assert!(quote < attempt.fee_max.units());
+                let (gas_limit, max_fee) = stage.gas_of(&attempt).await;
+                let operator = gas_limit * u128::from(scalar) / 1_000_000 + u128::from(constant);
+                let most = gas_limit * max_fee + 2 * CHARGED + operator;
+                assert_eq!(attempt.fee_max.units(), most);
                 number += 1;
             }
         }
