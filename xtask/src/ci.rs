@@ -95,7 +95,8 @@ fn clippy(root: &Path) -> Result<()> {
 
 fn test(root: &Path) -> Result<()> {
     let mut command = cargo(root, "test --locked --workspace");
-    process::run(command.env("RUN_NODE_TESTS", "1").env("ANVIL", nodes::anvil(root)?))
+    command.env("RUN_NODE_TESTS", "1");
+    process::run(command.env("ANVIL", nodes::anvil(root)?).env("HARDHAT", nodes::hardhat(root)?))
 }
 
 fn clients(root: &Path) -> Result<()> {

@@ -10,6 +10,7 @@ mod fuzz;
 mod kill;
 mod mutants;
 mod nodes;
+mod npm;
 mod process;
 mod tidy;
 

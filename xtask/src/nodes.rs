@@ -1,7 +1,8 @@
 //! Installs the nodes that tests run against, below the target folder.
 //!
-//! A node comes as a package of the npm registry that carries nothing but the program. It is
-//! downloaded by npm, compared with the checksum written here, and unpacked by tar; no script of
+//! Anvil comes as a package of the npm registry that carries nothing but the program. It is
+//! downloaded by npm, compared with the checksum written here, and unpacked by tar. Hardhat comes
+//! with many packages, whose checksums are in the lock file in `xtask/nodes/hardhat`. No script of
 //! a package is ever run.
 
 use std::{
@@ -14,7 +15,7 @@ use anyhow::{Context as _, Result, ensure};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use sha2::{Digest as _, Sha512};
 
-use crate::process;
+use crate::{npm, process};
 
 /// A program in a package.
 struct Package {
@@ -47,6 +48,7 @@ const ANVIL: Package = Package {
 /// If one cannot be installed.
 pub(crate) fn run(root: &Path) -> Result<()> {
     println!("ANVIL={}", anvil(root)?.display());
+    println!("HARDHAT={}", hardhat(root)?.display());
     Ok(())
 }
 
@@ -62,6 +64,28 @@ pub(crate) fn anvil(root: &Path) -> Result<PathBuf> {
     }
 }
 
+/// The folder that hardhat, another development node of the EVM family, is installed in, with its
+/// configuration and a Node.js that it runs on: what the variable `HARDHAT` names, or else the
+/// pinned version, installed on first use.
+///
+/// # Errors
+/// If it cannot be installed.
+pub(crate) fn hardhat(root: &Path) -> Result<PathBuf> {
+    if let Some(path) = env::var_os("HARDHAT") {
+        return Ok(path.into());
+    }
+    let machine = (env::consts::OS, env::consts::ARCH);
+    let pinned = ANVIL.machine;
+    ensure!(machine == pinned, "hardhat is only pinned for {pinned:?}; set HARDHAT to its folder");
+    npm::need("HARDHAT")?;
+    let programs = root.join("xtask/nodes/hardhat");
+    let home = process::target_dir(root).join("nodes/hardhat");
+    npm::install(&programs, &home).context("installing hardhat")?;
+    let configuration = "hardhat.config.js";
+    fs::copy(programs.join(configuration), home.join(configuration))?;
+    Ok(home)
+}
+
 fn install(package: &Package, nodes: &Path) -> Result<PathBuf> {
     let Package { name, version, machine, .. } = package;
     let home = nodes.join(format!("{name}-{version}"));
@@ -74,7 +98,7 @@ fn install(package: &Package, nodes: &Path) -> Result<PathBuf> {
         "{name} is only pinned for {machine:?}; set {} to a program of version {version}",
         name.to_uppercase(),
     );
-    need_npm()?;
+    npm::need(&name.to_uppercase())?;
     // Unpacked beside its place and moved there, so that a half installation is never found.
     let draft = nodes.join(format!("{name}-{version}.{}", std::process::id()));
     fs::create_dir_all(&draft)?;
@@ -106,14 +130,6 @@ fn verify(package: &Package, bytes: &[u8]) -> Result<()> {
     let expected = package.sha512;
     ensure!(sha512 == expected, "SHA-512 is {sha512}, expected {expected}");
     Ok(())
-}
-
-fn need_npm() -> Result<()> {
-    if process::is_installed("npm") {
-        return Ok(());
-    }
-    let npm = process::apt_install(&["npm"]);
-    npm.context("npm is missing: install Node.js with npm, or set ANVIL to a program")
 }
 
 #[cfg(test)]

@@ -227,6 +227,11 @@ impl Batch {
         self.attempts.iter().filter(|it| it.status.is_live())
     }
 
+    /// The oldest attempt with the number of this one, which may be itself.
+    pub fn first_with_number_of(&self, attempt: &Attempt) -> Option<&Attempt> {
+        self.attempts.iter().find(|it| it.sequence == attempt.sequence)
+    }
+
     /// Whether it waits for an operator or for time with nothing signed: it takes up no room then.
     pub fn is_waiting(&self) -> bool {
         !self.closed && self.hold.is_some() && self.attempts.is_empty()

@@ -175,6 +175,19 @@ fn a_second_transaction_replaces_a_live_one_and_follows_a_dead_one() {
 }
 
 #[test]
+fn the_first_of_a_number_is_not_the_first_of_all() {
+    let mut batch = batch();
+    for (name, number) in [("a", 7), ("b", 8), ("c", 8), ("d", 8)] {
+        batch.attempts.push(attempt(name, number));
+    }
+    for (name, number, first) in [("a", 7, "a"), ("b", 8, "b"), ("d", 8, "b")] {
+        let found = batch.first_with_number_of(&attempt(name, number)).unwrap();
+        assert_eq!(found.tx.txid, id(first), "{name}");
+    }
+    assert_eq!(batch.first_with_number_of(&attempt("e", 9)), None);
+}
+
+#[test]
 #[should_panic(expected = "must exclude the first")]
 fn a_second_transaction_with_another_number_is_a_bug() {
     with(&[Broadcast]).apply(signed("b", 8), &profile(), NOW);

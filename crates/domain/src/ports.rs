@@ -85,6 +85,9 @@ pub struct Draft<'a> {
     pub chore: Option<&'a Chore>,
     /// The attempt that the transaction must exclude (same inputs or number, higher fee), if any.
     pub replaces: Option<&'a Attempt>,
+    /// The first attempt with the number of the one to be replaced, which may be that one: what it
+    /// offered is what a replacement's budget is measured by.
+    pub first: Option<&'a Attempt>,
     /// What the lane's other transactions that are on their way may still take of each asset. A
     /// new transaction must leave it untouched.
     pub committed: &'a BTreeMap<AssetId, Amount>,

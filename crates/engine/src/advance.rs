@@ -108,7 +108,8 @@ async fn sign(
     };
     let (lane, payouts) = (&view.lane, view.payouts.as_slice());
     let chore = view.batch.chore.as_ref();
-    let draft = Draft { lane, payouts, chore, replaces, committed: &committed };
+    let first = replaces.and_then(|it| view.batch.first_with_number_of(it));
+    let draft = Draft { lane, payouts, chore, replaces, first, committed: &committed };
     let unsigned = match world.rail.build(draft).await {
         Ok(unsigned) => unsigned,
         Err(BuildError::Unreachable) => return nothing(Input::Unreachable),

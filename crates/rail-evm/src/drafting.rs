@@ -14,10 +14,12 @@ use domain::{
 use net::RpcError;
 
 use crate::{
+    budget::Ceiling,
     fees::{self, Fees, Market},
     node::{Wallet, lost},
     revert,
-    settings::Settings,
+    settings::{FeeModel, Parameters, Settings},
+    terms::Terms,
     transfer::Transfer,
     tx::{Sent, Tx},
 };
@@ -27,8 +29,8 @@ const GAS_PLAIN: u64 = 21_000;
 
 /// What is to be paid, and how.
 pub(crate) struct Wish<'a> {
-    /// What the transaction is bound to.
-    pub(crate) chain_id: u64,
+    /// What the network is like.
+    pub(crate) parameters: &'a Parameters,
     /// Who pays.
     pub(crate) lane: &'a Lane,
     /// The lane's address.
@@ -43,6 +45,12 @@ pub(crate) struct Wish<'a> {
     pub(crate) priority: Priority,
     /// The transaction that the new one must exclude.
     pub(crate) replaces: Option<&'a Sent>,
+    /// The most that the first transaction with that one's number can cost, in wei.
+    pub(crate) first_fee_max: Option<Amount>,
+    /// How much of the estimated gas is for the parent chain.
+    pub(crate) l1_gas: u64,
+    /// The most that is charged beside the gas, in wei.
+    pub(crate) l1_fee_wei: u128,
     /// What the lane's other transactions on their way may still take of each asset.
     pub(crate) committed: &'a BTreeMap<AssetId, Amount>,
     /// What the operator set.
@@ -50,19 +58,12 @@ pub(crate) struct Wish<'a> {
 }
 
 impl Wish<'_> {
-    /// Makes the transaction, given what gas costs and what the lane holds; also the most that it
-    /// can cost.
-    pub(crate) fn draft(
-        &self,
-        market: Market,
-        wallet: &Wallet,
-    ) -> Result<(Tx, Amount), BuildError> {
-        let (floor, cap) =
-            (self.settings.priority_fee_floor_wei, self.settings.max_fee_per_gas_cap_wei);
-        // What is as good as any in the next block is not replaced, however urgent it is.
+    /// Makes the transaction, given what gas costs and what the lane holds.
+    pub(crate) fn draft(&self, market: Market, wallet: &Wallet) -> Result<Terms, BuildError> {
         let asked = self.priority.percent();
-        let replaced = self.replaced(market.for_priority(asked.min(100), floor, cap), wallet)?;
-        let market = market.for_priority(asked, floor, cap);
+        // What is as good as any in the next block is not replaced, however urgent it is.
+        let replaced =
+            self.replaced(self.for_priority(market, asked.min(100), u128::MAX), wallet)?;
         let nonce = match self.replaces {
             Some(sent) => sent.tx.nonce,
             None => self.fresh_number(wallet)?,
@@ -71,37 +72,64 @@ impl Wish<'_> {
         self.check_funds(HoldReason::AwaitingFunds, self.asset, held, self.transfer.amount)?;
         let gas_limit = self.gas_limit(&wallet.gas)?;
         let gas_limit = gas_limit.max(self.replaces.map_or(0, |sent| sent.tx.gas_limit));
-        let fees = fees::offer(market, replaced, cap).map_err(|needed| {
-            let detail =
-                format!("the network asks for {needed} wei per gas, and the cap is {cap} wei");
-            hold(HoldReason::FeeAboveCap, detail)
-        })?;
-        let fee_max = fees.max_fee.checked_mul(u128::from(gas_limit));
-        let Some(fee_max) = fee_max.and_then(Amount::from_units) else {
-            let detail = "the fee is more than there is of any coin".to_owned();
-            return Err(hold(HoldReason::FeeAboveCap, detail));
-        };
+        let (fees, fee_max) = self.offer(market, replaced, gas_limit)?;
         let needed = self.transfer.value().saturating_add(U256::from(fee_max.units()));
         self.check_funds(HoldReason::AwaitingGas, self.fee_asset, wallet.native, needed)?;
-        let tx = Tx {
-            chain_id: self.chain_id,
+        Ok(Terms {
+            chain_id: self.parameters.chain_id,
             nonce,
             gas_limit,
-            max_fee_per_gas: fees.max_fee,
-            max_priority_fee_per_gas: fees.tip,
-            to: self.transfer.target(),
-            value: self.transfer.value(),
-            input: self.transfer.input(),
-            ..Tx::default()
+            fees,
+            fee_model: self.parameters.fee_model,
+            transfer: self.transfer,
+            fee_max,
+        })
+    }
+
+    /// The market to somebody who offers so many hundredths of the going rate. What a node names as
+    /// the one price per gas may be its least, so nobody offers less than that.
+    fn for_priority(&self, market: Market, percent: u32, cap: u128) -> Market {
+        let percent = match self.parameters.fee_model {
+            FeeModel::Eip1559 => percent,
+            FeeModel::Legacy => percent.max(100),
         };
-        Ok((tx, fee_max))
+        market.for_priority(percent, self.parameters.priority_fee_floor_wei, cap)
+    }
+
+    /// What to offer for gas, and the most that the transaction can cost with it. The lowest limit
+    /// of the operator's cuts comfort first, then speed, and then holds the payment.
+    fn offer(
+        &self,
+        market: Market,
+        replaced: Option<Fees>,
+        gas_limit: u64,
+    ) -> Result<(Fees, Amount), BuildError> {
+        let beside = self.l1_fee_wei;
+        let first = self.replaces.and(self.first_fee_max);
+        let ceiling = Ceiling::of(self.settings, first, gas_limit, beside);
+        let market = self.for_priority(market, self.priority.percent(), ceiling.per_gas);
+        let fees = fees::offer(market, replaced, ceiling.per_gas).map_err(|needed| {
+            let words = |amount: Amount| text(self.fee_asset, U256::from(amount.units()));
+            let detail = ceiling.words(needed, gas_limit, beside, words);
+            hold(HoldReason::FeeAboveCap, detail)
+        })?;
+        let gas = fees.max_fee.checked_mul(u128::from(gas_limit));
+        let fee_max = gas.and_then(|gas| gas.checked_add(beside)).and_then(Amount::from_units);
+        let fee_max = fee_max.ok_or_else(|| {
+            let detail = "the fee is more than there is of any coin".to_owned();
+            hold(HoldReason::FeeAboveCap, detail)
+        })?;
+        Ok((fees, fee_max))
     }
 
     /// The fees of the transaction to be replaced, if there is one and it has to be.
     fn replaced(&self, market: Market, wallet: &Wallet) -> Result<Option<Fees>, BuildError> {
         let Some(Sent { tx, sender, .. }) = self.replaces else { return Ok(None) };
         let pays = Transfer::read(tx.to.into(), tx.value, &tx.input);
-        if pays != Some(self.transfer) || *sender != self.payer || tx.chain_id != self.chain_id {
+        if pays != Some(self.transfer)
+            || *sender != self.payer
+            || tx.chain_id != self.parameters.chain_id
+        {
             let detail = "the transaction to replace is not one for this payout";
             return Err(BuildError::Refused(detail.to_owned()));
         }
@@ -183,12 +211,14 @@ impl Wish<'_> {
             GAS_PLAIN => GAS_PLAIN,
             more => more.saturating_add(more.div_ceil(4)),
         };
-        let limit_max = self.settings.gas_limit_max;
-        if estimate > limit_max {
-            let detail = format!("the payment takes {estimate} gas, and the limit is {limit_max}");
+        // What the parent chain takes is not the recipient's doing, and has its own quarter.
+        let (l1_gas, limit_max) = (self.l1_gas, self.settings.gas_limit_max);
+        let own = estimate.saturating_sub(l1_gas);
+        if own > limit_max {
+            let detail = format!("the payment takes {own} gas, and the limit is {limit_max}");
             return Err(BuildError::Refused(detail));
         }
-        Ok(limit.min(limit_max))
+        Ok(limit.min(limit_max.saturating_add(l1_gas).saturating_add(l1_gas.div_ceil(4))))
     }
 }
 

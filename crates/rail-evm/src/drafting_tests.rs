@@ -1,10 +1,12 @@
 //! When a transaction is made, when it waits, and when it is refused.
 
+use alloy_consensus::TxEip1559;
 use alloy_primitives::{B256, address};
 use domain::ids::{AssetId, LaneId, NetworkId};
 use serde_json::json;
 
 use super::*;
+use crate::settings::{Finality, L1Charge};
 
 const PAYER: Address = address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
 const RECIPIENT: Address = address!("0x70997970C51812dc3A010C7d01b50e0d17dc79C8");
@@ -33,6 +35,10 @@ struct Scene {
     committed: BTreeMap<AssetId, Amount>,
     priority: Priority,
     settings: Settings,
+    fee_model: FeeModel,
+    first_fee_max: Option<Amount>,
+    l1_gas: u64,
+    l1_fee_wei: u128,
 }
 
 impl Scene {
@@ -53,6 +59,10 @@ impl Scene {
             committed: BTreeMap::new(),
             priority: Priority::Recommended,
             settings,
+            fee_model: FeeModel::Eip1559,
+            first_fee_max: None,
+            l1_gas: 0,
+            l1_fee_wei: 0,
         }
     }
 
@@ -63,12 +73,23 @@ impl Scene {
     }
 
     fn draft(&self, market: Market) -> Result<(Tx, Amount), BuildError> {
+        self.terms(market).map(|terms| (terms.tx(), terms.fee_max))
+    }
+
+    fn terms(&self, market: Market) -> Result<Terms, BuildError> {
+        let parameters = Parameters {
+            chain_id: 1,
+            finality: Finality::Tag("finalized"),
+            fee_model: self.fee_model,
+            priority_fee_floor_wei: 1,
+            l1_charge: L1Charge::None,
+        };
         let transfer =
             Transfer { token: self.token, recipient: RECIPIENT, amount: U256::from(1_000_000) };
         let fee_asset = asset("ETH", 18, None);
         let token = asset("USDT", 6, Some(TOKEN));
         let wish = Wish {
-            chain_id: 1,
+            parameters: &parameters,
             lane: &Lane {
                 id: LaneId::new("testnet/hot"),
                 network: NetworkId::new("testnet"),
@@ -83,6 +104,9 @@ impl Scene {
             transfer,
             priority: self.priority,
             replaces: self.replaces.as_ref(),
+            first_fee_max: self.first_fee_max,
+            l1_gas: self.l1_gas,
+            l1_fee_wei: self.l1_fee_wei,
             committed: &self.committed,
             settings: &self.settings,
         };
@@ -91,8 +115,9 @@ impl Scene {
 
     /// The same scene after its transaction was sent.
     fn replacing(self) -> Self {
-        let (tx, _) = self.draft(MARKET).unwrap();
-        Self { replaces: Some(Sent { tx, hash: B256::ZERO, sender: PAYER }), ..self }
+        let (tx, fee_max) = self.draft(MARKET).unwrap();
+        let replaces = Some(Sent { tx, hash: B256::ZERO, sender: PAYER });
+        Self { replaces, first_fee_max: Some(fee_max), ..self }
     }
 
     /// The same scene with so much of an asset on its way.
@@ -329,4 +354,97 @@ fn only_the_same_payment_replaces() {
     ] {
         assert!(matches!(changed, Err(BuildError::Refused(_))), "{changed:?}");
     }
+}
+
+#[test]
+fn above_the_budget_of_a_transaction_it_waits_and_below_comfort_goes_first() {
+    let with = |fee_max| {
+        let settings = Settings { fee_max: Amount::from_units(fee_max), ..Scene::token().settings };
+        Scene { settings, ..Scene::token() }
+    };
+    let (gas, wanted, needed) = (62_500, 210, 110);
+    let (tx, fee_max) = with(gas * wanted).draft(MARKET).unwrap();
+    assert_eq!((tx.max_fee_per_gas, fee_max.units()), (wanted, gas * wanted));
+    let (tx, fee_max) = with(gas * needed + 7).draft(MARKET).unwrap();
+    assert_eq!((tx.max_fee_per_gas, fee_max.units()), (needed, gas * needed));
+    let (reason, detail) = with(gas * needed - 1).held(MARKET);
+    assert_eq!(reason, HoldReason::FeeAboveCap);
+    let told = "the transaction needs up to 0.000000000006875 ETH for its fee, and the budget of \
+                one transaction (fee_max) is 0.000000000006874999 ETH";
+    assert_eq!(detail, told);
+    // Nothing waits because of what is offered for speed.
+    let urgent = Scene { priority: Priority::Highest, ..with(gas * needed) };
+    assert_eq!(urgent.draft(MARKET).unwrap().0.max_priority_fee_per_gas, 10);
+    // A replacement is a transaction.
+    let (reason, detail) = with(gas * wanted).replacing().held(Market { base_fee: 300, ..MARKET });
+    assert_eq!(reason, HoldReason::FeeAboveCap);
+    assert!(detail.contains("(fee_max)"), "{detail}");
+}
+
+#[test]
+fn replacements_offer_no_more_than_their_part_of_what_the_first_offered() {
+    // The first offered 210 per gas, so that 840 are the most.
+    let replaced = |base_fee| Scene::token().replacing().draft(Market { base_fee, ..MARKET });
+    let (tx, fee_max) = replaced(800).unwrap();
+    assert_eq!((tx.max_fee_per_gas, fee_max.units()), (840, 62_500 * 840));
+    assert!(replaced(828).is_ok());
+    let (reason, detail) = Scene::token().replacing().held(Market { base_fee: 829, ..MARKET });
+    assert_eq!(reason, HoldReason::FeeAboveCap);
+    let told = "the replacement needs up to 0.0000000000525625 ETH for its fee, and the budget of \
+                replacements (replacement_budget_percent = 400) is 0.0000000000525 ETH, the first \
+                transaction having offered 0.000000000013125 ETH";
+    assert_eq!(detail, told);
+    // However many there were: the budget is of the first, not of the last.
+    let mut again = Scene::token().replacing();
+    let (tx, _) = again.draft(Market { base_fee: 800, ..MARKET }).unwrap();
+    again.replaces = Some(Sent { tx, hash: B256::ZERO, sender: PAYER });
+    assert_eq!(again.held(Market { base_fee: 850, ..MARKET }).0, HoldReason::FeeAboveCap);
+    // A transaction that replaces none has no such budget.
+    let fresh = Scene { first_fee_max: Some(Amount::ZERO), ..Scene::token() };
+    fresh.draft(MARKET).unwrap();
+}
+
+#[test]
+fn what_is_charged_beside_the_gas_is_signed_for_and_must_be_held() {
+    let mut scene = Scene { l1_fee_wei: 1_000, ..Scene::native() };
+    let (tx, fee_max) = scene.draft(MARKET).unwrap();
+    assert_eq!((tx.max_fee_per_gas, fee_max.units()), (210, 21_000 * 210 + 1_000));
+    scene.wallet.native = U256::from(1_000_000 + 21_000 * 210 + 1_000);
+    scene.draft(MARKET).unwrap();
+    scene.wallet.native -= U256::ONE;
+    assert_eq!(scene.held(MARKET).0, HoldReason::AwaitingGas);
+    scene.wallet.native += U256::ONE;
+    scene.settings.fee_max = Amount::from_units(21_000 * 110 + 999);
+    assert_eq!(scene.held(MARKET).0, HoldReason::FeeAboveCap);
+    scene.settings.fee_max = Amount::from_units(21_000 * 110 + 1_000);
+    assert_eq!(scene.draft(MARKET).unwrap().0.max_fee_per_gas, 110);
+    scene.l1_fee_wei = u128::MAX;
+    assert_eq!(scene.held(MARKET).0, HoldReason::FeeAboveCap);
+}
+
+#[test]
+fn gas_for_the_parent_chain_is_nothing_that_a_recipient_spends() {
+    let mut scene = Scene { l1_gas: 400_000, ..Scene::native() };
+    scene.wallet.gas = Ok(1_400_000);
+    assert_eq!(scene.draft(MARKET).unwrap().0.gas_limit, 1_500_000);
+    scene.wallet.gas = Ok(421_000);
+    assert_eq!(scene.draft(MARKET).unwrap().0.gas_limit, 526_250);
+    scene.wallet.gas = Ok(1_400_001);
+    let refused = scene.draft(MARKET).unwrap_err();
+    let told = "the payment takes 1000001 gas, and the limit is 1000000";
+    assert_eq!(refused, BuildError::Refused(told.to_owned()));
+}
+
+#[test]
+fn where_there_is_one_price_it_is_offered_and_never_less_than_the_node_names() {
+    let market = Market::of_gas_price(5, 100, 1);
+    let price = |priority| {
+        let scene = Scene { fee_model: FeeModel::Legacy, priority, ..Scene::native() };
+        let terms = scene.terms(market).unwrap();
+        assert_eq!((terms.fee_model, terms.fees.max_fee), (FeeModel::Legacy, terms.fees.tip));
+        assert_eq!(terms.fee_max.units(), 21_000 * terms.fees.max_fee);
+        assert_eq!(terms.unsigned().format, "eip155");
+        terms.fees.max_fee
+    };
+    assert_eq!(Priority::ALL.map(price), [100, 100, 150, 200]);
 }

@@ -42,6 +42,11 @@ impl Market {
         })
     }
 
+    /// The market of a network without base fee: one price per gas, as `eth_gasPrice` answers.
+    pub(crate) fn of_gas_price(block: u64, price: u128, floor: u128) -> Self {
+        Self { block, base_fee: 0, tip: price.max(floor) }
+    }
+
     /// The same market to somebody who offers block producers so many hundredths of what they got
     /// lately. More than that is offered only as far as the cap has room for it: nobody waits
     /// because of what is offered for speed.

@@ -34,6 +34,20 @@ fn an_answer_without_a_block_is_no_market() {
 }
 
 #[test]
+fn one_price_is_offered_where_there_is_one_and_all_rules_hold_for_it() {
+    let market = Market::of_gas_price(7, 100, 1);
+    assert_eq!(market, Market { block: 7, base_fee: 0, tip: 100 });
+    assert_eq!(Market::of_gas_price(7, 100, 300).tip, 300);
+    assert_eq!(market.expected(), 100);
+    let one = |price| Fees { max_fee: price, tip: price };
+    assert_eq!(offer(market, None, 100), Ok(one(100)));
+    assert_eq!(offer(market, None, 99), Err(100));
+    assert_eq!(offer(market.for_priority(150, 1, 1_000), None, 1_000), Ok(one(150)));
+    assert_eq!(offer(market, Some(one(96)), 1_000), Ok(one(109)));
+    assert!(one(100).suffices(market) && !one(99).suffices(market));
+}
+
+#[test]
 fn the_cap_cuts_comfort_first_and_then_refuses() {
     let market = Market { block: 1, base_fee: 100, tip: 10 };
     assert_eq!(offer(market, None, 1_000), Ok(Fees { max_fee: 210, tip: 10 }));
@@ -64,6 +78,21 @@ fn a_transaction_suffices_while_it_pays_the_tip_on_top_of_the_base_fee() {
 }
 
 proptest! {
+    #[test]
+    fn a_single_price_stays_single(
+        price in 0..u128::MAX,
+        floor in 0..u128::MAX,
+        old in proptest::option::of(0..u128::MAX),
+        cap in 0..u128::MAX,
+    ) {
+        let market = Market::of_gas_price(1, price, floor);
+        let replaced = old.map(|price| Fees { max_fee: price, tip: price });
+        if let Ok(fees) = offer(market, replaced, cap) {
+            prop_assert_eq!(fees.max_fee, fees.tip);
+            prop_assert!(fees.suffices(market) && fees.max_fee <= cap);
+        }
+    }
+
     #[test]
     fn an_offer_is_sound(
         base_fee in 0..u128::MAX,

@@ -5,10 +5,12 @@
 //! transaction is final, when one is proven dead, and how fees are found.
 
 pub mod address;
+mod budget;
 pub mod contract;
 mod drafting;
 mod fees;
 mod handover;
+mod l1_fee;
 mod node;
 mod observing;
 pub mod pay_call;
@@ -16,6 +18,7 @@ mod preflight;
 mod rail;
 mod revert;
 mod settings;
+mod terms;
 mod tokens;
 mod transfer;
 pub mod tx;

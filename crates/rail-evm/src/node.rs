@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     fees::Market,
-    settings::{Finality, Settings},
+    settings::{FeeModel, Finality, Parameters, Settings},
     transfer::{self, Transfer},
 };
 
@@ -80,6 +80,15 @@ pub(crate) struct Receipt {
     /// What networks of the OP stack charge on top, in wei.
     #[serde(default)]
     pub(crate) l1_fee: Option<U128>,
+    /// What the operator of such a network charges for gas, as [`crate::l1_fee::charged`] reckons.
+    #[serde(default)]
+    pub(crate) operator_fee_scalar: Option<U128>,
+    /// What the operator of such a network charges for each transaction, in wei.
+    #[serde(default)]
+    pub(crate) operator_fee_constant: Option<U128>,
+    /// How much gas a byte counts for in such a network's blocks, since Jovian.
+    #[serde(default)]
+    pub(crate) da_footprint_gas_scalar: Option<U64>,
     /// What contracts announced.
     pub(crate) logs: Vec<Log>,
 }
@@ -138,12 +147,45 @@ impl Node {
     }
 
     /// What gas costs at the latest block.
-    pub(crate) async fn market(&self, settings: &Settings) -> Result<Market, Unreachable> {
-        let method = "eth_feeHistory";
-        let params =
-            json!([quantity(FEE_HISTORY_BLOCKS), "latest", [settings.priority_percentile]]);
-        let history: FeeHistory = self.call(method, params).await?;
-        Market::of(&history, settings.priority_fee_floor_wei).ok_or_else(|| odd(method))
+    pub(crate) async fn market(
+        &self,
+        parameters: &Parameters,
+        settings: &Settings,
+    ) -> Result<Market, Unreachable> {
+        let floor = parameters.priority_fee_floor_wei;
+        match parameters.fee_model {
+            FeeModel::Eip1559 => {
+                let method = "eth_feeHistory";
+                let params =
+                    json!([quantity(FEE_HISTORY_BLOCKS), "latest", [settings.priority_percentile]]);
+                let history: FeeHistory = self.call(method, params).await?;
+                Market::of(&history, floor).ok_or_else(|| odd(method))
+            }
+            FeeModel::Legacy => {
+                let calls = vec![("eth_blockNumber", json!([])), ("eth_gasPrice", json!([]))];
+                let mut results = self.batch(calls).await?.into_iter();
+                let mut next = || results.next().unwrap_or_else(|| Err(no_answer()));
+                let block: U64 = read("eth_blockNumber", next())?;
+                let price: U128 = read("eth_gasPrice", next())?;
+                Ok(Market::of_gas_price(block.to(), price.to(), floor))
+            }
+        }
+    }
+
+    /// Calls contracts with data, all as of one block; each answers or refuses for itself.
+    pub(crate) async fn contract_calls<const N: usize>(
+        &self,
+        calls: &[(Address, Bytes); N],
+        block: u64,
+    ) -> Result<[Result<Bytes, RpcError>; N], Unreachable> {
+        let at = quantity(block);
+        let call =
+            |(to, data): &(Address, Bytes)| ("eth_call", json!([{"to": to, "data": data}, at]));
+        let results = self.batch(calls.iter().map(call).collect()).await?;
+        let mut results = results.into_iter();
+        Ok(std::array::from_fn(|_| {
+            results.next().unwrap_or_else(|| Err(no_answer())).and_then(decode)
+        }))
     }
 
     /// The lane and the outcome of a transfer from it, both as of one block, so that a failure is
@@ -378,3 +420,7 @@ fn odd(method: &str) -> Unreachable {
     tracing::warn!(method, "the node's answer makes no sense");
     Unreachable
 }
+
+#[cfg(test)]
+#[path = "node_tests.rs"]
+mod tests;

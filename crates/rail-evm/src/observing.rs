@@ -19,6 +19,7 @@ use domain::{
 };
 
 use crate::{
+    l1_fee,
     node::{Node, Placed, Receipt},
     settings::Finality,
     tokens::Tokens,
@@ -109,12 +110,7 @@ fn included(
         tracing::warn!(txid = %sent.hash, ?receipt, "the receipt makes no sense");
         Unreachable
     };
-    let gas_fee = receipt
-        .gas_used
-        .to::<u128>()
-        .checked_mul(receipt.effective_gas_price.to())
-        .and_then(|fee| fee.checked_add(receipt.l1_fee.map_or(0, |fee| fee.to())));
-    let fee = gas_fee.and_then(Amount::from_units).ok_or_else(odd)?;
+    let fee = l1_fee::charged(receipt).and_then(Amount::from_units).ok_or_else(odd)?;
     let paid = match receipt.status.to::<u64>() {
         0 => false,
         1 => match Transfer::read(sent.tx.to.into(), sent.tx.value, &sent.tx.input) {

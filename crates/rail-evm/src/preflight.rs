@@ -13,7 +13,6 @@ use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall, sol};
 use domain::{
     catalog::Asset,
-    money::Amount,
     ports::{BuildError, HoldReason, Unreachable},
 };
 use net::RpcError;
@@ -23,9 +22,9 @@ use crate::{
     drafting::{hold, text},
     node::{Node, lost, quantity},
     revert,
+    terms::Terms,
     tokens::{self, Answer, Habits, Tokens},
     transfer::Transfer,
-    tx::Tx,
 };
 
 sol! {
@@ -39,9 +38,6 @@ sol! {
 /// What runs in a lane's place for one call: `contracts/Probe.sol`, compiled.
 static PROBE: LazyLock<String> =
     LazyLock::new(|| format!("0x{}", include_str!("../contracts/Probe.hex").trim()));
-
-/// A transaction and the most that it can cost.
-pub(crate) type Drafted = (Tx, Amount);
 
 /// A payment that is looked at.
 #[derive(Clone, Copy)]
@@ -108,8 +104,8 @@ impl Facts {
     pub(crate) fn verdict(
         &self,
         payment: &Payment<'_>,
-        drafted: Result<Drafted, BuildError>,
-    ) -> Result<Drafted, BuildError> {
+        drafted: Result<Terms, BuildError>,
+    ) -> Result<Terms, BuildError> {
         let id = &payment.asset.id;
         let (payer, recipient) = (payment.payer, payment.transfer.recipient);
         if self.is_paused {
@@ -224,8 +220,8 @@ impl Preflight {
         &self,
         node: &Node,
         payment: Payment<'_>,
-        drafted: Result<Drafted, BuildError>,
-    ) -> Result<Drafted, BuildError> {
+        drafted: Result<Terms, BuildError>,
+    ) -> Result<Terms, BuildError> {
         match &drafted {
             // These need no examination: there is nothing to sign.
             Err(BuildError::Unreachable | BuildError::NotNeeded) => return drafted,
@@ -241,7 +237,7 @@ impl Preflight {
             Some(token) => self.tokens.check(node, payment.asset, token, &at).await?,
             None => Habits::default(),
         };
-        let gas = drafted.as_ref().ok().map(|(tx, _)| tx.gas_limit);
+        let gas = drafted.as_ref().ok().map(|terms| terms.gas_limit);
         let facts = self.ask(node, &payment, habits, gas).await;
         facts.map_err(|Unreachable| BuildError::Unreachable)?.verdict(&payment, drafted)
     }

@@ -1,9 +1,13 @@
 //! Tests of what is decided about payments.
 
 use alloy_primitives::{address, hex};
-use domain::ids::{AssetId, NetworkId};
+use domain::{
+    ids::{AssetId, NetworkId},
+    money::Amount,
+};
 
 use super::*;
+use crate::{fees::Fees, settings::FeeModel};
 
 const TOKEN: Address = address!("0xdAC17F958D2ee523a2206206994597C13D831ec7");
 const LANE: Address = address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
@@ -41,15 +45,23 @@ fn truth(word: u64) -> Answer {
 fn decide(
     token: Option<Address>,
     facts: &Facts,
-    drafted: Result<Drafted, BuildError>,
-) -> Result<Drafted, BuildError> {
+    drafted: Result<Terms, BuildError>,
+) -> Result<Terms, BuildError> {
     let asset = asset(token);
     let transfer = Transfer { token, recipient: RECIPIENT, amount: U256::from(1_000_000) };
     facts.verdict(&Payment { payer: LANE, asset: &asset, transfer, block: 1 }, drafted)
 }
 
-fn drafted() -> Drafted {
-    (crate::tx::Tx::default(), Amount::ZERO)
+fn drafted() -> Terms {
+    Terms {
+        chain_id: 1,
+        nonce: 2,
+        gas_limit: 65_000,
+        fees: Fees { max_fee: 3, tip: 1 },
+        fee_model: FeeModel::Eip1559,
+        transfer: Transfer { token: None, recipient: RECIPIENT, amount: U256::from(4) },
+        fee_max: Amount::ZERO,
+    }
 }
 
 #[track_caller]
@@ -61,7 +73,7 @@ fn refused(token: Option<Address>, facts: &Facts) -> String {
 }
 
 #[track_caller]
-fn held(found: Result<Drafted, BuildError>) -> (HoldReason, String) {
+fn held(found: Result<Terms, BuildError>) -> (HoldReason, String) {
     match found {
         Err(BuildError::Hold(hold)) => (hold.reason, hold.detail),
         other => panic!("{other:?}"),

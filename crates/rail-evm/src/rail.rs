@@ -24,11 +24,13 @@ use net::{JsonRpc, RpcError};
 
 use crate::{
     drafting::Wish,
-    handover,
-    node::{Node, lost, quantity},
+    fees::Market,
+    handover, l1_fee,
+    node::{Node, Wallet, lost, quantity},
     observing,
     preflight::{Payment, Preflight},
-    settings::{Parameters, Settings},
+    settings::{L1Charge, Parameters, Settings},
+    terms::Terms,
     transfer::Transfer,
     tx,
 };
@@ -193,14 +195,15 @@ impl Evm {
             None => self.node.final_head(&self.parameters.finality).await.map_err(unreachable)?,
             Some(_) => None,
         };
-        let market = self.node.market(&self.settings).await.map_err(unreachable)?;
+        let market = self.node.market(&self.parameters, &self.settings).await;
+        let market = market.map_err(unreachable)?;
         if let (None, Some(token)) = (&replaced, transfer.token) {
             let at = quantity(market.block);
             self.preflight.tokens.check(&self.node, asset, token, &at).await?;
         }
         let wallet = self.node.wallet(payer, &transfer, market.block, final_head).await;
         let wish = Wish {
-            chain_id: self.parameters.chain_id,
+            parameters: &self.parameters,
             lane: draft.lane,
             payer,
             asset,
@@ -208,19 +211,40 @@ impl Evm {
             transfer,
             priority: draft.priority(),
             replaces: replaced.as_ref(),
+            first_fee_max: draft.first.or(draft.replaces).map(|attempt| attempt.fee_max),
+            l1_gas: 0,
+            l1_fee_wei: 0,
             committed: draft.committed,
             settings: &self.settings,
         };
-        let drafted = wish.draft(market, &wallet.map_err(unreachable)?);
+        let drafted = self.decide(wish, market, &wallet.map_err(unreachable)?).await;
         let payment = Payment { payer, asset, transfer, block: market.block };
-        let (tx, fee_max) = self.preflight.examine(&self.node, payment, drafted).await?;
-        Ok(UnsignedTx {
-            format: tx.kind.format(),
-            payload: tx.payload(),
-            sequence: Some(tx.nonce),
-            sequences_used: 1,
-            fee_max,
-        })
+        let terms = self.preflight.examine(&self.node, payment, drafted).await?;
+        Ok(terms.unsigned())
+    }
+
+    /// Decides on a transaction, with what the network charges for its parent chain. What the OP
+    /// stack charges depends on the transaction itself, so that is decided twice.
+    async fn decide(
+        &self,
+        mut wish: Wish<'_>,
+        market: Market,
+        wallet: &Wallet,
+    ) -> Result<Terms, BuildError> {
+        let unreachable = |Unreachable| BuildError::Unreachable;
+        match self.parameters.l1_charge {
+            L1Charge::None => {}
+            L1Charge::Arbitrum => {
+                let gas = l1_fee::arbitrum_gas(&self.node, market.block, &wish.transfer).await;
+                wish.l1_gas = gas.map_err(unreachable)?;
+            }
+            L1Charge::Op => {
+                let draft = wish.draft(market, wallet)?;
+                let fee = l1_fee::op(&self.node, market.block, &draft).await;
+                wish.l1_fee_wei = fee.map_err(unreachable)?.most();
+            }
+        }
+        wish.draft(market, wallet)
     }
 
     /// The one payment of a draft.
@@ -267,7 +291,8 @@ impl Evm {
             None => self.settings.quote_gas_native,
             Some(_) => self.settings.quote_gas_token,
         };
-        if let Some(token) = token_of(asset).map_err(|what| misconfigured(&what))? {
+        let token = token_of(asset).map_err(|what| misconfigured(&what))?;
+        if let Some(token) = token {
             self.check_node().await.map_err(|error| {
                 tracing::warn!("{error}");
                 Unreachable
@@ -275,8 +300,19 @@ impl Evm {
             let checked = self.preflight.tokens.check(&self.node, asset, token, "latest").await;
             checked.map_err(|_| Unreachable)?;
         }
-        let market = self.node.market(&self.settings).await?;
+        let market = self.node.market(&self.parameters, &self.settings).await?;
+        let typical = Terms::typical(&self.parameters, token, gas, market);
+        let (gas, beside) = match self.parameters.l1_charge {
+            L1Charge::None => (gas, 0),
+            L1Charge::Arbitrum => {
+                let transfer = &typical.transfer;
+                let l1_gas = l1_fee::arbitrum_gas(&self.node, market.block, transfer).await?;
+                (gas.saturating_add(l1_gas), 0)
+            }
+            L1Charge::Op => (gas, l1_fee::op(&self.node, market.block, &typical).await?.expected()),
+        };
         let fee = market.expected().checked_mul(u128::from(gas));
+        let fee = fee.and_then(|fee| fee.checked_add(beside));
         fee.and_then(Amount::from_units).ok_or(Unreachable)
     }
 

@@ -1,14 +1,21 @@
 //! What the operator may set, and what the catalog's parameters of an EVM network mean.
 
-use domain::catalog::Network;
+use domain::{catalog::Network, money::Amount};
+
+/// A replacement offers an eighth more than what it replaces ([`crate::fees::Fees::bumped`]).
+const REPLACEMENT_PERCENT_MIN: u32 = 113;
 
 /// What the operator may set for one network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The most that a transaction may offer for one unit of gas, in wei.
     pub max_fee_per_gas_cap_wei: u128,
-    /// The least tip to offer, in wei per gas, whatever the last blocks took.
-    pub priority_fee_floor_wei: u128,
+    /// The most that one transaction may cost, in smallest units of the network's coin. What would
+    /// cost more waits. `None` where the cap of the price alone is to hold.
+    pub fee_max: Option<Amount>,
+    /// The most that a replacement may offer, in percent of what the first transaction of its
+    /// number offered, however many there were in between.
+    pub replacement_budget_percent: u32,
     /// Which of the tips in a block counts as its going rate, in percent of the block's gas.
     pub priority_percentile: u8,
     /// A payout that needs more gas than this is refused: recipients may be programs, and the
@@ -34,7 +41,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_fee_per_gas_cap_wei: 500_000_000_000,
-            priority_fee_floor_wei: 1,
+            fee_max: None,
+            replacement_budget_percent: 400,
             priority_percentile: 50,
             gas_limit_max: 1_000_000,
             quote_gas_native: 21_000,
@@ -57,6 +65,9 @@ impl Settings {
         if self.in_flight_max == 0 || self.attempts_max == 0 {
             return wrong("in_flight_max and attempts_max must be at least 1");
         }
+        if self.replacement_budget_percent < REPLACEMENT_PERCENT_MIN {
+            return wrong("replacement_budget_percent must be at least 113, or none is ever made");
+        }
         if self.gas_limit_max < 21_000 {
             return wrong("gas_limit_max must be at least 21000, the gas of the simplest transfer");
         }
@@ -73,6 +84,26 @@ pub(crate) enum Finality {
     Depth(u64),
 }
 
+/// How a network's transactions say what they offer for gas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FeeModel {
+    /// The most per gas, and how much of it is a tip (EIP-1559).
+    Eip1559,
+    /// One price per gas, as before EIP-1559.
+    Legacy,
+}
+
+/// What a network charges for the place that its transactions take on its parent chain (L1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum L1Charge {
+    /// Nothing.
+    None,
+    /// A fee beside that for gas, as networks of the OP stack do.
+    Op,
+    /// More gas, as Arbitrum's networks do.
+    Arbitrum,
+}
+
 /// The catalog's parameters of a network, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Parameters {
@@ -80,17 +111,25 @@ pub(crate) struct Parameters {
     pub(crate) chain_id: u64,
     /// Which blocks are final.
     pub(crate) finality: Finality,
+    /// How transactions say what they offer.
+    pub(crate) fee_model: FeeModel,
+    /// The least tip (or price, where there is no tip) to offer, in wei per gas, whatever the last
+    /// blocks took.
+    pub(crate) priority_fee_floor_wei: u128,
+    /// What is charged for the parent chain.
+    pub(crate) l1_charge: L1Charge,
 }
 
 impl Parameters {
-    /// Reads `chain_id` and `finality`.
+    /// Reads `chain_id`, `finality`, and what there is of `fee_model`, `priority_fee_floor_wei` and
+    /// `l1_fee`.
     ///
     /// # Errors
     /// Names the parameter that is missing or makes no sense.
     pub(crate) fn of(network: &Network) -> Result<Self, String> {
+        let optional = |name: &str| network.parameters.get(name).map(String::as_str);
         let parameter = |name: &str| {
-            let found = network.parameters.get(name).map(String::as_str);
-            found.ok_or_else(|| format!("network {} has no parameter {name}", network.id))
+            optional(name).ok_or_else(|| format!("network {} has no parameter {name}", network.id))
         };
         let wrong = |name: &str, text: &str| {
             format!("network {}: parameter {name} cannot be {text:?}", network.id)
@@ -107,6 +146,21 @@ impl Parameters {
                 ("safe", _) => Finality::Tag("safe"),
                 (_, Ok(depth)) if depth > 0 => Finality::Depth(depth),
                 _ => return Err(wrong("finality", finality)),
+            },
+            fee_model: match optional("fee_model") {
+                None | Some("eip1559") => FeeModel::Eip1559,
+                Some("legacy") => FeeModel::Legacy,
+                Some(other) => return Err(wrong("fee_model", other)),
+            },
+            priority_fee_floor_wei: match optional("priority_fee_floor_wei") {
+                None => 1,
+                Some(text) => text.parse().map_err(|_| wrong("priority_fee_floor_wei", text))?,
+            },
+            l1_charge: match optional("l1_fee") {
+                None | Some("none") => L1Charge::None,
+                Some("op") => L1Charge::Op,
+                Some("arbitrum") => L1Charge::Arbitrum,
+                Some(other) => return Err(wrong("l1_fee", other)),
             },
         })
     }
@@ -138,7 +192,8 @@ mod tests {
         let of = |finality| Parameters::of(&network(&[("chain_id", "56"), ("finality", finality)]));
         assert_eq!(of("finalized").unwrap().finality, Finality::Tag("finalized"));
         assert_eq!(of("safe").unwrap().finality, Finality::Tag("safe"));
-        assert_eq!(of("12"), Ok(Parameters { chain_id: 56, finality: Finality::Depth(12) }));
+        assert_eq!(of("12").unwrap().finality, Finality::Depth(12));
+        assert_eq!(of("12").unwrap().chain_id, 56);
         for wrong in ["latest", "0", "-1", "", "1.5"] {
             assert!(of(wrong).is_err(), "{wrong:?}");
         }
@@ -147,5 +202,60 @@ mod tests {
             assert!(Parameters::of(&network).is_err(), "{wrong:?}");
         }
         assert!(Parameters::of(&network(&[("chain_id", "1")])).is_err());
+    }
+
+    #[test]
+    fn what_says_nothing_about_fees_has_tips_and_no_parent_chain() {
+        let of = |more: &[(&str, &str)]| {
+            let all = [&[("chain_id", "56"), ("finality", "safe")], more].concat();
+            Parameters::of(&network(&all))
+        };
+        let plain = of(&[]).unwrap();
+        let found = (plain.fee_model, plain.priority_fee_floor_wei, plain.l1_charge);
+        assert_eq!(found, (FeeModel::Eip1559, 1, L1Charge::None));
+        let legacy = [("fee_model", "legacy"), ("priority_fee_floor_wei", "50000000")];
+        let legacy = of(&legacy).unwrap();
+        assert_eq!(
+            (legacy.fee_model, legacy.priority_fee_floor_wei),
+            (FeeModel::Legacy, 50_000_000)
+        );
+        assert_eq!(of(&[("l1_fee", "op")]).unwrap().l1_charge, L1Charge::Op);
+        assert_eq!(of(&[("l1_fee", "arbitrum")]).unwrap().l1_charge, L1Charge::Arbitrum);
+        for wrong in [
+            ("fee_model", "eip-1559"),
+            ("fee_model", ""),
+            ("priority_fee_floor_wei", "-1"),
+            ("priority_fee_floor_wei", "0.05"),
+            ("l1_fee", "optimism"),
+        ] {
+            assert!(of(&[wrong]).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn every_row_of_the_catalog_is_understood() {
+        let catalog = catalog::read(&[crate::CATALOG]).unwrap();
+        let of = |id: &str| Parameters::of(catalog.network(id).unwrap()).unwrap();
+        assert_eq!(catalog.networks().flat_map(Parameters::of).count(), 7);
+        assert_eq!(of("polygon").priority_fee_floor_wei, 25_000_000_000);
+        assert_eq!(of("bsc").priority_fee_floor_wei, 50_000_000);
+        for (id, charge) in [
+            ("ethereum", L1Charge::None),
+            ("optimism", L1Charge::Op),
+            ("base", L1Charge::Op),
+            ("arbitrum", L1Charge::Arbitrum),
+        ] {
+            assert_eq!(of(id).l1_charge, charge, "{id}");
+        }
+    }
+
+    #[test]
+    fn settings_that_allow_nothing_are_refused() {
+        assert_eq!(Settings::default().check(), Ok(()));
+        let of = |replacement_budget_percent| {
+            Settings { replacement_budget_percent, ..Settings::default() }.check()
+        };
+        assert_eq!(of(113), Ok(()));
+        assert!(of(112).unwrap_err().contains("replacement_budget_percent"));
     }
 }

@@ -112,6 +112,10 @@ impl Rail for FaultyRail {
 
     fn build<'a>(&'a self, draft: Draft<'a>) -> BoxFuture<'a, Result<UnsignedTx, BuildError>> {
         Box::pin(async move {
+            let number = |it: &Attempt| (it.sequence, it.signed_at);
+            let (first, last) = (draft.first.map(number), draft.replaces.map(number));
+            let same_number = first.map(|it| it.0) == last.map(|it| it.0);
+            assert!(same_number && first <= last, "{first:?} is not the first before {last:?}");
             let node = self.before().await.map_err(|_| BuildError::Unreachable)?;
             let answer = node.build(draft).await?;
             self.after(answer).await.map_err(|_| BuildError::Unreachable)

@@ -209,7 +209,8 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
                 wallets.iter().filter(|it| it.0.network == network.id).map(|it| it.1.as_str());
             let stored =
                 own.iter().filter(|it| it.0.as_str() == network.id).map(|it| it.1.as_str());
-            let connected = connect(&app.catalog, network, new.chain(stored)).await;
+            let fee_max = fee_max(config, &app.catalog, network)?;
+            let connected = connect(&app.catalog, network, fee_max, new.chain(stored)).await;
             let place = || config.place(&["network", &network.id]);
             let Connected { rail, odd_tokens } = connected.with_context(place)?;
             app.odd_tokens.extend(odd_tokens);
@@ -280,29 +281,37 @@ pub(crate) fn lane_address(
     address.with_context(|| config.place(&["lane", id.as_str(), "key"]))
 }
 
-/// What one transaction may cost at most: as configured, or all gas it may use at the fee
-/// cap.
+/// What the signer is to let pass.
 ///
 /// # Errors
 /// Names the key that cannot be read.
 pub(crate) fn policy(config: &Config, catalog: &Catalog) -> anyhow::Result<Policy> {
     let mut policy = Policy::default();
     for network in &config.networks {
-        let row = catalog.network(&network.id).context("the network was checked")?;
-        let fee_asset = catalog.asset(row.fee_asset.as_str()).context("the catalog was checked")?;
-        let place = |key| config.place(&["network", &network.id, key]);
-        let limit = match &network.fee_max {
-            Some(text) => Amount::parse(text, fee_asset.decimals)
-                .map_err(|error| anyhow!("{}: {text:?} is {error}", place("fee_max")))?,
-            None => settings(network)
-                .max_fee_per_gas_cap_wei
-                .checked_mul(u128::from(settings(network).gas_limit_max))
-                .and_then(Amount::from_units)
-                .ok_or_else(|| anyhow!("{}: it is too large", place("fee_cap_gwei")))?,
-        };
-        policy.fee_max_limits.insert(row.id.clone(), limit);
+        let limit = fee_max(config, catalog, network)?;
+        policy.fee_max_limits.insert(NetworkId::new(&network.id), limit);
     }
     Ok(policy)
+}
+
+/// What one transaction may cost at most: as configured, or all gas it may use at the fee
+/// cap. The rail keeps within it, and the signer insists on it.
+///
+/// # Errors
+/// Names the key that cannot be read.
+fn fee_max(config: &Config, catalog: &Catalog, network: &NetworkConfig) -> anyhow::Result<Amount> {
+    let row = catalog.network(&network.id).context("the network was checked")?;
+    let fee_asset = catalog.asset(row.fee_asset.as_str()).context("the catalog was checked")?;
+    let place = |key| config.place(&["network", &network.id, key]);
+    match &network.fee_max {
+        Some(text) => Amount::parse(text, fee_asset.decimals)
+            .map_err(|error| anyhow!("{}: {text:?} is {error}", place("fee_max"))),
+        None => settings(network)
+            .max_fee_per_gas_cap_wei
+            .checked_mul(u128::from(settings(network).gas_limit_max))
+            .and_then(Amount::from_units)
+            .ok_or_else(|| anyhow!("{}: it is too large", place("fee_cap_gwei"))),
+    }
 }
 
 /// Registers a lane, or checks that it is the same as it was.
@@ -362,6 +371,7 @@ struct Connected {
 async fn connect(
     catalog: &Catalog,
     config: &NetworkConfig,
+    fee_max: Amount,
     wallets: impl Iterator<Item = &str>,
 ) -> anyhow::Result<Connected> {
     let network = catalog.network(&config.id).context("the network was checked")?;
@@ -374,7 +384,8 @@ async fn connect(
         transport(&config.rpc).with_context(|| format!("network {}: rpc", config.id))?;
     let assets = catalog.assets_of(&network.id);
     let rpc = JsonRpc::new(transport);
-    let rail = rail_evm::Evm::new(network, assets, rpc, settings(config))
+    let settings = rail_evm::Settings { fee_max: Some(fee_max), ..settings(config) };
+    let rail = rail_evm::Evm::new(network, assets, rpc, settings)
         .and_then(|rail| rail.never_paying(wallets))
         .map_err(|error| anyhow!("network {}: {error}", config.id))?;
     let mut answers = true;
@@ -397,6 +408,9 @@ fn settings(config: &NetworkConfig) -> rail_evm::Settings {
         poll_ms: config.poll_ms.unwrap_or(defaults.poll_ms),
         replace_after_ms: config.replace_after_ms.unwrap_or(defaults.replace_after_ms),
         in_flight_max: config.in_flight_max.unwrap_or(defaults.in_flight_max),
+        replacement_budget_percent: config
+            .replacement_budget_percent
+            .unwrap_or(defaults.replacement_budget_percent),
         max_fee_per_gas_cap_wei: config
             .fee_cap_gwei
             .map_or(defaults.max_fee_per_gas_cap_wei, |gwei| u128::from(gwei) * 1_000_000_000),

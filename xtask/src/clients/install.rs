@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::process;
+use crate::{npm, process};
 
 /// Interpreters and programs that samples are run with, and the Debian packages that bring them.
 const PROGRAMS: [(&str, &[&str]); 4] = [
@@ -35,7 +35,7 @@ pub(crate) struct Tools {
 pub(crate) fn run(programs: &Path, target: &Path) -> Result<Tools> {
     need_programs()?;
     let python = python(&programs.join("requirements.txt"), &target.join("clients"))?;
-    let node_path = install_node(programs, &target.join("clients-node"))?;
+    let node_path = npm::install(programs, &target.join("clients-node"))?;
     Ok(Tools { python, node: "node".into(), node_path })
 }
 
@@ -76,24 +76,4 @@ pub(crate) fn python(requirements: &Path, folder: &Path) -> Result<PathBuf> {
     process::run(pip.arg("--requirement").arg(requirements))?;
     fs::write(done, wanted)?;
     Ok(python)
-}
-
-/// Installs the packages for Node.js, whose checksums are in the lock file; no script of a package
-/// is run.
-fn install_node(programs: &Path, folder: &Path) -> Result<PathBuf> {
-    let lock = programs.join("package-lock.json");
-    let wanted = fs::read(&lock).with_context(|| lock.display().to_string())?;
-    let (done, modules) = (folder.join("installed.json"), folder.join("node_modules"));
-    if fs::read(&done).is_ok_and(|it| it == wanted) && modules.is_dir() {
-        return Ok(modules);
-    }
-    fs::create_dir_all(folder)?;
-    for file in ["package.json", "package-lock.json"] {
-        fs::copy(programs.join(file), folder.join(file))?;
-    }
-    let mut npm = Command::new("npm");
-    npm.current_dir(folder).args(["ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"]);
-    process::run(&mut npm)?;
-    fs::write(done, wanted)?;
-    Ok(modules)
 }

@@ -1,4 +1,5 @@
-//! A real node (anvil) that lives as long as one test and mines when told.
+//! A real node that lives as long as one test and mines when told: anvil, or whatever else speaks as
+//! it does ([`crate::edr`]).
 
 use std::{
     io::{BufRead, BufReader},
@@ -10,7 +11,8 @@ use std::{
 };
 
 use net::{
-    Answer, BoxFuture, Client, Endpoint, Guard, JsonRpc, Question, Reach, Transport, Unreachable,
+    Answer, BoxFuture, Client, Endpoint, Guard, JsonRpc, Question, Reach, RpcError, Transport,
+    Unreachable,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -73,20 +75,31 @@ impl Transport for Wire {
 impl Anvil {
     /// Starts a node with an empty chain.
     pub(crate) fn start(program: &std::ffi::OsStr) -> Self {
-        let mut process = Command::new(program)
-            .args(["--port", "0", "--no-mining", "--slots-in-an-epoch", "1"])
-            .args(["--chain-id", &CHAIN_ID.to_string()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::start_as(program, &CHAIN_ID.to_string(), &[])
+    }
+
+    /// Starts a node with an empty chain of this number, and with more of anvil's options.
+    pub(crate) fn start_as(program: &std::ffi::OsStr, chain_id: &str, more: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(["--port", "0", "--no-mining", "--slots-in-an-epoch", "1"]);
+        Self::spawn(command.args(["--chain-id", chain_id]).args(more), "Listening on ")
+    }
+
+    /// Starts a node that says where it listens after these words.
+    pub(crate) fn spawn(command: &mut Command, words: &str) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let address = lines
-            .find_map(|line| line.unwrap().strip_prefix("Listening on ").map(str::to_owned))
+            .find_map(|line| {
+                let line = line.unwrap();
+                let (_, address) = line.split_once(words)?;
+                Some(address.trim().trim_matches('/').to_owned())
+            })
             .unwrap();
         // Somebody has to read what the node writes, or it stands still one day.
         std::thread::spawn(move || lines.for_each(drop));
         let client = Client::new(Guard::new(Reach::Anywhere, &[]).unwrap()).unwrap();
-        let url = format!("http://{}", address.trim());
+        let url = format!("http://{address}");
         let inner = Endpoint::new(client, &url, &[], Endpoint::LIMITS).unwrap();
         let (loses_answers, refuses_overrides) = Default::default();
         let wire = Arc::new(Wire { inner, loses_answers, refuses_overrides });
@@ -107,6 +120,12 @@ impl Anvil {
     /// Whether calls with state overrides are refused from here on.
     pub(crate) fn refuse_overrides(&self, refuse: bool) {
         self.wire.refuses_overrides.store(refuse, Ordering::Relaxed);
+    }
+
+    /// Hands over a transaction past the rail; tells what the node says if it does not take it.
+    pub(crate) async fn send_raw(&self, raw: &[u8]) -> Result<String, RpcError> {
+        let raw = alloy_primitives::hex::encode_prefixed(raw);
+        self.rpc.call("eth_sendRawTransaction", json!([raw])).await
     }
 
     /// Asks the node.

@@ -7,6 +7,8 @@ mod bulk;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod edr;
+#[cfg(test)]
 mod fake;
 #[cfg(test)]
 mod gas_table;
@@ -15,7 +17,11 @@ mod lagging;
 #[cfg(test)]
 mod lost;
 #[cfg(test)]
+mod networks;
+#[cfg(test)]
 mod node;
+#[cfg(test)]
+mod op;
 #[cfg(test)]
 mod preflight;
 #[cfg(test)]

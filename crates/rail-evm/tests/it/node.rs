@@ -209,8 +209,9 @@ async fn a_replacement_drives_the_first_out_of_the_pool() {
     let payout = payout(&coin(), NOBODY, 777);
     let first = stage.sign(&payout).await;
     stage.hand_over(&first).await;
-    let settings = Settings { priority_fee_floor_wei: 2_000_000_000, ..Settings::default() };
-    let network = scene::network("finalized");
+    let mut network = scene::network("finalized");
+    scene::set(&mut network, "priority_fee_floor_wei", "2000000000");
+    let settings = Settings::default();
     let generous = Evm::new(&network, &[coin()], stage.anvil.client(), settings).unwrap();
     let second = scene::sign(&generous, 1, &payout, Some(&first)).await.unwrap();
     stage.hand_over(&second).await;

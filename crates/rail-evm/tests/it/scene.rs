@@ -43,6 +43,11 @@ pub(crate) fn network(finality: &str) -> Network {
     }
 }
 
+/// Changes a parameter, as an operator may.
+pub(crate) fn set(network: &mut Network, parameter: &str, value: &str) {
+    network.parameters.insert(parameter.to_owned(), value.to_owned());
+}
+
 pub(crate) fn coin() -> Asset {
     asset("ETH", 18, None)
 }
@@ -64,8 +69,10 @@ fn asset(ticker: &str, decimals: u8, contract: Option<String>) -> Asset {
     }
 }
 
+/// A rail on the test network whose replacements may cost many times what was offered first.
 pub(crate) fn evm(rpc: JsonRpc, assets: &[Asset]) -> Evm {
-    Evm::new(&network("finalized"), assets, rpc, Settings::default()).unwrap()
+    let settings = Settings { replacement_budget_percent: 10_000, ..Settings::default() };
+    Evm::new(&network("finalized"), assets, rpc, settings).unwrap()
 }
 
 pub(crate) fn lane(next_sequence: u64) -> Lane {
@@ -107,14 +114,22 @@ pub(crate) async fn sign(
 ) -> Result<Attempt, BuildError> {
     let lane = lane(next_sequence);
     let (payouts, committed) = (std::slice::from_ref(payout), BTreeMap::new());
-    let draft = Draft { lane: &lane, payouts, chore: None, replaces, committed: &committed };
+    let draft = Draft {
+        lane: &lane,
+        payouts,
+        chore: None,
+        replaces,
+        first: replaces,
+        committed: &committed,
+    };
     let unsigned = Rail::build(rail, draft).await?;
-    let tx = rail.finalize(&unsigned, &signature(&unsigned)).unwrap();
+    let tx = rail.finalize(&unsigned, &signature(&unsigned.payload)).unwrap();
     Ok(attempt(tx, &unsigned))
 }
 
-fn signature(unsigned: &UnsignedTx) -> Signature {
-    let digest = alloy_primitives::keccak256(&unsigned.payload);
+/// Signs with the lane's key.
+pub(crate) fn signature(payload: &[u8]) -> Signature {
+    let digest = alloy_primitives::keccak256(payload);
     let key: SecretKey = KEY.parse().unwrap();
     let signed = Secp256k1::new().sign_ecdsa_recoverable(&Message::from_digest(digest.0), &key);
     let (id, rs) = signed.serialize_compact();

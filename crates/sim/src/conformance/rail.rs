@@ -104,16 +104,22 @@ async fn build(
     replaces: Option<&Attempt>,
 ) -> UnsignedTx {
     let committed = BTreeMap::new();
-    let lane = harness.lane();
-    let draft = Draft { lane, payouts, chore: None, replaces, committed: &committed };
+    let (lane, first) = (harness.lane(), replaces);
+    let draft = Draft { lane, payouts, chore: None, replaces, first, committed: &committed };
     harness.rail().build(draft).await.expect("a transaction can be made")
 }
 
 /// Makes and signs a transaction that does a chore.
 async fn make_chore(harness: &dyn RailHarness, chore: &Chore) -> Attempt {
     let (lane, committed) = (harness.lane(), BTreeMap::new());
-    let draft =
-        Draft { lane, payouts: &[], chore: Some(chore), replaces: None, committed: &committed };
+    let draft = Draft {
+        lane,
+        payouts: &[],
+        chore: Some(chore),
+        replaces: None,
+        first: None,
+        committed: &committed,
+    };
     let unsigned = harness.rail().build(draft).await.expect("a transaction can be made");
     let payment = |it: &TopUp| Payment {
         asset: harness.asset().clone(),
@@ -291,8 +297,14 @@ async fn too_much_is_waited_for(harness: &dyn RailHarness) {
     let amount = units.and_then(Amount::from_units).expect("the harness's unit is small");
     let payouts = [payout(harness, 1, amount)];
     let committed = BTreeMap::new();
-    let (lane, payouts) = (harness.lane(), &payouts);
-    let draft = Draft { lane, payouts, chore: None, replaces: None, committed: &committed };
+    let draft = Draft {
+        lane: harness.lane(),
+        payouts: &payouts,
+        chore: None,
+        replaces: None,
+        first: None,
+        committed: &committed,
+    };
     let Err(BuildError::Hold(hold)) = harness.rail().build(draft).await else {
         panic!("a transaction was made of coins that are not there");
     };

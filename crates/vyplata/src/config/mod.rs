@@ -124,9 +124,11 @@ pub(crate) struct NetworkConfig {
     pub(crate) in_flight_max: Option<u32>,
     /// The most to offer for a unit of gas, in gwei.
     pub(crate) fee_cap_gwei: Option<u64>,
-    /// The most that one transaction may cost, in whole coins of the network; the signer refuses
-    /// more. By default a million gas at the cap.
+    /// The most that one transaction may cost, in whole coins of the network: what needs more
+    /// waits, and the signer refuses it. By default a million gas at the cap.
     pub(crate) fee_max: Option<String>,
+    /// The most that a replacement may offer, in percent of what the first transaction offered.
+    pub(crate) replacement_budget_percent: Option<u32>,
     /// Overrides of the catalog's parameters, such as `finality`.
     #[serde(default)]
     pub(crate) parameters: BTreeMap<String, String>,

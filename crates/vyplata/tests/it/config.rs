@@ -61,7 +61,11 @@ fn values_that_make_no_sense_are_named_with_file_line_and_key() {
     );
     refuses(&it, &format!("catalog = [\"none.toml\"]\n{WALLET}"), &["none.toml"]);
     let typed = WALLET.replace("[[lane]]", "parameters = { finalty = \"12\" }\n[[lane]]");
-    refuses(&it, &typed, &[":5: network.ethereum.parameters.finalty", "chain_id, finality"]);
+    refuses(
+        &it,
+        &typed,
+        &[":5: network.ethereum.parameters.finalty", "chain_id, fee_model, finality"],
+    );
     for ticker in ["USDX", "ETH"] {
         let symbols = format!("symbols = {{ {ticker} = [\"USD0\"] }}\n[[lane]]");
         let place = format!(":5: network.ethereum.symbols.{ticker}");
@@ -119,6 +123,8 @@ fn prices_and_keys_that_make_no_sense_are_named_with_file_line_and_key() {
     let dear = wallet.replace("rpc =", "fee_max = \"much\"\nrpc =");
     refuses(&it, &dear, &[":4: network.ethereum.fee_max", "\"much\""]);
     it.refuses(&["doctor"], &["WRONG", ":4: network.ethereum.fee_max"]);
+    let never = wallet.replace("rpc =", "replacement_budget_percent = 112\nrpc =");
+    refuses(&it, &never, &["network.ethereum", "replacement_budget_percent", "at least 113"]);
     let later = wallet.replace("ethereum", "bitcoin");
     refuses(&it, &later, &["lane.bitcoin/hot", "sandbox only"]);
     refuses(&it, &other_chain, &["chain 56"]);
