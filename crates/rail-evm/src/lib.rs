@@ -5,19 +5,25 @@
 //! transaction is final, when one is proven dead, and how fees are found.
 
 pub mod address;
+mod agreeing;
+mod disputes;
 mod drafting;
 mod fees;
 mod handover;
 mod node;
 mod observing;
+mod pool;
+mod quorum;
 mod rail;
 mod revert;
+mod roster;
 mod settings;
 mod transfer;
 mod tx;
 mod verdict;
 
 pub use address::parse_destination;
+pub use pool::Endpoint;
 pub use rail::{Evm, NodeError};
 pub use settings::Settings;
 pub use tx::FORMAT;

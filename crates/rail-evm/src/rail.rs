@@ -1,11 +1,6 @@
-//! The rail itself: the port's questions, put to a node.
+//! The rail itself: the port's questions, put to nodes.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    str::FromStr,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use alloy_primitives::{Address, U256};
 use domain::{
@@ -20,13 +15,12 @@ use domain::{
         BuildError, Draft, Handover, Holding, Rail, RailProfile, Signature, Unreachable, UnsignedTx,
     },
 };
-use net::{JsonRpc, RpcError};
 
 use crate::{
+    agreeing,
     drafting::Wish,
-    handover,
-    node::{Node, lost},
-    observing,
+    node::Node,
+    pool::{Endpoint, Pool},
     settings::{Parameters, Settings},
     transfer::Transfer,
     tx,
@@ -39,8 +33,7 @@ pub struct Evm {
     settings: Settings,
     assets: BTreeMap<AssetId, Asset>,
     fee_asset: Asset,
-    node: Node,
-    node_is_right: AtomicBool,
+    pool: Pool,
 }
 
 /// Why a node is not one to pay through.
@@ -63,14 +56,15 @@ impl fmt::Display for NodeError {
 impl std::error::Error for NodeError {}
 
 impl Evm {
-    /// A rail for `network` and its `assets`, without asking the node anything.
+    /// A rail for `network` and its `assets` over `endpoints`, the preferred one first, without
+    /// asking any of them anything.
     ///
     /// # Errors
     /// Says which parameter, setting or contract makes no sense.
     pub fn new<'a>(
         network: &Network,
         assets: impl IntoIterator<Item = &'a Asset>,
-        rpc: JsonRpc,
+        endpoints: Vec<Endpoint>,
         settings: Settings,
     ) -> Result<Self, String> {
         settings.check()?;
@@ -86,56 +80,61 @@ impl Evm {
             format!("{} is not the coin of network {}", network.fee_asset, network.id)
         })?;
         let profile = profile(network.id.clone(), &settings);
-        let node = Node::new(network.id.clone(), rpc);
-        let node_is_right = AtomicBool::new(false);
-        Ok(Self { profile, parameters, settings, assets, fee_asset, node, node_is_right })
+        let pool = Pool::new(network, &parameters, endpoints, &settings)?;
+        Ok(Self { profile, parameters, settings, assets, fee_asset, pool })
     }
 
-    /// A rail for `network`, after checking that the node is one of it.
+    /// A rail for `network`, after checking its nodes.
     ///
     /// # Errors
-    /// As [`Self::new`] and [`Self::check_node`].
+    /// As [`Self::new`] and [`Self::check_nodes`].
     pub async fn connect<'a>(
         network: &Network,
         assets: impl IntoIterator<Item = &'a Asset>,
-        rpc: JsonRpc,
+        endpoints: Vec<Endpoint>,
         settings: Settings,
     ) -> Result<Self, String> {
-        let evm = Self::new(network, assets, rpc, settings)?;
-        evm.check_node().await.map_err(|error| error.to_string())?;
+        let evm = Self::new(network, assets, endpoints, settings)?;
+        evm.check_nodes().await.map_err(|error| error.to_string())?;
         Ok(evm)
     }
 
-    /// Asks the node for its chain, unless it was found to be the right one before. Nothing is
-    /// built until it was.
+    /// Asks all nodes for their chain that were not found to be on the right one since they failed
+    /// last. Nothing else is asked of a node that was not.
     ///
     /// # Errors
-    /// Says that it is another one, or that there is no answer.
-    pub async fn check_node(&self) -> Result<(), NodeError> {
-        if self.node_is_right.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let (network, expected) = (&self.profile.network, self.parameters.chain_id);
-        match self.node.chain_id().await {
-            Ok(found) if found == expected => {
-                self.node_is_right.store(true, Ordering::Relaxed);
-                Ok(())
-            }
-            Ok(found) => Err(NodeError::OtherChain(format!(
-                "the node of network {network} is on chain {found}, and the network is chain \
-                 {expected}: check its URL"
-            ))),
-            Err(error) => Err(NodeError::Silent(format!(
-                "the node of network {network} does not answer: {error}"
-            ))),
-        }
+    /// Says which is on another one, or that there is no answer from any.
+    pub async fn check_nodes(&self) -> Result<(), NodeError> {
+        self.pool.check_all().await
     }
 
     async fn build(&self, draft: Draft<'_>) -> Result<UnsignedTx, BuildError> {
-        self.check_node().await.map_err(|error| {
-            tracing::error!("{error}");
-            BuildError::Unreachable
-        })?;
+        if let Some(hold) = agreeing::pause(&self.pool, &self.parameters.finality).await {
+            return Err(BuildError::Hold(hold));
+        }
+        for at in self.pool.in_order_after_survey().await {
+            let Some(member) = self.pool.member(at).await else { continue };
+            let built = match self.build_with(at, &member.node, draft).await {
+                Err(BuildError::Unreachable) => Err(Unreachable),
+                answer => Ok(answer),
+            };
+            match self.pool.took(at, built) {
+                Some(Ok(Some(unsigned))) => return Ok(unsigned),
+                Some(Err(error)) => return Err(error),
+                // It lags, or does not answer.
+                Some(Ok(None)) | None => {}
+            }
+        }
+        Err(BuildError::Unreachable)
+    }
+
+    /// Asks one node everything that is to be known; nothing comes of it if the node lags.
+    async fn build_with(
+        &self,
+        at: usize,
+        node: &Node,
+        draft: Draft<'_>,
+    ) -> Result<Option<UnsignedTx>, BuildError> {
         let refused = |detail: String| BuildError::Refused(detail);
         let (asset, transfer) = self.transfer(draft.payouts).map_err(refused)?;
         let payer = address(&draft.lane.address).map_err(refused)?;
@@ -144,11 +143,14 @@ impl Evm {
         let unreachable = |Unreachable| BuildError::Unreachable;
         // The final head comes first, so that the latest block is not behind it.
         let final_head = match replaced {
-            None => self.node.final_head(&self.parameters.finality).await.map_err(unreachable)?,
+            None => node.final_head(&self.parameters.finality).await.map_err(unreachable)?,
             Some(_) => None,
         };
-        let market = self.node.market(&self.settings).await.map_err(unreachable)?;
-        let wallet = self.node.wallet(payer, &transfer, market.block, final_head).await;
+        let market = node.market(&self.settings).await.map_err(unreachable)?;
+        if !self.pool.keeps_up(at, market.block) {
+            return Ok(None);
+        }
+        let wallet = node.wallet(payer, &transfer, market.block, final_head).await;
         let wish = Wish {
             chain_id: self.parameters.chain_id,
             lane: draft.lane,
@@ -162,12 +164,18 @@ impl Evm {
             settings: &self.settings,
         };
         let (tx, fee_max) = wish.draft(market, &wallet.map_err(unreachable)?)?;
-        Ok(UnsignedTx {
+        if let Some(block) = final_head.filter(|_| tx.nonce > draft.lane.next_sequence)
+            && let Some(hold) =
+                agreeing::doubt_of_count(&self.pool, at, payer, tx.nonce, block).await
+        {
+            return Err(BuildError::Hold(hold));
+        }
+        Ok(Some(UnsignedTx {
             format: tx::FORMAT,
             payload: tx::payload(&tx),
             sequence: Some(tx.nonce),
             fee_max,
-        })
+        }))
     }
 
     /// The one payment of a draft.
@@ -187,25 +195,13 @@ impl Evm {
         Ok((asset, transfer))
     }
 
-    async fn broadcast(&self, tx: &SignedTx) -> Result<Handover, Unreachable> {
-        match self.node.send(&tx.raw).await {
-            Ok(hash) if hash.to_string() == tx.txid.as_str() => Ok(Handover::Accepted),
-            Ok(hash) => {
-                tracing::error!(txid = %tx.txid, %hash, "the node calls the transaction otherwise");
-                Ok(Handover::Refused(format!("the node calls it {hash}")))
-            }
-            Err(RpcError::Refused { code, message, data: _ }) => Ok(handover::sort(code, &message)),
-            Err(error @ RpcError::Unreachable(_)) => Err(lost("eth_sendRawTransaction", &error)),
-        }
-    }
-
     async fn observe(
         &self,
         lane: &Lane,
         attempts: &[Attempt],
     ) -> Result<Vec<Observation>, Unreachable> {
         let payer = address(&lane.address).map_err(|what| misconfigured(&what))?;
-        observing::observe(&self.node, &self.parameters.finality, payer, attempts).await
+        agreeing::observe(&self.pool, &self.parameters.finality, payer, attempts).await
     }
 
     async fn quote_fee(&self, asset: &Asset) -> Result<Amount, Unreachable> {
@@ -213,17 +209,24 @@ impl Evm {
             None => self.settings.quote_gas_native,
             Some(_) => self.settings.quote_gas_token,
         };
-        let market = self.node.market(&self.settings).await?;
-        let fee = market.expected().checked_mul(u128::from(gas));
-        fee.and_then(Amount::from_units).ok_or(Unreachable)
+        for at in self.pool.in_order_after_survey().await {
+            let Some(member) = self.pool.member(at).await else { continue };
+            let market = member.node.market(&self.settings).await;
+            if let Some(market) = self.pool.took(at, market)
+                && self.pool.keeps_up(at, market.block)
+            {
+                let fee = market.expected().checked_mul(u128::from(gas));
+                return fee.and_then(Amount::from_units).ok_or(Unreachable);
+            }
+        }
+        Err(Unreachable)
     }
 
     async fn holdings(&self, lane: &Lane, assets: &[Asset]) -> Result<Vec<Holding>, Unreachable> {
         let holder = address(&lane.address).map_err(|what| misconfigured(&what))?;
         let tokens: Result<Vec<_>, String> = assets.iter().map(token_of).collect();
         let tokens = tokens.map_err(|what| misconfigured(&what))?;
-        let head = self.node.final_head(&self.parameters.finality).await?.ok_or(Unreachable)?;
-        let amounts = self.node.holdings(holder, &tokens, head).await?;
+        let amounts = self.amounts(holder, &tokens).await?;
         let mut holdings = Vec::new();
         for (asset, amount) in assets.iter().zip(amounts) {
             let units = u128::try_from(amount).ok().and_then(Amount::from_units);
@@ -233,6 +236,29 @@ impl Evm {
             }
         }
         Ok(holdings)
+    }
+
+    /// What one node that does not lag says that `holder` holds as of its final block.
+    async fn amounts(
+        &self,
+        holder: Address,
+        tokens: &[Option<Address>],
+    ) -> Result<Vec<U256>, Unreachable> {
+        agreeing::compare(&self.pool, &self.parameters.finality).await;
+        for at in self.pool.in_order() {
+            let Some(member) = self.pool.member(at).await else { continue };
+            if self.pool.lags(at) {
+                continue;
+            }
+            let asked = async {
+                let head = member.node.final_head(&self.parameters.finality).await?;
+                member.node.holdings(holder, tokens, head.ok_or(Unreachable)?).await
+            };
+            if let Some(amounts) = self.pool.took(at, asked.await) {
+                return Ok(amounts);
+            }
+        }
+        Err(Unreachable)
     }
 }
 
@@ -258,7 +284,7 @@ impl Rail for Evm {
     }
 
     fn broadcast<'a>(&'a self, tx: &'a SignedTx) -> BoxFuture<'a, Result<Handover, Unreachable>> {
-        Box::pin(self.broadcast(tx))
+        Box::pin(agreeing::hand_over(&self.pool, tx))
     }
 
     fn observe<'a>(
@@ -275,6 +301,10 @@ impl Rail for Evm {
         assets: &'a [Asset],
     ) -> BoxFuture<'a, Result<Vec<Holding>, Unreachable>> {
         Box::pin(self.holdings(lane, assets))
+    }
+
+    fn alert(&self) -> Option<String> {
+        self.pool.alert()
     }
 }
 

@@ -28,6 +28,12 @@ pub struct Settings {
     pub retry_ms: u64,
     /// How long a transaction may wait before a higher fee is considered, in milliseconds.
     pub replace_after_ms: u64,
+    /// How many endpoints must conclude the same before anything ends, and before a number is
+    /// skipped. By default two, or one if there is only one.
+    pub quorum: Option<u32>,
+    /// By how many blocks an endpoint may lag behind the best known head and still be built with.
+    /// By default as many as a minute has, from the catalog's `block_time_ms`.
+    pub lag_blocks_max: Option<u64>,
 }
 
 impl Default for Settings {
@@ -44,6 +50,8 @@ impl Default for Settings {
             poll_ms: 4_000,
             retry_ms: 5_000,
             replace_after_ms: 30_000,
+            quorum: None,
+            lag_blocks_max: None,
         }
     }
 }
@@ -64,6 +72,11 @@ impl Settings {
     }
 }
 
+/// How long a node may be behind by default, in milliseconds.
+const LAG_MS: u64 = 60_000;
+/// By how many blocks at least, and where the catalog does not say how long one takes.
+const LAG_BLOCKS: u64 = 5;
+
 /// Which blocks a network will not take back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Finality {
@@ -80,10 +93,12 @@ pub(crate) struct Parameters {
     pub(crate) chain_id: u64,
     /// Which blocks are final.
     pub(crate) finality: Finality,
+    /// By how many blocks a node may lag unless the operator says otherwise.
+    pub(crate) lag_blocks_max: u64,
 }
 
 impl Parameters {
-    /// Reads `chain_id` and `finality`.
+    /// Reads `chain_id`, `finality`, and, if it is there, `block_time_ms`.
     ///
     /// # Errors
     /// Names the parameter that is missing or makes no sense.
@@ -97,7 +112,15 @@ impl Parameters {
         };
         let chain_id = parameter("chain_id")?;
         let finality = parameter("finality")?;
+        let lag_blocks_max = match parameter("block_time_ms") {
+            Ok(text) => match text.parse::<u64>() {
+                Ok(block_time_ms) if block_time_ms > 0 => (LAG_MS / block_time_ms).max(LAG_BLOCKS),
+                _ => return Err(wrong("block_time_ms", text)),
+            },
+            Err(_) => LAG_BLOCKS,
+        };
         Ok(Self {
+            lag_blocks_max,
             chain_id: match chain_id.parse() {
                 Ok(number) if number > 0 => number,
                 _ => return Err(wrong("chain_id", chain_id)),
@@ -138,7 +161,8 @@ mod tests {
         let of = |finality| Parameters::of(&network(&[("chain_id", "56"), ("finality", finality)]));
         assert_eq!(of("finalized").unwrap().finality, Finality::Tag("finalized"));
         assert_eq!(of("safe").unwrap().finality, Finality::Tag("safe"));
-        assert_eq!(of("12"), Ok(Parameters { chain_id: 56, finality: Finality::Depth(12) }));
+        let finality = Finality::Depth(12);
+        assert_eq!(of("12"), Ok(Parameters { chain_id: 56, finality, lag_blocks_max: 5 }));
         for wrong in ["latest", "0", "-1", "", "1.5"] {
             assert!(of(wrong).is_err(), "{wrong:?}");
         }
@@ -147,5 +171,18 @@ mod tests {
             assert!(Parameters::of(&network).is_err(), "{wrong:?}");
         }
         assert!(Parameters::of(&network(&[("chain_id", "1")])).is_err());
+    }
+
+    #[test]
+    fn a_node_may_lag_by_a_minute() {
+        let of = |block_time_ms| {
+            let parameters =
+                [("chain_id", "1"), ("finality", "safe"), ("block_time_ms", block_time_ms)];
+            Parameters::of(&network(&parameters)).map(|it| it.lag_blocks_max)
+        };
+        assert_eq!(of("12000"), Ok(5));
+        assert_eq!(of("450"), Ok(133));
+        assert_eq!(of("60000"), Ok(5));
+        assert!(of("0").is_err() && of("soon").is_err());
     }
 }

@@ -37,6 +37,11 @@ struct SourceLabel {
     source: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NetworkLabel {
+    network: String,
+}
+
 /// All figures.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -62,6 +67,7 @@ pub(crate) struct Metrics {
     deliveries: Family<StateLabel, Gauge>,
     rates_answered_at: Family<SourceLabel, Gauge>,
     rate_failures: Family<SourceLabel, Counter>,
+    network_alert: Family<NetworkLabel, Gauge>,
 }
 
 impl Default for Metrics {
@@ -81,6 +87,7 @@ impl Default for Metrics {
             deliveries: Family::default(),
             rates_answered_at: Family::default(),
             rate_failures: Family::default(),
+            network_alert: Family::default(),
         };
         let all = &mut metrics.registry;
         all.register("requests", "Requests answered", metrics.requests.clone());
@@ -103,11 +110,19 @@ impl Default for Metrics {
         all.register("rates_answered_at_seconds", help, answered);
         let failures = metrics.rate_failures.clone();
         all.register("rate_failures", "Times a source of rates did not answer", failures);
+        let help = "1 if nodes of the network disagree or too few answer; see /readyz";
+        all.register("network_alert", help, metrics.network_alert.clone());
         metrics
     }
 }
 
 impl Metrics {
+    /// Takes down whether there is an alert about a network.
+    pub(crate) fn network(&self, network: &str, is_alert: bool) {
+        let label = NetworkLabel { network: network.to_owned() };
+        self.network_alert.get_or_create_owned(&label).set(i64::from(is_alert));
+    }
+
     /// Takes down that a source of rates answered, or that it did not.
     pub(crate) fn rates(&self, source: &str, answered_at: Option<Timestamp>) {
         let label = SourceLabel { source: source.to_owned() };

@@ -85,6 +85,12 @@ struct View {
 
 impl View {
     fn answer(&self, shared: u64, method: &str, params: &Value) -> Result<Value, Value> {
+        if method == "eth_chainId" {
+            return Ok(json!(format!("{:#x}", scene::CHAIN_ID)));
+        }
+        if method == "eth_blockNumber" {
+            return Ok(json!(format!("{:#x}", self.height)));
+        }
         let text = params[0].as_str().unwrap();
         let refused = |message: &str| Err(json!({"code": -32000, "message": message}));
         let winner = self.winner.filter(|(_, block)| *block <= self.height);

@@ -210,8 +210,7 @@ async fn a_replacement_drives_the_first_out_of_the_pool() {
     let first = stage.sign(&payout).await;
     stage.hand_over(&first).await;
     let settings = Settings { priority_fee_floor_wei: 2_000_000_000, ..Settings::default() };
-    let network = scene::network("finalized");
-    let generous = Evm::new(&network, &[coin()], stage.anvil.client(), settings).unwrap();
+    let generous = scene::over(scene::alone(stage.anvil.client()), &[coin()], settings);
     let second = scene::sign(&generous, 1, &payout, Some(&first)).await.unwrap();
     stage.hand_over(&second).await;
     stage.check(&[&first, &second], &[Observation::Missing, Observation::Pending]).await;
@@ -378,8 +377,9 @@ async fn the_chain_is_checked() {
     let assets = [coin()];
     let settings = Settings::default();
     let mut network = scene::network("finalized");
-    Evm::connect(&network, &assets, anvil.client(), settings.clone()).await.unwrap();
+    let node = || scene::alone(anvil.client());
+    Evm::connect(&network, &assets, node(), settings.clone()).await.unwrap();
     network.parameters.insert("chain_id".to_owned(), "1".to_owned());
-    let told = Evm::connect(&network, &assets, anvil.client(), settings).await.err().unwrap();
+    let told = Evm::connect(&network, &assets, node(), settings).await.err().unwrap();
     assert!(told.contains("on chain 31337"), "{told}");
 }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     app::{App, LaneWork},
-    clock,
+    clock, concerns,
     config::{Config, LaneConfig},
     explain,
     prices::Pricing,
@@ -97,6 +97,9 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     }
     for lane in &config.lanes {
         wallet(config, &app, &mut report, lane, keystore.as_ref()).await?;
+    }
+    for concern in concerns::networks(&app) {
+        report.wrong(&concern.what, concern.remedy);
     }
     strangers(&app, &mut report).await?;
     slow(&app, &mut report).await?;
