@@ -51,9 +51,24 @@ impl Transport for Wire {
 impl Anvil {
     /// Starts a node with an empty chain.
     pub(crate) fn start(program: &std::ffi::OsStr) -> Self {
+        Self::start_with(program, &[])
+    }
+
+    /// Starts two nodes with the same chain. Told the same, they make the same blocks.
+    pub(crate) async fn twins(program: &std::ffi::OsStr) -> [Self; 2] {
+        let start = || Self::start_with(program, &["--timestamp", "1700000000"]);
+        let twins = [start(), start()];
+        for twin in &twins {
+            let _: Value = twin.ask("anvil_setBlockTimestampInterval", json!([1])).await;
+        }
+        twins
+    }
+
+    fn start_with(program: &std::ffi::OsStr, more: &[&str]) -> Self {
         let mut process = Command::new(program)
             .args(["--port", "0", "--no-mining", "--slots-in-an-epoch", "1"])
             .args(["--chain-id", &CHAIN_ID.to_string()])
+            .args(more)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
