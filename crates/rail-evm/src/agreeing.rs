@@ -120,9 +120,13 @@ impl Question<'_> {
     /// same time, since heights of different moments tell nothing about who lags.
     async fn ask_the_others(&self, findings: &mut Vec<(usize, Finding)>) {
         let asked = self.pool.at_once();
-        let has_answered = |at: &usize| findings.iter().any(|(answered, _)| answered == at);
-        let others: Vec<usize> = asked.iter().copied().filter(|at| !has_answered(at)).collect();
-        join_all(asked.into_iter().map(|at| self.pool.ask_head(at))).await;
+        let told = join_all(asked.iter().map(|at| self.pool.ask_head(*at))).await;
+        // One that is silent is not asked again: each question may take as long as the first.
+        let is_other = |(at, told): (usize, bool)| {
+            let is_known = findings.iter().any(|(answered, _)| *answered == at);
+            (told && !is_known).then_some(at)
+        };
+        let others: Vec<usize> = asked.into_iter().zip(told).filter_map(is_other).collect();
         let found = join_all(others.into_iter().map(|at| self.ask(at))).await;
         findings.extend(found.into_iter().flatten());
         findings.sort_by_key(|(at, _)| *at);
@@ -158,7 +162,9 @@ pub(crate) async fn compare(pool: &Pool, finality: &Finality) {
         return;
     }
     let ask = async |at: usize| {
-        pool.ask_head(at).await;
+        if !pool.ask_head(at).await {
+            return None;
+        }
         let member = pool.member(at).await?;
         Some((at, pool.took(at, member.node.final_head(finality).await)?))
     };

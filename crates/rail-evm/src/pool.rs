@@ -135,10 +135,9 @@ impl Pool {
         self.in_order()
     }
 
-    /// The endpoints to ask at once for what a quorum must answer.
+    /// The endpoints to ask at once.
     pub(crate) fn at_once(&self) -> Vec<usize> {
-        let needed = self.needed();
-        self.roster().at_once(needed)
+        self.roster().at_once()
     }
 
     /// Asks all endpoints for their latest block, at once, so that the answers can be compared.
@@ -148,13 +147,12 @@ impl Pool {
         }
     }
 
-    /// Asks one endpoint for its latest block.
-    pub(crate) async fn ask_head(&self, at: usize) {
-        if let Some(member) = self.member(at).await
-            && let Some(head) = self.took(at, member.node.head().await)
-        {
-            self.roster().told_head(at, head);
-        }
+    /// Asks one endpoint for its latest block; says whether it answered.
+    pub(crate) async fn ask_head(&self, at: usize) -> bool {
+        let Some(member) = self.member(at).await else { return false };
+        let Some(head) = self.took(at, member.node.head().await) else { return false };
+        self.roster().told_head(at, head);
+        true
     }
 
     /// Takes down the latest block that an endpoint told with another answer; says whether it keeps

@@ -4,7 +4,7 @@
 //! choose among the endpoints.
 
 /// How many turns an endpoint is left out at most, however often it has failed.
-const RESTS_MAX: u32 = 128;
+const RESTS_MAX: u32 = 256;
 /// One of so many turns asks all endpoints, as a power of two.
 const ROUND_OF_TURNS_LOG2: u32 = 4;
 
@@ -51,12 +51,12 @@ impl Roster {
         order
     }
 
-    /// The endpoints to ask at once: those that did not fail lately, or all if they are fewer than
-    /// `needed`.
-    pub(crate) fn at_once(&mut self, needed: usize) -> Vec<usize> {
+    /// The endpoints to ask at once: those that did not fail lately, even if they are fewer than a
+    /// quorum, for one that hangs would hold up everything each time; all if there are none.
+    pub(crate) fn at_once(&mut self) -> Vec<usize> {
         let all = 0..self.all.len();
         let mut asked: Vec<usize> = all.clone().filter(|at| !self.rests(*at)).collect();
-        if asked.len() < needed {
+        if asked.is_empty() {
             asked = all.collect();
         }
         self.turn();

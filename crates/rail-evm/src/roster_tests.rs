@@ -48,7 +48,7 @@ fn an_endpoint_that_fails_is_left_out_longer_each_time_and_never_for_good() {
         }
         rests.push(turns);
     }
-    assert_eq!(rests, [2, 4, 8, 16, 32, 64, 128, 128, 128, 128]);
+    assert_eq!(rests, [2, 4, 8, 16, 32, 64, 128, 256, 256, 256]);
     assert_eq!(roster.silent().collect::<Vec<_>>(), [0]);
     roster.failed(0);
     roster.answered(0);
@@ -57,12 +57,18 @@ fn an_endpoint_that_fails_is_left_out_longer_each_time_and_never_for_good() {
 }
 
 #[test]
-fn all_are_asked_at_once_if_too_few_answer() {
+fn those_that_failed_lately_are_not_asked_at_once_unless_all_did() {
     let mut roster = Roster::new(3, 5);
     roster.failed(1);
-    assert_eq!(roster.at_once(2), [0, 2]);
-    assert_eq!(roster.at_once(3), [0, 1, 2]);
-    assert_eq!(roster.at_once(2), [0, 1, 2]);
+    assert_eq!(roster.at_once(), [0, 2]);
+    roster.failed(0);
+    roster.failed(2);
+    assert_eq!(roster.at_once(), [0, 1, 2]);
+    assert_eq!(roster.at_once(), [1], "its rest is over first");
+    let mut roster = Roster::new(2, 5);
+    roster.failed(0);
+    roster.failed(1);
+    assert_eq!(roster.at_once(), [0, 1]);
 }
 
 #[test]

@@ -316,6 +316,28 @@ fn contradictions_pause_the_network_until_a_later_round_agrees() {
 }
 
 #[test]
+fn while_they_disagree_all_are_asked_each_time() {
+    let (actors, rail) = cast(&[nothing(), truth(), whole(HEAD, 2, BLOCK)]);
+    assert!((0..200).any(|_| {
+        observe(&rail);
+        rail.alert().is_some()
+    }));
+    is_paused(&rail, &["#2 says", "#3 says"]);
+    for _ in 0..5 {
+        for lie in [whole(HEAD, 2, BLOCK), View { receipt: (2, true), ..truth() }] {
+            plays(&actors[2], truth());
+            assert_eq!(observe(&rail), *ENDED);
+            goes_on(&rail);
+            plays(&actors[2], lie);
+            assert!((0..200).any(|_| {
+                observe(&rail);
+                rail.alert().is_some()
+            }));
+        }
+    }
+}
+
+#[test]
 fn a_liar_that_falls_silent_does_not_end_the_pause_of_two() {
     let (actors, rail) = cast(&[truth(), whole(HEAD, 2, BLOCK)]);
     assert!(!ends(observe(&rail).as_ref()));
@@ -341,6 +363,7 @@ fn nodes_on_different_branches_of_final_blocks_pause_the_network() {
         is_paused(&rail, &[]);
         actors[1].silent(false);
         actors[1].plays(showing(nothing(), 5));
+        assert!((0..10).any(|_| build(&rail).is_ok()), "it is asked again soon");
         goes_on(&rail);
     }
 }
@@ -363,7 +386,7 @@ fn branches_are_found_although_nothing_ends_on_them() {
 
 #[test]
 fn one_node_that_is_forked_above_its_final_block_is_no_contradiction() {
-    let behind = View { final_head: 5, branch: 1, height: 9, ..truth() };
+    let behind = View { final_head: 5, branch: 1, ..truth() };
     let actors = [truth(), behind].map(|it| Actor::new(showing(it, 5)));
     let rail = rail(actors.iter().map(Actor::client), None);
     assert!((0..40).all(|_| !ends(observe(&rail).as_ref())));
