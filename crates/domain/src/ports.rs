@@ -242,6 +242,11 @@ pub trait Rail: Send + Sync {
         lane: &'a Lane,
         assets: &'a [Asset],
     ) -> BoxFuture<'a, Result<Vec<Holding>, Unreachable>>;
+    /// What an operator must know about the network now, such as that its nodes disagree; asks
+    /// nobody.
+    fn alert(&self) -> Option<String> {
+        None
+    }
 }
 
 // --- Signer ----------------------------------------------------------------------------------

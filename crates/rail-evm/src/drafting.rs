@@ -21,7 +21,7 @@ use crate::{
     settings::{FeeModel, Parameters, Settings},
     terms::Terms,
     transfer::Transfer,
-    tx::{Sent, Tx},
+    tx::Sent,
 };
 
 /// What a payment to somebody without a program takes: exactly the price of a transaction.

@@ -1,12 +1,12 @@
 //! When a transaction is made, when it waits, and when it is refused.
 
-use alloy_consensus::TxEip1559;
 use alloy_primitives::{B256, address};
 use domain::ids::{AssetId, LaneId, NetworkId};
 use serde_json::json;
 
 use super::*;
 use crate::settings::{Finality, L1Charge};
+use crate::tx::Tx;
 
 const PAYER: Address = address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
 const RECIPIENT: Address = address!("0x70997970C51812dc3A010C7d01b50e0d17dc79C8");
@@ -83,6 +83,7 @@ impl Scene {
             fee_model: self.fee_model,
             priority_fee_floor_wei: 1,
             l1_charge: L1Charge::None,
+            lag_blocks_max: 5,
         };
         let transfer =
             Transfer { token: self.token, recipient: RECIPIENT, amount: U256::from(1_000_000) };

@@ -5,8 +5,10 @@
 //! transaction is final, when one is proven dead, and how fees are found.
 
 pub mod address;
+mod agreeing;
 mod budget;
 pub mod contract;
+mod disputes;
 mod drafting;
 mod fees;
 mod handover;
@@ -14,9 +16,12 @@ mod l1_fee;
 mod node;
 mod observing;
 pub mod pay_call;
+mod pool;
 mod preflight;
+mod quorum;
 mod rail;
 mod revert;
+mod roster;
 mod settings;
 mod terms;
 mod tokens;
@@ -26,6 +31,7 @@ mod verdict;
 
 pub use address::parse_destination;
 pub use node::Log;
+pub use pool::Endpoint;
 pub use rail::{Evm, NodeError};
 pub use settings::Settings;
 

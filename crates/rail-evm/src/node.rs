@@ -146,6 +146,12 @@ impl Node {
         Ok(id.to())
     }
 
+    /// The height of the latest block.
+    pub(crate) async fn head(&self) -> Result<u64, Unreachable> {
+        let latest: U64 = self.call("eth_blockNumber", json!([])).await?;
+        Ok(latest.to())
+    }
+
     /// What gas costs at the latest block.
     pub(crate) async fn market(
         &self,
@@ -242,10 +248,7 @@ impl Node {
                 let block: Option<Block> = self.call("eth_getBlockByNumber", params).await?;
                 block.map(|block| block.number.to())
             }
-            Finality::Depth(depth) => {
-                let latest: U64 = self.call("eth_blockNumber", json!([])).await?;
-                latest.to::<u64>().saturating_add(1).checked_sub(*depth)
-            }
+            Finality::Depth(depth) => self.head().await?.saturating_add(1).checked_sub(*depth),
         };
         if head.is_none() && !self.told_that_nothing_is_final.swap(true, Ordering::Relaxed) {
             let network = &self.network;

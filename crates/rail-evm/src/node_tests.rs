@@ -30,6 +30,7 @@ async fn market(answers: Value, floor: u128) -> Result<Market, Unreachable> {
         finality: Finality::Tag("finalized"),
         fee_model: FeeModel::Legacy,
         priority_fee_floor_wei: floor,
+        lag_blocks_max: 5,
         l1_charge: L1Charge::None,
     };
     Node::new(NetworkId::new("testnet"), rpc).market(&parameters, &Settings::default()).await

@@ -7,20 +7,19 @@
 //! 4. only if the number is used up and none of our receipts explains it: the block in which the
 //!    account's count passed it, for the transaction that used it.
 //!
-//! Final blocks are the same for every node, so it does no harm if several answer in turn: one that
+//! All of it is one endpoint's own finding; what several find is put together in
+//! [`crate::agreeing`]. Behind one endpoint there may be several nodes all the same. Final blocks
+//! are the same for every node, so it does no harm if several answer in turn: one that
 //! lags behind cannot make a block final, nor put another transaction into one. What it says of
 //! counts only leads to a block, and proves nothing.
 
 use alloy_primitives::{Address, B256};
-use domain::{
-    batch::{Attempt, Observation},
-    money::Amount,
-    ports::Unreachable,
-};
+use domain::{batch::Attempt, money::Amount, ports::Unreachable};
 
 use crate::{
     l1_fee,
-    node::{Node, Placed, Receipt},
+    node::{Node, Placed, Receipt, Sighting},
+    quorum::{Finding, Proof},
     settings::Finality,
     tokens::Tokens,
     transfer::{Outcome, Transfer},
@@ -28,17 +27,16 @@ use crate::{
     verdict::{Fact, Facts, Included},
 };
 
-/// Asks what became of `attempts` of `lane`. A token that paid otherwise than it was asked to is
-/// stopped.
-pub(crate) async fn observe(
+/// Asks one node what became of the transactions of `lane` that share a number. A token that paid
+/// otherwise than it was asked to is stopped.
+pub(crate) async fn look(
     node: &Node,
     tokens: &Tokens,
     finality: &Finality,
     lane: Address,
-    attempts: &[Attempt],
-) -> Result<Vec<Observation>, Unreachable> {
-    let sent = read_all(lane, attempts)?;
-    let Some(nonce) = sent.first().map(|it| it.tx.nonce) else { return Ok(vec![]) };
+    sent: &[Sent],
+) -> Result<Finding, Unreachable> {
+    let Some(nonce) = sent.first().map(|it| it.tx.nonce) else { return Err(Unreachable) };
     let hashes: Vec<B256> = sent.iter().map(|it| it.hash).collect();
     let final_head = node.final_head(finality).await?;
     let (sightings, count) = node.sightings(lane, final_head, &hashes).await?;
@@ -69,15 +67,27 @@ pub(crate) async fn observe(
     {
         facts.taken_by = taken_by(node, lane, nonce, head).await?;
     }
-    facts.verdicts().ok_or_else(|| {
+    let verdicts = facts.verdicts().ok_or_else(|| {
         tracing::warn!(%lane, nonce, ?facts, "the node contradicts itself");
         Unreachable
-    })
+    })?;
+    Ok(Finding { verdicts, final_head, proof: proof(&facts, &sightings) })
+}
+
+/// What the verdicts that follow from facts rest on, if they are an end.
+fn proof(facts: &Facts, sightings: &[Sighting]) -> Option<Proof> {
+    if !facts.taken_by.is_empty() {
+        return Some(Proof::TakenBy(facts.taken_by.clone()));
+    }
+    let hash = facts.settled().next()?.hash;
+    let receipts = sightings.iter().filter_map(|it| it.receipt.as_ref());
+    let settled = receipts.into_iter().find(|it| it.transaction_hash == hash)?;
+    Some(Proof::Settled { block: settled.block_number.to(), hash: settled.block_hash })
 }
 
 /// Reads the attempts' bytes. They were made by this program, so whatever does not fit is damage
 /// that a person must look at; no answer of a node would mean anything for them.
-fn read_all(lane: Address, attempts: &[Attempt]) -> Result<Vec<Sent>, Unreachable> {
+pub(crate) fn read_all(lane: Address, attempts: &[Attempt]) -> Result<Vec<Sent>, Unreachable> {
     let mut all: Vec<Sent> = Vec::new();
     for attempt in attempts {
         let damaged = |what: &str| {

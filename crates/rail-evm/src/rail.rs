@@ -1,11 +1,6 @@
-//! The rail itself: the port's questions, put to a node.
+//! The rail itself: the port's questions, put to nodes.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    str::FromStr,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use alloy_primitives::{Address, U256};
 use domain::{
@@ -20,14 +15,14 @@ use domain::{
         BuildError, Draft, Handover, Holding, Rail, RailProfile, Signature, Unreachable, UnsignedTx,
     },
 };
-use net::{JsonRpc, RpcError};
 
 use crate::{
+    agreeing, contract,
     drafting::Wish,
     fees::Market,
-    handover, l1_fee,
-    node::{Node, Wallet, lost, quantity},
-    observing,
+    l1_fee,
+    node::{Node, Wallet, quantity},
+    pool::{Endpoint, Pool},
     preflight::{Payment, Preflight},
     settings::{L1Charge, Parameters, Settings},
     terms::Terms,
@@ -42,8 +37,7 @@ pub struct Evm {
     settings: Settings,
     assets: BTreeMap<AssetId, Asset>,
     fee_asset: Asset,
-    node: Node,
-    node_is_right: AtomicBool,
+    pool: Pool,
     preflight: Preflight,
 }
 
@@ -67,14 +61,15 @@ impl fmt::Display for NodeError {
 impl std::error::Error for NodeError {}
 
 impl Evm {
-    /// A rail for `network` and its `assets`, without asking the node anything.
+    /// A rail for `network` and its `assets` over `endpoints`, the preferred one first, without
+    /// asking any of them anything.
     ///
     /// # Errors
     /// Says which parameter, setting or contract makes no sense.
     pub fn new<'a>(
         network: &Network,
         assets: impl IntoIterator<Item = &'a Asset>,
-        rpc: JsonRpc,
+        endpoints: Vec<Endpoint>,
         settings: Settings,
     ) -> Result<Self, String> {
         settings.check()?;
@@ -86,23 +81,14 @@ impl Evm {
         for asset in assets.values() {
             preflight.never_pay(token_of(asset)?, "the contract of a token");
         }
+        preflight.never_pay([contract::ADDRESS], "the contract that pays many");
         let fee_asset = assets.get(&network.fee_asset).filter(|asset| asset.contract.is_none());
         let fee_asset = fee_asset.cloned().ok_or_else(|| {
             format!("{} is not the coin of network {}", network.fee_asset, network.id)
         })?;
         let profile = profile(network.id.clone(), &settings);
-        let node = Node::new(network.id.clone(), rpc);
-        let node_is_right = AtomicBool::new(false);
-        Ok(Self {
-            profile,
-            parameters,
-            settings,
-            assets,
-            fee_asset,
-            node,
-            node_is_right,
-            preflight,
-        })
+        let pool = Pool::new(network, &parameters, endpoints, &settings)?;
+        Ok(Self { profile, parameters, settings, assets, fee_asset, pool, preflight })
     }
 
     /// Takes the addresses of our own wallets, none of which is ever paid.
@@ -125,13 +111,10 @@ impl Evm {
         let mut differences = vec![];
         for asset in self.assets.values() {
             let Ok(Some(token)) = token_of(asset) else { continue };
-            if self.check_node().await.is_err() {
-                break;
-            }
-            match self.preflight.tokens.check(&self.node, asset, token, "latest").await {
+            match self.check_token(asset, token).await {
                 Err(BuildError::Hold(hold)) => differences.push(hold.detail),
                 Err(BuildError::Unreachable) => break,
-                Ok(_)
+                Ok(())
                 | Err(BuildError::Refused(_) | BuildError::NotNeeded | BuildError::Split { .. }) => {
                 }
             }
@@ -139,51 +122,73 @@ impl Evm {
         differences
     }
 
-    /// A rail for `network`, after checking that the node is one of it.
+    /// Asks a token for itself, at the first node that answers.
+    async fn check_token(&self, asset: &Asset, token: Address) -> Result<(), BuildError> {
+        for at in self.pool.in_order() {
+            let Some(member) = self.pool.member(at).await else { continue };
+            let checked = self.preflight.tokens.check(&member.node, asset, token, "latest").await;
+            let answer = match checked {
+                Err(BuildError::Unreachable) => Err(Unreachable),
+                answer => Ok(answer.map(|_| ())),
+            };
+            if let Some(answer) = self.pool.took(at, answer) {
+                return answer;
+            }
+        }
+        Err(BuildError::Unreachable)
+    }
+
+    /// A rail for `network`, after checking its nodes.
     ///
     /// # Errors
-    /// As [`Self::new`] and [`Self::check_node`].
+    /// As [`Self::new`] and [`Self::check_nodes`].
     pub async fn connect<'a>(
         network: &Network,
         assets: impl IntoIterator<Item = &'a Asset>,
-        rpc: JsonRpc,
+        endpoints: Vec<Endpoint>,
         settings: Settings,
     ) -> Result<Self, String> {
-        let evm = Self::new(network, assets, rpc, settings)?;
-        evm.check_node().await.map_err(|error| error.to_string())?;
+        let evm = Self::new(network, assets, endpoints, settings)?;
+        evm.check_nodes().await.map_err(|error| error.to_string())?;
         Ok(evm)
     }
 
-    /// Asks the node for its chain, unless it was found to be the right one before. Nothing is
-    /// built until it was.
+    /// Asks all nodes for their chain that were not found to be on the right one since they failed
+    /// last. Nothing else is asked of a node that was not.
     ///
     /// # Errors
-    /// Says that it is another one, or that there is no answer.
-    pub async fn check_node(&self) -> Result<(), NodeError> {
-        if self.node_is_right.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let (network, expected) = (&self.profile.network, self.parameters.chain_id);
-        match self.node.chain_id().await {
-            Ok(found) if found == expected => {
-                self.node_is_right.store(true, Ordering::Relaxed);
-                Ok(())
-            }
-            Ok(found) => Err(NodeError::OtherChain(format!(
-                "the node of network {network} is on chain {found}, and the network is chain \
-                 {expected}: check its URL"
-            ))),
-            Err(error) => Err(NodeError::Silent(format!(
-                "the node of network {network} does not answer: {error}"
-            ))),
-        }
+    /// Says which is on another one, or that there is no answer from any.
+    pub async fn check_nodes(&self) -> Result<(), NodeError> {
+        self.pool.check_all().await
     }
 
     async fn build(&self, draft: Draft<'_>) -> Result<UnsignedTx, BuildError> {
-        self.check_node().await.map_err(|error| {
-            tracing::error!("{error}");
-            BuildError::Unreachable
-        })?;
+        if let Some(hold) = agreeing::pause(&self.pool, &self.parameters.finality).await {
+            return Err(BuildError::Hold(hold));
+        }
+        for at in self.pool.in_order_after_survey().await {
+            let Some(member) = self.pool.member(at).await else { continue };
+            let built = match self.build_with(at, &member.node, draft).await {
+                Err(BuildError::Unreachable) => Err(Unreachable),
+                answer => Ok(answer),
+            };
+            match self.pool.took(at, built) {
+                Some(Ok(Some(unsigned))) => return Ok(unsigned),
+                Some(Err(error)) => return Err(error),
+                // It lags, or does not answer.
+                Some(Ok(None)) | None => {}
+            }
+        }
+        Err(BuildError::Unreachable)
+    }
+
+    /// Asks one node everything that is to be known; nothing comes of it if the node lags.
+    async fn build_with(
+        &self,
+        at: usize,
+        node: &Node,
+        draft: Draft<'_>,
+    ) -> Result<Option<UnsignedTx>, BuildError> {
         let refused = |detail: String| BuildError::Refused(detail);
         let (asset, transfer) = self.transfer(draft.payouts).map_err(refused)?;
         let payer = address(&draft.lane.address).map_err(refused)?;
@@ -192,16 +197,18 @@ impl Evm {
         let unreachable = |Unreachable| BuildError::Unreachable;
         // The final head comes first, so that the latest block is not behind it.
         let final_head = match replaced {
-            None => self.node.final_head(&self.parameters.finality).await.map_err(unreachable)?,
+            None => node.final_head(&self.parameters.finality).await.map_err(unreachable)?,
             Some(_) => None,
         };
-        let market = self.node.market(&self.parameters, &self.settings).await;
-        let market = market.map_err(unreachable)?;
-        if let (None, Some(token)) = (&replaced, transfer.token) {
-            let at = quantity(market.block);
-            self.preflight.tokens.check(&self.node, asset, token, &at).await?;
+        let market = node.market(&self.parameters, &self.settings).await.map_err(unreachable)?;
+        if !self.pool.keeps_up(at, market.block) {
+            return Ok(None);
         }
-        let wallet = self.node.wallet(payer, &transfer, market.block, final_head).await;
+        if let (None, Some(token)) = (&replaced, transfer.token) {
+            let block = quantity(market.block);
+            self.preflight.tokens.check(node, asset, token, &block).await?;
+        }
+        let wallet = node.wallet(payer, &transfer, market.block, final_head).await;
         let wish = Wish {
             parameters: &self.parameters,
             lane: draft.lane,
@@ -217,16 +224,23 @@ impl Evm {
             committed: draft.committed,
             settings: &self.settings,
         };
-        let drafted = self.decide(wish, market, &wallet.map_err(unreachable)?).await;
+        let drafted = self.decide(node, wish, market, &wallet.map_err(unreachable)?).await;
         let payment = Payment { payer, asset, transfer, block: market.block };
-        let terms = self.preflight.examine(&self.node, payment, drafted).await?;
-        Ok(terms.unsigned())
+        let terms = self.preflight.examine(node, payment, drafted).await?;
+        if let Some(block) = final_head.filter(|_| terms.nonce > draft.lane.next_sequence)
+            && let Some(hold) =
+                agreeing::doubt_of_count(&self.pool, at, payer, terms.nonce, block).await
+        {
+            return Err(BuildError::Hold(hold));
+        }
+        Ok(Some(terms.unsigned()))
     }
 
     /// Decides on a transaction, with what the network charges for its parent chain. What the OP
     /// stack charges depends on the transaction itself, so that is decided twice.
     async fn decide(
         &self,
+        node: &Node,
         mut wish: Wish<'_>,
         market: Market,
         wallet: &Wallet,
@@ -235,12 +249,12 @@ impl Evm {
         match self.parameters.l1_charge {
             L1Charge::None => {}
             L1Charge::Arbitrum => {
-                let gas = l1_fee::arbitrum_gas(&self.node, market.block, &wish.transfer).await;
+                let gas = l1_fee::arbitrum_gas(node, market.block, &wish.transfer).await;
                 wish.l1_gas = gas.map_err(unreachable)?;
             }
             L1Charge::Op => {
                 let draft = wish.draft(market, wallet)?;
-                let fee = l1_fee::op(&self.node, market.block, &draft).await;
+                let fee = l1_fee::op(node, market.block, &draft).await;
                 wish.l1_fee_wei = fee.map_err(unreachable)?.most();
             }
         }
@@ -264,18 +278,6 @@ impl Evm {
         Ok((asset, transfer))
     }
 
-    async fn broadcast(&self, tx: &SignedTx) -> Result<Handover, Unreachable> {
-        match self.node.send(&tx.raw).await {
-            Ok(hash) if hash.to_string() == tx.txid.as_str() => Ok(Handover::Accepted),
-            Ok(hash) => {
-                tracing::error!(txid = %tx.txid, %hash, "the node calls the transaction otherwise");
-                Ok(Handover::Refused(format!("the node calls it {hash}")))
-            }
-            Err(RpcError::Refused { code, message, data: _ }) => Ok(handover::sort(code, &message)),
-            Err(error @ RpcError::Unreachable(_)) => Err(lost("eth_sendRawTransaction", &error)),
-        }
-    }
-
     async fn observe(
         &self,
         lane: &Lane,
@@ -283,45 +285,58 @@ impl Evm {
     ) -> Result<Vec<Observation>, Unreachable> {
         let payer = address(&lane.address).map_err(|what| misconfigured(&what))?;
         let (tokens, finality) = (&self.preflight.tokens, &self.parameters.finality);
-        observing::observe(&self.node, tokens, finality, payer, attempts).await
+        agreeing::observe(&self.pool, tokens, finality, payer, attempts).await
     }
 
     async fn quote_fee(&self, asset: &Asset) -> Result<Amount, Unreachable> {
-        let gas = match asset.contract {
+        let token = token_of(asset).map_err(|what| misconfigured(&what))?;
+        if let Some(token) = token {
+            self.check_token(asset, token).await.map_err(|_| Unreachable)?;
+        }
+        for at in self.pool.in_order_after_survey().await {
+            let Some(member) = self.pool.member(at).await else { continue };
+            let quoted = self.quote_with(at, &member.node, token).await;
+            if let Some(Some(fee)) = self.pool.took(at, quoted) {
+                return Ok(fee);
+            }
+        }
+        Err(Unreachable)
+    }
+
+    /// What a typical payment costs by one node's figures; nothing comes of it if the node lags.
+    async fn quote_with(
+        &self,
+        at: usize,
+        node: &Node,
+        token: Option<Address>,
+    ) -> Result<Option<Amount>, Unreachable> {
+        let gas = match token {
             None => self.settings.quote_gas_native,
             Some(_) => self.settings.quote_gas_token,
         };
-        let token = token_of(asset).map_err(|what| misconfigured(&what))?;
-        if let Some(token) = token {
-            self.check_node().await.map_err(|error| {
-                tracing::warn!("{error}");
-                Unreachable
-            })?;
-            let checked = self.preflight.tokens.check(&self.node, asset, token, "latest").await;
-            checked.map_err(|_| Unreachable)?;
+        let market = node.market(&self.parameters, &self.settings).await?;
+        if !self.pool.keeps_up(at, market.block) {
+            return Ok(None);
         }
-        let market = self.node.market(&self.parameters, &self.settings).await?;
         let typical = Terms::typical(&self.parameters, token, gas, market);
         let (gas, beside) = match self.parameters.l1_charge {
             L1Charge::None => (gas, 0),
             L1Charge::Arbitrum => {
-                let transfer = &typical.transfer;
-                let l1_gas = l1_fee::arbitrum_gas(&self.node, market.block, transfer).await?;
+                let l1_gas = l1_fee::arbitrum_gas(node, market.block, &typical.transfer).await?;
                 (gas.saturating_add(l1_gas), 0)
             }
-            L1Charge::Op => (gas, l1_fee::op(&self.node, market.block, &typical).await?.expected()),
+            L1Charge::Op => (gas, l1_fee::op(node, market.block, &typical).await?.expected()),
         };
         let fee = market.expected().checked_mul(u128::from(gas));
         let fee = fee.and_then(|fee| fee.checked_add(beside));
-        fee.and_then(Amount::from_units).ok_or(Unreachable)
+        fee.and_then(Amount::from_units).map(Some).ok_or(Unreachable)
     }
 
     async fn holdings(&self, lane: &Lane, assets: &[Asset]) -> Result<Vec<Holding>, Unreachable> {
         let holder = address(&lane.address).map_err(|what| misconfigured(&what))?;
         let tokens: Result<Vec<_>, String> = assets.iter().map(token_of).collect();
         let tokens = tokens.map_err(|what| misconfigured(&what))?;
-        let head = self.node.final_head(&self.parameters.finality).await?.ok_or(Unreachable)?;
-        let amounts = self.node.holdings(holder, &tokens, head).await?;
+        let amounts = self.amounts(holder, &tokens).await?;
         let mut holdings = Vec::new();
         for (asset, amount) in assets.iter().zip(amounts) {
             let units = u128::try_from(amount).ok().and_then(Amount::from_units);
@@ -331,6 +346,29 @@ impl Evm {
             }
         }
         Ok(holdings)
+    }
+
+    /// What one node that does not lag says that `holder` holds as of its final block.
+    async fn amounts(
+        &self,
+        holder: Address,
+        tokens: &[Option<Address>],
+    ) -> Result<Vec<U256>, Unreachable> {
+        agreeing::compare(&self.pool, &self.parameters.finality).await;
+        for at in self.pool.in_order() {
+            let Some(member) = self.pool.member(at).await else { continue };
+            if self.pool.lags(at) {
+                continue;
+            }
+            let asked = async {
+                let head = member.node.final_head(&self.parameters.finality).await?;
+                member.node.holdings(holder, tokens, head.ok_or(Unreachable)?).await
+            };
+            if let Some(amounts) = self.pool.took(at, asked.await) {
+                return Ok(amounts);
+            }
+        }
+        Err(Unreachable)
     }
 }
 
@@ -353,7 +391,7 @@ impl Rail for Evm {
     }
 
     fn broadcast<'a>(&'a self, tx: &'a SignedTx) -> BoxFuture<'a, Result<Handover, Unreachable>> {
-        Box::pin(self.broadcast(tx))
+        Box::pin(agreeing::hand_over(&self.pool, tx))
     }
 
     fn observe<'a>(
@@ -370,6 +408,10 @@ impl Rail for Evm {
         assets: &'a [Asset],
     ) -> BoxFuture<'a, Result<Vec<Holding>, Unreachable>> {
         Box::pin(self.holdings(lane, assets))
+    }
+
+    fn alert(&self) -> Option<String> {
+        self.pool.alert()
     }
 }
 

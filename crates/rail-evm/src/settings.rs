@@ -35,6 +35,12 @@ pub struct Settings {
     pub retry_ms: u64,
     /// How long a transaction may wait before a higher fee is considered, in milliseconds.
     pub replace_after_ms: u64,
+    /// How many endpoints must conclude the same before anything ends, and before a number is
+    /// skipped. By default two, or one if there is only one.
+    pub quorum: Option<u32>,
+    /// By how many blocks an endpoint may lag behind the best known head and still be built with.
+    /// By default as many as a minute has, from the catalog's `block_time_ms`.
+    pub lag_blocks_max: Option<u64>,
 }
 
 impl Default for Settings {
@@ -52,6 +58,8 @@ impl Default for Settings {
             poll_ms: 4_000,
             retry_ms: 5_000,
             replace_after_ms: 30_000,
+            quorum: None,
+            lag_blocks_max: None,
         }
     }
 }
@@ -74,6 +82,11 @@ impl Settings {
         Ok(())
     }
 }
+
+/// How long a node may be behind by default, in milliseconds.
+const LAG_MS: u64 = 60_000;
+/// By how many blocks at least, and where the catalog does not say how long one takes.
+const LAG_BLOCKS: u64 = 5;
 
 /// Which blocks a network will not take back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,11 +131,13 @@ pub(crate) struct Parameters {
     pub(crate) priority_fee_floor_wei: u128,
     /// What is charged for the parent chain.
     pub(crate) l1_charge: L1Charge,
+    /// By how many blocks a node may lag unless the operator says otherwise.
+    pub(crate) lag_blocks_max: u64,
 }
 
 impl Parameters {
-    /// Reads `chain_id`, `finality`, and what there is of `fee_model`, `priority_fee_floor_wei` and
-    /// `l1_fee`.
+    /// Reads `chain_id`, `finality`, and what there is of `fee_model`, `priority_fee_floor_wei`,
+    /// `l1_fee` and `block_time_ms`.
     ///
     /// # Errors
     /// Names the parameter that is missing or makes no sense.
@@ -136,7 +151,15 @@ impl Parameters {
         };
         let chain_id = parameter("chain_id")?;
         let finality = parameter("finality")?;
+        let lag_blocks_max = match parameter("block_time_ms") {
+            Ok(text) => match text.parse::<u64>() {
+                Ok(block_time_ms) if block_time_ms > 0 => (LAG_MS / block_time_ms).max(LAG_BLOCKS),
+                _ => return Err(wrong("block_time_ms", text)),
+            },
+            Err(_) => LAG_BLOCKS,
+        };
         Ok(Self {
+            lag_blocks_max,
             chain_id: match chain_id.parse() {
                 Ok(number) if number > 0 => number,
                 _ => return Err(wrong("chain_id", chain_id)),
@@ -194,6 +217,7 @@ mod tests {
         assert_eq!(of("safe").unwrap().finality, Finality::Tag("safe"));
         assert_eq!(of("12").unwrap().finality, Finality::Depth(12));
         assert_eq!(of("12").unwrap().chain_id, 56);
+        assert_eq!(of("12").unwrap().lag_blocks_max, 5);
         for wrong in ["latest", "0", "-1", "", "1.5"] {
             assert!(of(wrong).is_err(), "{wrong:?}");
         }
@@ -236,7 +260,7 @@ mod tests {
     fn every_row_of_the_catalog_is_understood() {
         let catalog = catalog::read(&[crate::CATALOG]).unwrap();
         let of = |id: &str| Parameters::of(catalog.network(id).unwrap()).unwrap();
-        assert_eq!(catalog.networks().flat_map(Parameters::of).count(), 7);
+        assert_eq!(catalog.networks().flat_map(Parameters::of).count(), 8);
         assert_eq!(of("polygon").priority_fee_floor_wei, 25_000_000_000);
         assert_eq!(of("bsc").priority_fee_floor_wei, 50_000_000);
         for (id, charge) in [
@@ -257,5 +281,18 @@ mod tests {
         };
         assert_eq!(of(113), Ok(()));
         assert!(of(112).unwrap_err().contains("replacement_budget_percent"));
+    }
+
+    #[test]
+    fn a_node_may_lag_by_a_minute() {
+        let of = |block_time_ms| {
+            let parameters =
+                [("chain_id", "1"), ("finality", "safe"), ("block_time_ms", block_time_ms)];
+            Parameters::of(&network(&parameters)).map(|it| it.lag_blocks_max)
+        };
+        assert_eq!(of("12000"), Ok(5));
+        assert_eq!(of("450"), Ok(133));
+        assert_eq!(of("60000"), Ok(5));
+        assert!(of("0").is_err() && of("soon").is_err());
     }
 }

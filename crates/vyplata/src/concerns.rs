@@ -1,5 +1,5 @@
-//! What an operator should know about the money rules at this moment: prices that are missing, and
-//! how much the house has left to sell.
+//! What an operator should know at this moment: prices that are missing, how much the house has left
+//! to sell, and networks whose nodes disagree.
 
 use std::collections::BTreeSet;
 
@@ -47,6 +47,18 @@ pub(crate) fn prices(app: &App, book: &PriceBook, now: Timestamp) -> Vec<Concern
     let is_asked = !app.settings.more_than_usd.is_zero();
     let too_little = is_asked.then(|| too_little(&app.catalog, book, now)).flatten();
     unpriced.into_iter().chain(too_little).collect()
+}
+
+/// Looks at what rails know of their networks already, which asks nobody.
+pub(crate) fn networks(app: &App) -> Vec<Concern> {
+    let alerts: BTreeSet<String> = app.lanes.iter().filter_map(|it| it.rail.alert()).collect();
+    let concern = |what| Concern {
+        urgent: true,
+        what,
+        remedy: "compare rpc of the [[network]] with a block explorer, and take out what is wrong; \
+                 nothing of it ends before",
+    };
+    alerts.into_iter().map(concern).collect()
 }
 
 /// What the house has less of than nothing.

@@ -113,8 +113,9 @@ async fn ready(State(api): State<Api>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response();
     };
     // These concern some payouts only: whoever asks for others is served.
+    let concerns = concerns.into_iter().chain(concerns::networks(&api.app));
     let notes: Vec<String> =
-        concerns.iter().map(|it| format!("note: {}; {}\n", it.what, it.remedy)).collect();
+        concerns.map(|it| format!("note: {}; {}\n", it.what, it.remedy)).collect();
     let notes = notes.concat();
     match book.terms.values().filter(|it| it.network_fee.is_none()).count() {
         0 => format!("ready\n{notes}").into_response(),
@@ -127,6 +128,9 @@ async fn ready(State(api): State<Api>) -> Response {
 
 async fn metrics(State(api): State<Api>) -> Response {
     let counts = api.app.store.counts().await.unwrap_or_default();
+    for work in &api.app.lanes {
+        api.app.metrics.network(work.network.as_str(), work.rail.alert().is_some());
+    }
     let text = api.app.metrics.text(&counts);
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
         .into_response()

@@ -42,6 +42,11 @@ struct LaneLabel {
     lane: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NetworkLabel {
+    network: String,
+}
+
 /// All figures.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -68,6 +73,7 @@ pub(crate) struct Metrics {
     rates_answered_at: Family<SourceLabel, Gauge>,
     rate_failures: Family<SourceLabel, Counter>,
     runways: Family<LaneLabel, Gauge>,
+    network_alert: Family<NetworkLabel, Gauge>,
 }
 
 impl Default for Metrics {
@@ -88,6 +94,7 @@ impl Default for Metrics {
             rates_answered_at: Family::default(),
             rate_failures: Family::default(),
             runways: Family::default(),
+            network_alert: Family::default(),
         };
         let all = &mut metrics.registry;
         all.register("requests", "Requests answered", metrics.requests.clone());
@@ -112,11 +119,19 @@ impl Default for Metrics {
         all.register("rate_failures", "Times a source of rates did not answer", failures);
         let help = "For how many payouts a lane's coins for fees are enough";
         all.register("lane_runway_payouts", help, metrics.runways.clone());
+        let help = "1 if nodes of the network disagree or too few answer; see /readyz";
+        all.register("network_alert", help, metrics.network_alert.clone());
         metrics
     }
 }
 
 impl Metrics {
+    /// Takes down whether there is an alert about a network.
+    pub(crate) fn network(&self, network: &str, is_alert: bool) {
+        let label = NetworkLabel { network: network.to_owned() };
+        self.network_alert.get_or_create_owned(&label).set(i64::from(is_alert));
+    }
+
     /// Takes down that a source of rates answered, or that it did not.
     pub(crate) fn rates(&self, source: &str, answered_at: Option<Timestamp>) {
         let label = SourceLabel { source: source.to_owned() };

@@ -16,7 +16,7 @@ use domain::{
     ports::{ChangeSet, Rail, Store, Unreachable},
     quote::PriceBook,
 };
-use net::{Client, Endpoint, Failover, Guard, JsonRpc, Reach, Transport};
+use net::{Client, Endpoint, Guard, JsonRpc, Reach};
 use rail_evm::NodeError;
 use signer::{AddressFormat, Keystore, LocalSigner, Policy};
 use store::Sqlite;
@@ -366,7 +366,7 @@ struct Connected {
 /// Connects to a network's nodes, and looks at its tokens. None of `wallets` is ever paid.
 ///
 /// # Errors
-/// If its rail is not built yet, or the node is on another chain. A node that does not answer is
+/// If its rail is not built yet, or a node is on another chain. A node that does not answer is
 /// none: it is asked again when it is needed.
 async fn connect(
     catalog: &Catalog,
@@ -380,18 +380,17 @@ async fn connect(
         "network {}: its rail is not built yet; it can be paid in the sandbox only",
         config.id
     );
-    let transport =
-        transport(&config.rpc).with_context(|| format!("network {}: rpc", config.id))?;
+    let endpoints =
+        endpoints(&config.rpc).with_context(|| format!("network {}: rpc", config.id))?;
     let assets = catalog.assets_of(&network.id);
-    let rpc = JsonRpc::new(transport);
     let settings = rail_evm::Settings { fee_max: Some(fee_max), ..settings(config) };
-    let rail = rail_evm::Evm::new(network, assets, rpc, settings)
+    let rail = rail_evm::Evm::new(network, assets, endpoints, settings)
         .and_then(|rail| rail.never_paying(wallets))
         .map_err(|error| anyhow!("network {}: {error}", config.id))?;
     let mut answers = true;
-    match rail.check_node().await {
+    match rail.check_nodes().await {
         Ok(()) => {}
-        // Other networks can be paid on meanwhile; this one is, as soon as its node answers.
+        // Other networks can be paid on meanwhile; this one is, as soon as a node answers.
         Err(NodeError::Silent(why)) => {
             tracing::warn!("{why}");
             answers = false;
@@ -414,20 +413,25 @@ fn settings(config: &NetworkConfig) -> rail_evm::Settings {
         max_fee_per_gas_cap_wei: config
             .fee_cap_gwei
             .map_or(defaults.max_fee_per_gas_cap_wei, |gwei| u128::from(gwei) * 1_000_000_000),
+        quorum: config.quorum,
+        lag_blocks_max: config.lag_blocks_max,
         ..defaults
     }
 }
 
-/// One transport of several endpoints: the next one is asked when one does not answer.
-fn transport(urls: &[String]) -> anyhow::Result<Arc<dyn Transport>> {
+/// The endpoints at these addresses. Their names show the place in the list and the host, since the
+/// rest of an address may be a secret.
+fn endpoints(urls: &[String]) -> anyhow::Result<Vec<rail_evm::Endpoint>> {
     let guard = Guard::new(Reach::Anywhere, &[]).map_err(|error| anyhow!("{error}"))?;
     let client = Client::new(guard)?;
-    let mut endpoints: Vec<Arc<dyn Transport>> = vec![];
-    for url in urls {
+    let mut endpoints = vec![];
+    for (position, url) in urls.iter().enumerate() {
         let endpoint = Endpoint::new(client.clone(), url, &[], Endpoint::LIMITS);
-        endpoints.push(Arc::new(endpoint.map_err(|error| anyhow!("{error}"))?));
+        let endpoint = endpoint.map_err(|error| anyhow!("#{}: {error}", position + 1))?;
+        let name = format!("#{} {}", position + 1, endpoint.label());
+        endpoints.push(rail_evm::Endpoint { name, rpc: JsonRpc::new(Arc::new(endpoint)) });
     }
-    Ok(Arc::new(Failover::new(endpoints)))
+    Ok(endpoints)
 }
 
 /// Waits until nobody else makes credentials, and keeps others from it until it is dropped.

@@ -78,6 +78,17 @@ impl Anvil {
         Self::start_as(program, &CHAIN_ID.to_string(), &[])
     }
 
+    /// Starts two nodes with the same chain. Told the same, they make the same blocks.
+    pub(crate) async fn twins(program: &std::ffi::OsStr) -> [Self; 2] {
+        let more = ["--timestamp", "1700000000"];
+        let start = || Self::start_as(program, &CHAIN_ID.to_string(), &more);
+        let twins = [start(), start()];
+        for twin in &twins {
+            let _: Value = twin.ask("anvil_setBlockTimestampInterval", json!([1])).await;
+        }
+        twins
+    }
+
     /// Starts a node with an empty chain of this number, and with more of anvil's options.
     pub(crate) fn start_as(program: &std::ffi::OsStr, chain_id: &str, more: &[&str]) -> Self {
         let mut command = Command::new(program);

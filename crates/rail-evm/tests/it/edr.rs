@@ -59,7 +59,7 @@ fn for_percent(attempt: &Attempt, percent: u128) -> SignedTx {
 fn rail(node: &Anvil, tip_wei: &str) -> Evm {
     let mut network = scene::network("3");
     scene::set(&mut network, "priority_fee_floor_wei", tip_wei);
-    Evm::new(&network, &[coin()], node.client(), Settings::default()).unwrap()
+    Evm::new(&network, &[coin()], scene::alone(node.client()), Settings::default()).unwrap()
 }
 
 #[tokio::test]

@@ -25,16 +25,16 @@ use crate::{
 };
 
 /// The number that is fought over.
-const NONCE: u64 = 9;
+pub(crate) const NONCE: u64 = 9;
 /// A transaction of the same number that is none of ours.
 const FOREIGN: &str = "0x0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
 /// A transaction of another account or another number.
 const BYSTANDER: &str = "0x0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b";
 /// The contender that uses the number up without a transaction of the lane.
-const DELEGATE: usize = 3;
+pub(crate) const DELEGATE: usize = 3;
 
 /// Two attempts of ours, the second replacing the first.
-static ATTEMPTS: LazyLock<Vec<Attempt>> = LazyLock::new(|| {
+pub(crate) static ATTEMPTS: LazyLock<Vec<Attempt>> = LazyLock::new(|| {
     block_on(async {
         let rail = scene::evm(JsonRpc::new(Arc::new(Fake::new(plenty))), &[scene::coin()]);
         let payout = scene::payout(&scene::coin(), RECIPIENT, 1);
@@ -54,7 +54,7 @@ fn dear(method: &str, params: &Value) -> Result<Value, Value> {
     Ok(json!({"oldestBlock": "0x63", "baseFeePerGas": base, "reward": [["0xa"], ["0xa"]]}))
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut context = Context::from_waker(Waker::noop());
     match pin!(future).poll(&mut context) {
         Poll::Ready(output) => output,
@@ -67,24 +67,39 @@ fn hash_of(contender: usize) -> &'static str {
 }
 
 /// Which contender (0 and 1 are ours, 2 is foreign, 3 is [`DELEGATE`]) is in which block.
-type Winner = Option<(usize, u64)>;
+pub(crate) type Winner = Option<(usize, u64)>;
 
 /// One node: how far it has come, on which branch, and what it keeps.
 #[derive(Clone, Debug)]
-struct View {
-    height: u64,
-    final_head: u64,
-    branch: u64,
-    winner: Winner,
-    state_kept: u64,
-    keeps_receipts: bool,
-    knows: [bool; 2],
+pub(crate) struct View {
+    pub(crate) height: u64,
+    pub(crate) final_head: u64,
+    pub(crate) branch: u64,
+    pub(crate) winner: Winner,
+    pub(crate) state_kept: u64,
+    pub(crate) keeps_receipts: bool,
+    pub(crate) knows: [bool; 2],
     /// Whether it answers for blocks whose state it does not have with that of its latest.
-    makes_do: bool,
+    pub(crate) makes_do: bool,
+    /// What its receipts say: what a unit of gas cost, in wei, and whether the transaction was not
+    /// undone.
+    pub(crate) receipt: (u64, bool),
 }
 
+/// What is true of each receipt.
+const TRUE_RECEIPT: (u64, bool) = (1, true);
+
 impl View {
-    fn answer(&self, shared: u64, method: &str, params: &Value) -> Result<Value, Value> {
+    pub(crate) fn answer(&self, shared: u64, method: &str, params: &Value) -> Result<Value, Value> {
+        if method == "eth_chainId" {
+            return Ok(json!(format!("{:#x}", scene::CHAIN_ID)));
+        }
+        if method == "eth_blockNumber" {
+            return Ok(json!(format!("{:#x}", self.height)));
+        }
+        if matches!(method, "eth_getCode" | "eth_call") {
+            return Ok(json!("0x"));
+        }
         let text = params[0].as_str().unwrap();
         let refused = |message: &str| Err(json!({"code": -32000, "message": message}));
         let winner = self.winner.filter(|(_, block)| *block <= self.height);
@@ -115,9 +130,9 @@ impl View {
                         "transactionHash": text,
                         "blockHash": self.block(shared, block, false)["hash"],
                         "blockNumber": format!("{block:#x}"),
-                        "status": "0x1",
+                        "status": format!("{:#x}", u64::from(self.receipt.1)),
                         "gasUsed": "0x5208",
-                        "effectiveGasPrice": "0x1",
+                        "effectiveGasPrice": format!("{:#x}", self.receipt.0),
                         "logs": [],
                     })
                 }
@@ -170,7 +185,7 @@ struct World {
 }
 
 prop_compose! {
-    fn view(final_head: u64, winner: Winner)(
+    pub(crate) fn view(final_head: u64, winner: Winner)(
         height in 0..final_head + 6,
         lag in 0..=final_head,
         branch in 0..3_u64,
@@ -182,7 +197,10 @@ prop_compose! {
     ) -> View {
         let final_head = height.min(final_head).saturating_sub(lag);
         let winner = winner.or(above);
-        View { height, final_head, branch, winner, state_kept, keeps_receipts, knows, makes_do }
+        let receipt = TRUE_RECEIPT;
+        View {
+            height, final_head, branch, winner, state_kept, keeps_receipts, knows, makes_do, receipt
+        }
     }
 }
 
@@ -230,7 +248,7 @@ proptest! {
 }
 
 /// All there is to see at one node that has everything.
-fn whole(final_head: u64, winner: usize, block: u64) -> View {
+pub(crate) fn whole(final_head: u64, winner: usize, block: u64) -> View {
     View {
         height: final_head + 2,
         final_head,
@@ -240,6 +258,7 @@ fn whole(final_head: u64, winner: usize, block: u64) -> View {
         keeps_receipts: true,
         knows: [false; 2],
         makes_do: false,
+        receipt: TRUE_RECEIPT,
     }
 }
 

@@ -138,7 +138,7 @@ async fn nothing_is_built_on_another_chain() {
     };
     let fake = Arc::new(Fake::new(other));
     let rail = rail(fake.clone());
-    assert!(matches!(rail.check_node().await, Err(rail_evm::NodeError::OtherChain(_))));
+    assert!(matches!(rail.check_nodes().await, Err(rail_evm::NodeError::OtherChain(_))));
     let payout = scene::payout(&scene::token(TOKEN), RECIPIENT, 5_000_000);
     let built = scene::sign(&rail, 3, &payout, None).await;
     assert_eq!(built.unwrap_err(), BuildError::Unreachable);
@@ -220,11 +220,15 @@ async fn a_node_that_does_not_know_what_it_took_gets_no_replacement() {
 async fn handing_over() {
     let (rail, attempt) = signed().await;
     assert_eq!(rail.broadcast(&attempt.tx).await, Ok(Handover::Accepted));
-    let done = check(&["eth_sendRawTransaction"], 1, Unreachable, async |rail: Evm| {
-        Rail::broadcast(&rail, &attempt.tx).await
-    });
+    let done =
+        check(&["eth_chainId", "eth_sendRawTransaction"], 2, Unreachable, async |rail: Evm| {
+            Rail::broadcast(&rail, &attempt.tx).await
+        });
     assert_eq!(done.await, Handover::Accepted);
-    let other = |_: &str, _: &Value| Ok(json!(alloy_primitives::B256::ZERO));
+    let other = |method: &str, params: &Value| match method {
+        "eth_sendRawTransaction" => Ok(json!(alloy_primitives::B256::ZERO)),
+        _ => plenty(method, params),
+    };
     let told = Rail::broadcast(&self::rail(Arc::new(Fake::new(other))), &attempt.tx).await;
     assert!(matches!(told, Ok(Handover::Refused(_))), "{told:?}");
 }
@@ -232,8 +236,13 @@ async fn handing_over() {
 #[tokio::test]
 async fn observing() {
     let (_, attempt) = signed().await;
-    let methods = ["eth_getBlockByNumber", "eth_getTransactionCount", "eth_getTransactionReceipt"];
-    let seen = check(&methods, 2, Unreachable, async |rail: Evm| {
+    let methods = [
+        "eth_chainId",
+        "eth_getBlockByNumber",
+        "eth_getTransactionCount",
+        "eth_getTransactionReceipt",
+    ];
+    let seen = check(&methods, 3, Unreachable, async |rail: Evm| {
         Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt)).await
     });
     assert_eq!(seen.await, [Observation::Missing]);
@@ -306,8 +315,8 @@ async fn damaged_attempts_are_not_observed() {
 #[tokio::test]
 async fn holdings() {
     let assets = [scene::coin(), scene::token(TOKEN)];
-    let methods = ["eth_getBlockByNumber", "eth_getBalance", "eth_call"];
-    let found = check(&methods, 2, Unreachable, async |rail: Evm| {
+    let methods = ["eth_chainId", "eth_getBlockByNumber", "eth_getBalance", "eth_call"];
+    let found = check(&methods, 3, Unreachable, async |rail: Evm| {
         Rail::holdings(&rail, &scene::lane(0), &assets).await
     });
     let units: Vec<u128> = found.await.iter().map(|it| it.amount.units()).collect();
@@ -324,7 +333,8 @@ async fn a_depth_counts_from_the_latest_block_which_is_the_first() {
         };
         let rpc = JsonRpc::new(Arc::new(Fake::new(node)));
         let assets = [scene::coin()];
-        let rail = Evm::new(&scene::network(depth), &assets, rpc, Settings::default()).unwrap();
+        let (network, endpoints) = (scene::network(depth), scene::alone(rpc));
+        let rail = Evm::new(&network, &assets, endpoints, Settings::default()).unwrap();
         let found = Rail::holdings(&rail, &scene::lane(0), &assets).await;
         let at = found.map(|holdings| format!("{:#x}", holdings[0].amount.units()));
         assert_eq!(at.as_deref().map_err(|it| *it), expected);
@@ -334,7 +344,7 @@ async fn a_depth_counts_from_the_latest_block_which_is_the_first() {
 #[tokio::test]
 async fn quotes() {
     let coin = scene::coin();
-    let quote = check(&["eth_feeHistory"], 1, Unreachable, async |rail: Evm| {
+    let quote = check(&["eth_chainId", "eth_feeHistory"], 2, Unreachable, async |rail: Evm| {
         Rail::quote_fee(&rail, &coin).await
     });
     assert_eq!(quote.await.units(), 21_000 * (125 + 10));
@@ -351,7 +361,8 @@ async fn a_node_of_another_chain_is_not_connected_to() {
         let node = move |_: &str, _: &Value| Ok(answer.clone());
         let rpc = JsonRpc::new(Arc::new(Fake::new(node)));
         let network = scene::network("finalized");
-        Evm::connect(&network, &[scene::coin()], rpc, Settings::default()).await.map(|_| ())
+        let endpoints = scene::alone(rpc);
+        Evm::connect(&network, &[scene::coin()], endpoints, Settings::default()).await.map(|_| ())
     };
     assert_eq!(connect(json!("0x7a69")).await, Ok(()));
     let told = connect(json!("0x1")).await.unwrap_err();

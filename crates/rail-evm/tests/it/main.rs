@@ -1,6 +1,8 @@
 //! The rail against scripted, lagging and real nodes.
 
 #[cfg(test)]
+mod actor;
+#[cfg(test)]
 mod anvil;
 #[cfg(test)]
 mod bulk;
@@ -25,8 +27,14 @@ mod op;
 #[cfg(test)]
 mod preflight;
 #[cfg(test)]
+mod quorum;
+#[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod several;
 #[cfg(test)]
 mod silent;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod two_nodes;

@@ -39,8 +39,15 @@ impl Stage {
         let node = Anvil::start_as(&program()?, &network.parameters["chain_id"], options);
         let coin = catalog.asset(network.fee_asset.as_str()).unwrap().clone();
         let contract = node.deploy_token(1).await;
-        let usdc = catalog.asset(&format!("USDC@{id}")).unwrap().clone();
-        let token = Asset { contract: Some(contract), ..usdc };
+        // A network without it gets one.
+        let named = domain::ids::AssetId::new(&format!("USDC@{id}"));
+        let usdc = Asset { id: named, ticker: "USDC".to_owned(), ..coin.clone() };
+        let token = Asset {
+            contract: Some(contract),
+            decimals: 6,
+            symbols: vec!["TOKEN".to_owned()],
+            ..usdc
+        };
         let contract = match network.parameters["l1_fee"].as_str() {
             "op" => Some(GAS_PRICE_ORACLE),
             "arbitrum" => Some(NODE_INTERFACE),
@@ -66,7 +73,7 @@ impl Stage {
 
     fn rail(&self, settings: Settings) -> Evm {
         let assets = [self.coin.clone(), self.token.clone()];
-        Evm::new(&self.network, &assets, self.node.client(), settings).unwrap()
+        Evm::new(&self.network, &assets, scene::alone(self.node.client()), settings).unwrap()
     }
 
     /// Pays, and checks what arrives, what leaves, and what is booked. Returns the tip.
@@ -101,7 +108,7 @@ impl Stage {
     /// Pays coin and token, and checks that both tip as much as the network's nodes ask for.
     async fn pay_both(&self) {
         let rail = self.rail(Settings::default());
-        rail.check_node().await.unwrap();
+        rail.check_nodes().await.unwrap();
         let floor: u128 = self.network.parameters["priority_fee_floor_wei"].parse().unwrap();
         for (number, asset) in [(1, &self.coin), (2, &self.token)] {
             let tip = self.pay(&rail, number, asset, 12_345).await;

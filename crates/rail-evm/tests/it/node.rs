@@ -212,7 +212,8 @@ async fn a_replacement_drives_the_first_out_of_the_pool() {
     let mut network = scene::network("finalized");
     scene::set(&mut network, "priority_fee_floor_wei", "2000000000");
     let settings = Settings::default();
-    let generous = Evm::new(&network, &[coin()], stage.anvil.client(), settings).unwrap();
+    let generous =
+        Evm::new(&network, &[coin()], scene::alone(stage.anvil.client()), settings).unwrap();
     let second = scene::sign(&generous, 1, &payout, Some(&first)).await.unwrap();
     stage.hand_over(&second).await;
     stage.check(&[&first, &second], &[Observation::Missing, Observation::Pending]).await;
@@ -379,8 +380,9 @@ async fn the_chain_is_checked() {
     let assets = [coin()];
     let settings = Settings::default();
     let mut network = scene::network("finalized");
-    Evm::connect(&network, &assets, anvil.client(), settings.clone()).await.unwrap();
+    let node = || scene::alone(anvil.client());
+    Evm::connect(&network, &assets, node(), settings.clone()).await.unwrap();
     network.parameters.insert("chain_id".to_owned(), "1".to_owned());
-    let told = Evm::connect(&network, &assets, anvil.client(), settings).await.err().unwrap();
+    let told = Evm::connect(&network, &assets, node(), settings).await.err().unwrap();
     assert!(told.contains("on chain 31337"), "{told}");
 }

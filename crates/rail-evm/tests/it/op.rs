@@ -43,10 +43,16 @@ impl Stage {
         let coin = catalog.asset(network.fee_asset.as_str()).unwrap().clone();
         let contract = node.deploy_token(0).await;
         let usdc = catalog.asset(&format!("USDC@{id}")).unwrap().clone();
-        let token = Asset { contract: Some(contract), ..usdc };
+        let token = Asset {
+            contract: Some(contract),
+            decimals: 6,
+            symbols: vec!["TOKEN".to_owned()],
+            ..usdc
+        };
         node.mine(2).await;
         let assets = [coin.clone(), token.clone()];
-        let rail = Evm::new(&network, &assets, node.client(), Settings::default()).unwrap();
+        let rail =
+            Evm::new(&network, &assets, scene::alone(node.client()), Settings::default()).unwrap();
         let stage = Self { node, network, coin, token, rail };
         stage.l1_prices(30 * GWEI, 10 * GWEI).await;
         stage.operator_fee(0, 0).await;

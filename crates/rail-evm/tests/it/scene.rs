@@ -16,7 +16,7 @@ use domain::{
     quote::{FeeBearer, Quote},
 };
 use net::JsonRpc;
-use rail_evm::{Evm, Settings};
+use rail_evm::{Endpoint, Evm, Settings};
 
 /// The first account of the mnemonic that test nodes give money to.
 const KEY: &str = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
@@ -72,7 +72,22 @@ fn asset(ticker: &str, decimals: u8, contract: Option<String>) -> Asset {
 /// A rail on the test network whose replacements may cost many times what was offered first.
 pub(crate) fn evm(rpc: JsonRpc, assets: &[Asset]) -> Evm {
     let settings = Settings { replacement_budget_percent: 10_000, ..Settings::default() };
-    Evm::new(&network("finalized"), assets, rpc, settings).unwrap()
+    over(alone(rpc), assets, settings)
+}
+
+pub(crate) fn over(endpoints: Vec<Endpoint>, assets: &[Asset], settings: Settings) -> Evm {
+    Evm::new(&network("finalized"), assets, endpoints, settings).unwrap()
+}
+
+/// One endpoint.
+pub(crate) fn alone(rpc: JsonRpc) -> Vec<Endpoint> {
+    several([rpc])
+}
+
+/// Endpoints called `#1`, `#2` and so on.
+pub(crate) fn several(rpcs: impl IntoIterator<Item = JsonRpc>) -> Vec<Endpoint> {
+    let named = |(position, rpc)| Endpoint { name: format!("#{}", position + 1), rpc };
+    rpcs.into_iter().enumerate().map(named).collect()
 }
 
 pub(crate) fn lane(next_sequence: u64) -> Lane {

@@ -116,6 +116,10 @@ pub(crate) struct NetworkConfig {
     pub(crate) id: String,
     /// Node endpoints, the preferred one first.
     pub(crate) rpc: Vec<String>,
+    /// How many of them must say the same before anything ends; two if there are several.
+    pub(crate) quorum: Option<u32>,
+    /// By how many blocks one may lag behind the others and still be paid through.
+    pub(crate) lag_blocks_max: Option<u64>,
     /// How long to wait between looks at a transaction, in milliseconds.
     pub(crate) poll_ms: Option<u64>,
     /// How long a transaction may wait before a replacement is considered, in milliseconds.
@@ -273,8 +277,7 @@ impl Config {
             anyhow::ensure!(once, "{} is listed twice", self.place(&["lane", &name]));
         }
         for network in &self.networks {
-            let rpc = || self.place(&["network", &network.id, "rpc"]);
-            anyhow::ensure!(!network.rpc.is_empty(), "{} is empty", rpc());
+            self.check_endpoints(network)?;
             let once = self.networks.iter().filter(|it| it.id == network.id).count() == 1;
             anyhow::ensure!(once, "{} is listed twice", self.place(&["network", &network.id]));
         }
@@ -286,6 +289,33 @@ impl Config {
         let allow: Vec<&str> = self.webhooks.allow.iter().map(String::as_str).collect();
         Guard::new(Reach::Public, &allow)
             .map_err(|error| anyhow!("{}: {error}", self.place(&["webhooks", "allow"])))?;
+        Ok(())
+    }
+
+    fn check_endpoints(&self, network: &NetworkConfig) -> anyhow::Result<()> {
+        let place = |key| self.place(&["network", &network.id, key]);
+        anyhow::ensure!(!network.rpc.is_empty(), "{} is empty", place("rpc"));
+        for (position, url) in network.rpc.iter().enumerate() {
+            // One that is asked twice always agrees with itself. Addresses hold secrets, so they
+            // are not printed.
+            let same = network.rpc.iter().take(position).position(|it| it == url);
+            if let Some(same) = same {
+                let (position, same) = (position + 1, same + 1);
+                anyhow::bail!("{}: number {position} is number {same} again", place("rpc"));
+            }
+        }
+        let count = network.rpc.len();
+        let quorum = network.quorum.map(|it| usize::try_from(it).unwrap_or(usize::MAX));
+        anyhow::ensure!(
+            quorum.is_none_or(|it| (1..=count).contains(&it)),
+            "{}: it must be between 1 and {count}, the number of endpoints in rpc",
+            place("quorum")
+        );
+        anyhow::ensure!(
+            network.lag_blocks_max != Some(0),
+            "{}: it must be at least 1",
+            place("lag_blocks_max")
+        );
         Ok(())
     }
 

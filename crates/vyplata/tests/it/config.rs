@@ -54,6 +54,14 @@ fn values_that_make_no_sense_are_named_with_file_line_and_key() {
     refuses(&it, &twice, &["network.ethereum", "listed twice"]);
     let nowhere = WALLET.replace("[\"http://127.0.0.1:9\"]", "[]");
     refuses(&it, &nowhere, &[":4: network.ethereum.rpc", "empty"]);
+    let same = WALLET.replace("[\"http", "[\"http://127.0.0.1:9\", \"http");
+    refuses(&it, &same, &[":4: network.ethereum.rpc", "number 2 is number 1 again"]);
+    for (quorum, count) in [("0", "1"), ("2", "1")] {
+        let quorum = WALLET.replace("rpc =", &format!("quorum = {quorum}\nrpc ="));
+        refuses(&it, &quorum, &[":4: network.ethereum.quorum", &format!("between 1 and {count}")]);
+    }
+    let never = WALLET.replace("rpc =", "lag_blocks_max = 0\nrpc =");
+    refuses(&it, &never, &[":4: network.ethereum.lag_blocks_max", "at least 1"]);
     refuses(
         &it,
         &WALLET.replace("ethereum", "moon"),

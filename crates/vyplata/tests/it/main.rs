@@ -23,6 +23,8 @@ mod ledger;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod nodes;
+#[cfg(test)]
 mod once;
 #[cfg(test)]
 mod pays_everything;

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     app::{App, LaneWork},
-    clock,
+    clock, concerns,
     config::{Config, LaneConfig},
     explain,
     prices::Pricing,
@@ -104,6 +104,9 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     }
     for what in &app.odd_tokens {
         report.wrong(what, "nothing of it is accepted or paid meanwhile, and all else is");
+    }
+    for concern in concerns::networks(&app) {
+        report.wrong(&concern.what, concern.remedy);
     }
     strangers(&app, &mut report).await?;
     slow(&app, &mut report).await?;
