@@ -13,7 +13,7 @@ use domain::{
     ids::{LaneId, NetworkId},
     lane::Lane,
     money::Amount,
-    ports::{ChangeSet, Rail, Store, Unreachable},
+    ports::{ChangeSet, Rail, Signer, Store, Unreachable},
     quote::PriceBook,
 };
 use net::{Client, Endpoint, Failover, Guard, JsonRpc, Reach, Transport};
@@ -156,7 +156,9 @@ pub(crate) enum Need {
 pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> {
     let catalog = Arc::new(catalog(config)?);
     let rates = RwLock::new(rates::book(config, &catalog)?);
-    let store = open_store(config)?;
+    let store: Arc<dyn Store> = open_store(config)?;
+    #[cfg(feature = "crash-points")]
+    let store = crate::crash::store(store);
     let mut app = App {
         catalog,
         store,
@@ -179,12 +181,17 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
             wallets.push((lane, lane_address(config, &keystore, &app.catalog, lane)?));
         }
         let policy = policy(config, &app.catalog)?;
-        app.signer = Some(Arc::new(LocalSigner::new(keystore, policy)));
+        let signer: Arc<dyn Signer> = Arc::new(LocalSigner::new(keystore, policy));
+        #[cfg(feature = "crash-points")]
+        let signer = crate::crash::signer(signer);
+        app.signer = Some(signer);
     }
     if need != Need::Ledger {
         for network in &config.networks {
             let rail = connect(&app.catalog, network).await;
             let rail = rail.with_context(|| config.place(&["network", &network.id]))?;
+            #[cfg(feature = "crash-points")]
+            let rail = crate::crash::rail(rail);
             let lanes = config.lanes.iter().filter(|it| it.network == network.id);
             app.lanes.extend(lanes.map(|it| LaneWork {
                 lane: lane_id(it),
