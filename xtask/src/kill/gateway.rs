@@ -92,13 +92,15 @@ impl Gateway {
     /// If its credentials are not shown.
     pub(crate) fn merchant(&self, name: &str, receiver: SocketAddr) -> Result<Api> {
         let shown = self.operate(&["merchant", "create", name])?;
-        let credential = |what: &str| {
-            let is_it = |line: &&str| line.contains("cryptomus") && line.contains(what);
+        let credential = |api: &str, what: &str| {
+            let is_it = |line: &&str| line.contains(api) && line.contains(what);
             let value = shown.lines().find(is_it).and_then(|line| line.split_whitespace().last());
-            value.map(String::from).with_context(|| format!("no {what} of cryptomus in\n{shown}"))
+            value.map(String::from).with_context(|| format!("no {what} of {api} in\n{shown}"))
         };
-        let (merchant, key) = (credential("merchant")?, credential("payout")?);
-        Ok(Api { gateway: self.address, receiver, merchant, key })
+        let (merchant, key) =
+            (credential("cryptomus", "merchant")?, credential("cryptomus", "payout")?);
+        let token = credential("native", "token")?;
+        Ok(Api { gateway: self.address, receiver, merchant, key, token })
     }
 
     /// Starts it and waits until it is ready; returns how long that took.
@@ -106,8 +108,36 @@ impl Gateway {
     /// # Errors
     /// If it ends, or is not ready in time.
     pub(crate) fn start(&self) -> Result<Duration> {
+        let start = self.spawn(None)?;
+        while !self.is_ready() {
+            self.check_alive()?;
+            self.check_patience(start)?;
+        }
+        Ok(start.elapsed())
+    }
+
+    /// Starts it so that it dies at a crash point, and waits until it is ready or has died.
+    ///
+    /// # Errors
+    /// If it ends in another way, or is neither in time.
+    pub(crate) fn start_armed(&self, death: &str) -> Result<()> {
+        let start = self.spawn(Some(death))?;
+        while !self.has_died()? && !self.is_ready() {
+            self.check_patience(start)?;
+        }
+        Ok(())
+    }
+
+    fn check_patience(&self, start: Instant) -> Result<()> {
+        ensure!(start.elapsed() < READY_MAX, "the gateway is not ready: see {}", self.place());
+        thread::sleep(Duration::from_millis(5));
+        Ok(())
+    }
+
+    fn spawn(&self, death: Option<&str>) -> Result<Instant> {
         let log = self.log()?;
         let mut command = self.command(&["serve"]);
+        command.envs(death.map(|it| ("VYPLATA_CRASH_AT", it)));
         if self.is_control {
             // The bug makes payments that the ledger does not know, and a gateway from which coins
             // are missing does not pay: this second guard would hide what the first one is for.
@@ -116,12 +146,21 @@ impl Gateway {
         command.stdout(log.try_clone()?).stderr(log);
         let start = Instant::now();
         *lock(&self.process) = Some(Guarded::start(&mut command)?);
-        while !self.is_ready() {
-            self.check_alive()?;
-            ensure!(start.elapsed() < READY_MAX, "the gateway is not ready: see {}", self.place());
-            thread::sleep(Duration::from_millis(5));
+        Ok(start)
+    }
+
+    /// Whether it was killed, or killed itself.
+    ///
+    /// # Errors
+    /// If it ended in another way.
+    pub(crate) fn has_died(&self) -> Result<bool> {
+        match lock(&self.process).as_mut().map(Guarded::ended) {
+            Some(None) => Ok(false),
+            Some(Some(how)) if !how.contains("SIGKILL") => {
+                bail!("the gateway ended by itself ({how}): see {}", self.place())
+            }
+            Some(Some(_)) | None => Ok(true),
         }
-        Ok(start.elapsed())
     }
 
     fn log(&self) -> Result<File> {
@@ -166,6 +205,9 @@ per_key_per_second = 0
 
 [webhooks]
 allow = ["{receiver}"]
+
+[approvals]
+timeout_ms = 4000
 
 [[network]]
 id = "ethereum"
