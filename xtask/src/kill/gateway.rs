@@ -38,8 +38,9 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Writes the configuration of a gateway that asks `node` and may call `receiver`, and copies
-    /// the program beside it: whoever builds meanwhile does not matter.
+    /// Writes the configuration of a gateway that asks `node`, may call `receiver` and has at most
+    /// so many transactions on their way at once, and copies the program beside it: whoever builds
+    /// meanwhile does not matter.
     ///
     /// # Errors
     /// If the folder cannot be made anew.
@@ -48,6 +49,7 @@ impl Gateway {
         folder: &Path,
         process: Process,
         (node, receiver): (SocketAddr, SocketAddr),
+        in_flight_max: usize,
         is_control: bool,
     ) -> Result<Self> {
         if folder.exists() {
@@ -57,7 +59,10 @@ impl Gateway {
         let copy = folder.join("vyplata");
         fs::copy(program, &copy).with_context(|| program.display().to_string())?;
         let address = http::free_address()?;
-        fs::write(folder.join("vyplata.toml"), configuration(address, node, receiver))?;
+        fs::write(
+            folder.join("vyplata.toml"),
+            configuration(address, (node, receiver), in_flight_max),
+        )?;
         Ok(Self { program: copy, folder: folder.into(), address, process, is_control })
     }
 
@@ -193,7 +198,11 @@ pub(crate) fn kill(process: &Process) {
     drop(lock(process).take());
 }
 
-fn configuration(address: SocketAddr, node: SocketAddr, receiver: SocketAddr) -> String {
+fn configuration(
+    address: SocketAddr,
+    (node, receiver): (SocketAddr, SocketAddr),
+    in_flight_max: usize,
+) -> String {
     format!(
         r#"data = "data"
 listen = "{address}"
@@ -214,6 +223,7 @@ id = "ethereum"
 rpc = ["http://{node}"]
 poll_ms = 200
 replace_after_ms = 3000
+in_flight_max = {in_flight_max}
 
 [[lane]]
 network = "ethereum"

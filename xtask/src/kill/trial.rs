@@ -29,6 +29,9 @@ const MOMENT_MS_MAX: u64 = 800;
 /// How long a death at a broadcast is waited for.
 const BROADCAST_MAX: Duration = Duration::from_secs(30);
 
+/// How many transactions may be on their way at once: payouts queue behind them.
+const IN_FLIGHT_MAX: usize = 16;
+
 /// Everything that runs.
 struct Stage {
     node: Node,
@@ -85,7 +88,8 @@ impl Stage {
         let receiver = Receiver::start()?;
         let shared = Arc::clone(&process);
         let around = (proxy.address, receiver.address);
-        let gateway = Gateway::new(program, folder, shared, around, options.is_control)?;
+        let gateway =
+            Gateway::new(program, folder, shared, around, IN_FLIGHT_MAX, options.is_control)?;
         let plan = Arc::new(workload::plan(options.payouts, options.seed));
         Ok(Self { node, proxy, receiver, gateway, process, strikes, plan })
     }

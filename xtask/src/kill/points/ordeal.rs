@@ -30,9 +30,12 @@ use crate::kill::{
 /// How long a death is waited for once all is done that leads to it.
 const DEATH_MAX: Duration = Duration::from_secs(20);
 /// How long one of several helpings of work is waited for.
-const HELPING_MAX: Duration = Duration::from_secs(5);
+const HELPING_MAX: Duration = Duration::from_secs(2);
 /// How many helpings there are.
-const HELPINGS: usize = 4;
+const HELPINGS: usize = 10;
+/// How many transactions may be on their way at once: more than there ever are, so that there is
+/// room for a scene's own while the chain is held still.
+const IN_FLIGHT_MAX: usize = 200;
 /// How long it is from one look to the next.
 const PAUSE: Duration = Duration::from_millis(10);
 /// A base fee above the operator's cap, which is 500 gwei by default, in wei per gas.
@@ -78,7 +81,8 @@ impl Ordeal {
         let miner = Miner::start(&node);
         let (process, receiver) = (Process::default(), Receiver::start()?);
         let (shared, around) = (Arc::clone(&process), (node.address, receiver.address));
-        let gateway = Gateway::new(program, folder, shared, around, options.is_control)?;
+        let gateway =
+            Gateway::new(program, folder, shared, around, IN_FLIGHT_MAX, options.is_control)?;
         let wallet = funds::found(&gateway, &node)?;
         Ok(Self {
             node,
@@ -307,8 +311,7 @@ impl Ordeal {
                 // Whoever is dead does not answer.
                 native::status(&api, &it.reference).is_ok_and(|status| status == "in_block")
             };
-            let all = stage.look(DEATH_MAX, || Ok(drawn.iter().all(seen).then_some(())))?;
-            if all.is_some() {
+            if stage.look(DEATH_MAX, || Ok(drawn.iter().all(seen).then_some(())))?.is_some() {
                 chain::undo_block(&stage.node)?;
             }
             stage.await_death(DEATH_MAX)
@@ -326,7 +329,7 @@ impl Ordeal {
     }
 
     /// Holds the chain still until payouts wait in the node's pool, and then for as long as what
-    /// `then` does takes.
+    /// `then` does takes. If the gateway dies before, none waits.
     fn in_the_pool(
         &mut self,
         count: usize,
@@ -340,9 +343,7 @@ impl Ordeal {
         let held = self.miner.hold();
         clients.release(count);
         let waiting = self.look(DEATH_MAX, || chain::waiting(&node, &self.wallet, &drawn))?;
-        if let Some(waiting) = waiting {
-            then(self, &drawn, &waiting)?;
-        }
+        then(self, &drawn, &waiting.unwrap_or_default())?;
         drop(held);
         self.clients.push(clients);
         Ok(())

@@ -85,22 +85,24 @@ impl Death {
 
 /// The deaths at each of the points: at the first time it is reached, then at the second or third,
 /// so many in all. What happens at the first start only comes first, once; the rest in an order
-/// drawn from the seed.
+/// drawn from the seed. Of payouts that wait for a lower fee there is only ever one: the first holds
+/// up the others.
 pub(crate) fn deaths(points: &[String], times: usize, seed: u64) -> Vec<Death> {
     let mut random = Random::new(seed ^ 0x706f_696e_7473);
     let (first, later): (Vec<&String>, Vec<&String>) =
         points.iter().partition(|it| Scene::of(it) == Scene::FirstStart);
-    let mut drawn = Vec::new();
+    let mut all = Vec::new();
     for time in 0..times {
         for point in &later {
-            let count =
-                if time == 0 { 1 } else { 2 + usize::from(random.next().is_multiple_of(2)) };
-            drawn.push((random.next(), Death { point: (*point).clone(), count }));
+            let drawn = 2 + usize::from(random.next().is_multiple_of(2));
+            let is_alone = time == 0 || Scene::of(point) == Scene::AboveCap;
+            let count = if is_alone { 1 } else { drawn };
+            all.push((random.next(), Death { point: (*point).clone(), count }));
         }
     }
-    drawn.sort_by_key(|(place, _)| *place);
+    all.sort_by_key(|(place, _)| *place);
     let first = first.into_iter().map(|point| Death { point: point.clone(), count: 1 });
-    first.chain(drawn.into_iter().map(|(_, death)| death)).collect()
+    first.chain(all.into_iter().map(|(_, death)| death)).collect()
 }
 
 #[cfg(test)]
@@ -110,7 +112,7 @@ mod tests {
     use super::{Death, Scene, deaths, out_of_reach};
 
     fn points() -> Vec<String> {
-        let acts = ["sign", "commit.lane", "commit.new_in_the_table"];
+        let acts = ["sign", "commit.lane", "commit.held", "commit.new_in_the_table"];
         let both = acts.iter().flat_map(|it| [format!("{it}.before"), format!("{it}.after")]);
         both.collect()
     }
@@ -134,6 +136,8 @@ mod tests {
         for point in points() {
             let counts: BTreeSet<usize> = at(&point).iter().map(|it| it.count).collect();
             assert!(counts.contains(&1) && counts.iter().all(|it| (1..=3).contains(it)));
+            let is_alone = point.starts_with("commit.lane") || point.starts_with("commit.held");
+            assert_eq!(counts.len() == 1, is_alone, "{point}");
             let expected = if point.starts_with("commit.lane") { 1 } else { 3 };
             assert_eq!(at(&point).len(), expected, "{point}");
         }
