@@ -65,22 +65,20 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     };
     let target = process::target_dir(root);
     let name = if options.is_control { "control" } else { "evm" };
+    let features: &[&str] =
+        if args.has("every-point") { &["--features", "crash-points"] } else { &[] };
+    // A gateway that was built before, or the one of these sources.
+    let given: PathBuf = args.get("program", PathBuf::new())?;
+    let built = || build(root, options, features);
     if args.has("every-point") {
         let times = args.get("times", 2)?;
         ensure!(times > 0, "no deaths: nothing to survive");
-        // A gateway that was built before, or the one of these sources.
-        let given: PathBuf = args.get("program", PathBuf::new())?;
-        let program = if given.as_os_str().is_empty() {
-            build(root, options, &["--features", "crash-points"])?
-        } else {
-            given
-        };
+        let program = if given.as_os_str().is_empty() { built()? } else { given };
         let folder = target.join(format!("kill/points-{name}"));
-        let verdict = points::run(root, &program, &folder, options, times)?;
-        return conclude(options, &verdict);
+        return conclude(options, &points::run(root, &program, &folder, options, times)?);
     }
     ensure!(options.payouts >= options.kills, "more kills than payouts: nothing to interrupt");
-    let program = build(root, options, &[])?;
+    let program = if given.as_os_str().is_empty() { built()? } else { given };
     let verdict = trial::run(root, &program, &target.join(format!("kill/{name}")), options)?;
     println!("{}", line(options, verdict.counts));
     conclude(options, &verdict)
