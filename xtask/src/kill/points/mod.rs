@@ -78,6 +78,7 @@ pub(crate) fn run(
         println!("{number:>4}/{all} {point:<32} time {count}: {came} after {after:.1?}");
         if options.is_control && ordeal.overpaid()? > 0 {
             println!("a recipient was paid twice");
+            tally.missed.extend_from_slice(&deaths[number..]);
             break;
         }
     }
