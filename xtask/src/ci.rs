@@ -17,8 +17,8 @@ const SEEDS: &str = "200";
 /// The kill test as it fits into one run.
 const SHORT_KILL: &str = "--rail evm --payouts 40 --kills 12";
 
-/// A death at every crash point.
-const POINTS_KILL: &str = "--rail evm --every-point --times 1";
+/// Two deaths at every crash point.
+const POINTS_KILL: &str = "--rail evm --every-point --times 2";
 
 /// How long each target of the fuzzer runs, in seconds.
 const SHORT_FUZZ: &str = "--seconds 10";
