@@ -17,6 +17,9 @@ const SEEDS: &str = "200";
 /// The kill test as it fits into one run.
 const SHORT_KILL: &str = "--rail evm --payouts 40 --kills 12";
 
+/// Two deaths at every crash point.
+const POINTS_KILL: &str = "--rail evm --every-point --times 2";
+
 /// How long each target of the fuzzer runs, in seconds.
 const SHORT_FUZZ: &str = "--seconds 10";
 
@@ -27,7 +30,7 @@ struct Step {
     run: fn(&Path) -> Result<()>,
 }
 
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 17] = [
     Step { name: "tidy", is_long: false, run: tidy::run },
     Step { name: "fmt", is_long: false, run: fmt },
     Step { name: "clippy", is_long: false, run: clippy },
@@ -44,6 +47,7 @@ const STEPS: [Step; 16] = [
     Step { name: "mutants", is_long: true, run: mutants },
     Step { name: "kill", is_long: true, run: kill },
     Step { name: "kill, negative control", is_long: true, run: kill_control },
+    Step { name: "kill, every point", is_long: true, run: kill_points },
 ];
 
 /// Runs the steps in order until one fails, and prints how long each took.
@@ -153,6 +157,12 @@ fn kill_control(root: &Path) -> Result<()> {
     let mut arguments = words(SHORT_KILL);
     arguments.push("--negative-control".into());
     kill::run(root, &arguments)
+}
+
+fn kill_points(root: &Path) -> Result<()> {
+    let lints = "clippy --locked -p vyplata --features crash-points --all-targets -- -D warnings";
+    process::run(&mut cargo(root, lints))?;
+    kill::run(root, &words(POINTS_KILL))
 }
 
 fn words(line: &str) -> Vec<String> {

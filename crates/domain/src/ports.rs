@@ -203,8 +203,8 @@ pub struct Holding {
 pub trait Rail: Send + Sync {
     /// What the state machine needs to know.
     fn profile(&self) -> &RailProfile;
-    /// How many payouts of an asset one transaction carries, at present. Asks nobody.
-    fn batch_size(&self, _asset: &AssetId) -> BatchSize {
+    /// How many payouts of an asset one transaction of a lane carries, at present. Asks nobody.
+    fn batch_size(&self, _lane: &Lane, _asset: &AssetId) -> BatchSize {
         BatchSize { min: 1, max: self.profile().batch_max }
     }
     /// What `lane` has to do for itself, given the numbers of its transactions that are on their

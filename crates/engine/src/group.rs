@@ -29,7 +29,7 @@ pub async fn group(
         return Ok(Progress::Idle(now.plus_ms(profile.poll_ms)));
     };
     let room = profile.in_flight_max.saturating_sub(view.in_flight);
-    let size = |asset: &AssetId| world.rail.batch_size(asset);
+    let size = |asset: &AssetId| world.rail.batch_size(&view.lane, asset);
     let groups = grouping::group(view.queued, &size, profile.batch_wait_ms, room, now);
     if groups.now.is_empty() {
         let poll_at = now.plus_ms(profile.poll_ms);

@@ -175,6 +175,11 @@ async fn serve(
     let message = answered.unwrap_or_else(|why| dialect.refuse(&request, &why, &context));
     let labels = RequestLabels { dialect: dialect.name(), status: message.status };
     api.app.metrics.requests.get_or_create(&labels).inc();
+    #[cfg(feature = "crash-points")]
+    crate::crash::reach(crate::crash::Point::new(
+        crate::crash::Act::Answer,
+        crate::crash::Side::Before,
+    ));
     response(message)
 }
 

@@ -274,6 +274,8 @@ fn host(url: &str) -> String {
 }
 
 async fn deliver_one(app: &App, courier: &HttpCourier, id: DeliveryId) {
+    #[cfg(feature = "crash-points")]
+    let courier = &crate::crash::courier(courier);
     match engine::deliver(&*app.store, courier, id, clock::now()).await {
         Ok(_) | Err(CommitError::Conflict) => {}
         Err(error) => {

@@ -9,6 +9,8 @@ mod clock;
 mod concerns;
 mod config;
 mod courier;
+#[cfg(any(test, feature = "crash-points"))]
+mod crash;
 mod docs;
 mod explain;
 mod http;
@@ -45,6 +47,11 @@ fn main() -> ExitCode {
     let log = tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(std::io::stderr);
     tracing_subscriber::registry().with(log.with_filter(log_filter())).init();
     let cli = cli::Cli::parse();
+    #[cfg(feature = "crash-points")]
+    if let Err(error) = crash::arm() {
+        eprintln!("error: {error:#}");
+        return ExitCode::FAILURE;
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

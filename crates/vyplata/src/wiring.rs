@@ -13,7 +13,7 @@ use domain::{
     ids::{LaneId, NetworkId},
     lane::Lane,
     money::Amount,
-    ports::{ChangeSet, Rail, Store, Unreachable},
+    ports::{ChangeSet, Rail, Signer, Store, Unreachable},
     quote::PriceBook,
 };
 use net::{Client, Endpoint, Guard, JsonRpc, Reach};
@@ -172,7 +172,9 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
     for lane in &config.lanes {
         config.station(lane, &catalog)?;
     }
-    let store = open_store(config)?;
+    let store: Arc<dyn Store> = open_store(config)?;
+    #[cfg(feature = "crash-points")]
+    let store = crate::crash::store(store);
     let mut app = App {
         catalog,
         store,
@@ -200,7 +202,10 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
             let own = policy.lane_addresses.entry(NetworkId::new(&lane.network)).or_default();
             own.insert(address.clone());
         }
-        app.signer = Some(Arc::new(LocalSigner::new(keystore, policy)));
+        let signer: Arc<dyn Signer> = Arc::new(LocalSigner::new(keystore, policy));
+        #[cfg(feature = "crash-points")]
+        let signer = crate::crash::signer(signer);
+        app.signer = Some(signer);
     }
     if need != Need::Ledger {
         let own = own_addresses(&*app.store).await?;
@@ -214,6 +219,8 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
             let place = || config.place(&["network", &network.id]);
             let Connected { rail, odd_tokens } = connected.with_context(place)?;
             app.odd_tokens.extend(odd_tokens);
+            #[cfg(feature = "crash-points")]
+            let rail = crate::crash::rail(rail);
             let lanes = config.lanes.iter().filter(|it| it.network == network.id);
             for lane in lanes {
                 app.lanes.push(LaneWork {

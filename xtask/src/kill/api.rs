@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     http::{self, Message},
+    native,
     workload::Wanted,
 };
 
@@ -24,6 +25,8 @@ pub(crate) struct Api {
     pub(crate) merchant: String,
     /// The key that signs requests for payouts.
     pub(crate) key: String,
+    /// The token of the gateway's own API.
+    pub(crate) token: String,
 }
 
 /// What came of a request.
@@ -37,8 +40,11 @@ pub(crate) enum Answer {
 }
 
 impl Api {
-    /// Asks for a payout.
+    /// Asks for a payout; for one that somebody must approve in the gateway's own API.
     pub(crate) fn create(&self, wanted: &Wanted) -> Answer {
+        if wanted.approval.is_some() {
+            return native::create(self, wanted);
+        }
         let body = json!({
             "amount": coins(wanted.wei),
             "currency": "ETH",
@@ -56,6 +62,11 @@ impl Api {
             (Some(429 | 500..), _) => Answer::Lost,
             (status, _) => Answer::Refused(format!("{status:?} {text}")),
         }
+    }
+
+    /// Answers the question for an approval, if there is one to answer.
+    pub(crate) fn reply(&self, wanted: &Wanted) -> Answer {
+        native::reply(self, wanted)
     }
 
     /// Asks how far a payout has come.
@@ -94,12 +105,15 @@ impl Told {
     pub(crate) fn read(webhook: &Message) -> Option<Self> {
         let body: Value = serde_json::from_slice(&webhook.body).ok()?;
         let text = |key: &str| body[key].as_str().map(String::from);
+        if body["payout"].is_object() {
+            return native::told(&body);
+        }
         Some(Self { reference: text("order_id")?, status: text("status")? })
     }
 }
 
 /// Writes wei as whole coins and eighteen decimals.
-fn coins(wei: u128) -> String {
+pub(crate) fn coins(wei: u128) -> String {
     const COIN: u128 = 1_000_000_000_000_000_000;
     format!("{}.{:018}", wei / COIN, wei % COIN)
 }

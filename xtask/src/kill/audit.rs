@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     node::{Node, quantity},
-    workload::Wanted,
+    workload::{End, Wanted},
 };
 
 /// How many blocks are asked for in one request.
@@ -19,27 +19,30 @@ pub(crate) type Payments = BTreeMap<String, Vec<u128>>;
 /// The statuses that the gateway reports, by reference.
 pub(crate) type Statuses = BTreeMap<String, String>;
 
-/// The verdict. Every payout is counted in one of paid, lost and stuck.
+/// The verdict. Every payout is counted in one of paid, unpaid, lost and stuck.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// Payouts that arrived, and of which the gateway knows.
     pub(crate) paid: usize,
+    /// Payouts that were not to arrive, did not, and of which the gateway knows.
+    pub(crate) unpaid: usize,
     /// Payments beyond the first to the same recipient.
     pub(crate) duplicates: usize,
-    /// Payouts that the gateway calls ended and that did not arrive as asked.
+    /// Payouts that the gateway calls ended and that did not end on the chain as they were to.
     pub(crate) losses: usize,
     /// Payouts that have not ended, or of which the gateway does not know that they have.
     pub(crate) stuck: usize,
 }
 
 impl Counts {
-    /// Whether everything was paid once.
+    /// Whether everything ended as it was to.
     pub(crate) fn is_clean(&self) -> bool {
         self.duplicates == 0 && self.losses == 0 && self.stuck == 0
     }
 }
 
-/// Reads every transaction of the chain, and checks the sums against the recipients' balances.
+/// Reads every transaction of the chain that was not undone, and checks the sums against the
+/// recipients' balances.
 ///
 /// # Errors
 /// If the node does not answer, or contradicts itself.
@@ -48,15 +51,13 @@ pub(crate) fn payments(node: &Node, plan: &[Wanted]) -> Result<Payments> {
     let mut payments = Payments::new();
     for first in (0..=newest).step_by(usize::try_from(BLOCKS_AT_ONCE)?) {
         let numbers = first..=newest.min(first + BLOCKS_AT_ONCE - 1);
-        let question = |number| ("eth_getBlockByNumber", json!([format!("{number:#x}"), true]));
-        let questions: Vec<_> = numbers.map(question).collect();
-        for block in node.ask(&questions)? {
-            for transaction in block["transactions"].as_array().context("a block without a list")? {
-                if let Some(to) = transaction["to"].as_str() {
-                    let amounts = payments.entry(to.to_lowercase()).or_default();
-                    amounts.push(quantity(&transaction["value"])?);
-                }
-            }
+        let block = |number| ("eth_getBlockByNumber", json!([format!("{number:#x}"), true]));
+        let receipts = |number| ("eth_getBlockReceipts", json!([format!("{number:#x}")]));
+        let questions: Vec<_> = numbers.clone().map(block).chain(numbers.map(receipts)).collect();
+        let answers = node.ask(&questions)?;
+        let (blocks, receipts) = answers.split_at(answers.len() / 2);
+        for (block, receipts) in blocks.iter().zip(receipts) {
+            take_in(&mut payments, block, receipts)?;
         }
     }
     let number = format!("{newest:#x}");
@@ -65,6 +66,21 @@ pub(crate) fn payments(node: &Node, plan: &[Wanted]) -> Result<Payments> {
         ensure!(sum == balance, "{} got {sum} and has {balance}", wanted.address);
     }
     Ok(payments)
+}
+
+/// Takes in the transactions of a block, given their receipts in the same order.
+fn take_in(payments: &mut Payments, block: &Value, receipts: &Value) -> Result<()> {
+    let transactions = block["transactions"].as_array().context("a block without a list")?;
+    let receipts = receipts.as_array().context("a block without receipts")?;
+    ensure!(transactions.len() == receipts.len(), "the node left out receipts");
+    for (transaction, receipt) in transactions.iter().zip(receipts) {
+        ensure!(transaction["hash"] == receipt["transactionHash"], "the receipts are mixed up");
+        let has_paid = quantity(&receipt["status"])? == 1;
+        if let (true, Some(to)) = (has_paid, transaction["to"].as_str()) {
+            payments.entry(to.to_lowercase()).or_default().push(quantity(&transaction["value"])?);
+        }
+    }
+    Ok(())
 }
 
 /// What each recipient has, in wei, in the order of the plan.
@@ -77,6 +93,14 @@ pub(crate) fn balances(node: &Node, plan: &[Wanted], block: &str) -> Result<Vec<
     node.ask(&questions)?.iter().map(quantity).collect()
 }
 
+/// Says in words what is wrong with a payout, if anything is.
+pub(crate) fn complaint(wanted: &Wanted, amounts: &[u128], status: Option<&str>) -> Option<String> {
+    let payments = Payments::from([(wanted.address.clone(), amounts.to_vec())]);
+    let statuses = status.map(|it| (wanted.reference.clone(), it.to_owned())).into_iter().collect();
+    let is_clean = judge(std::slice::from_ref(wanted), &payments, &statuses).is_clean();
+    (!is_clean).then(|| format!("wrong: {wanted:?} got {amounts:?} and is {status:?}"))
+}
+
 /// Compares what was wanted with what the chain and the gateway say.
 pub(crate) fn judge(plan: &[Wanted], payments: &Payments, statuses: &Statuses) -> Counts {
     let mut counts = Counts::default();
@@ -85,10 +109,11 @@ pub(crate) fn judge(plan: &[Wanted], payments: &Payments, statuses: &Statuses) -
         let status = statuses.get(&wanted.reference).map(String::as_str);
         counts.duplicates += amounts.len().saturating_sub(1);
         let has_arrived = amounts.contains(&wanted.wei);
-        match status {
-            Some("paid") if has_arrived => counts.paid += 1,
-            Some("paid" | "fail" | "system_fail" | "cancel") => counts.losses += 1,
-            Some(_) | None => counts.stuck += 1,
+        match (status, wanted.end) {
+            (Some("paid"), End::Paid) if has_arrived => counts.paid += 1,
+            (Some("fail" | "cancel"), End::Unpaid) if amounts.is_empty() => counts.unpaid += 1,
+            (Some("paid" | "fail" | "system_fail" | "cancel"), _) => counts.losses += 1,
+            (Some(_) | None, _) => counts.stuck += 1,
         }
     }
     counts
@@ -98,11 +123,22 @@ pub(crate) fn judge(plan: &[Wanted], payments: &Payments, statuses: &Statuses) -
 mod tests {
     use serde_json::json;
 
-    use super::{Counts, Node, Payments, Statuses, Wanted, judge, payments};
-    use crate::{nodes, process};
+    use super::{Counts, End, Node, Payments, Statuses, Wanted, judge, payments, take_in};
+    use crate::{
+        kill::node::Blocks,
+        {nodes, process},
+    };
+
+    fn wanted(address: &str) -> Wanted {
+        let (reference, address) = ("r".into(), address.into());
+        Wanted { reference, address, wei: 5, end: End::Paid, approval: None }
+    }
 
     fn counts(amounts: &[u128], status: Option<&str>) -> Counts {
-        let wanted = Wanted { reference: "r".into(), address: "0xa".into(), wei: 5 };
+        counts_of(wanted("0xa"), amounts, status)
+    }
+
+    fn counts_of(wanted: Wanted, amounts: &[u128], status: Option<&str>) -> Counts {
         let payments = Payments::from([("0xa".into(), amounts.to_vec())]);
         let statuses: Statuses = status.map(|it| ("r".into(), it.into())).into_iter().collect();
         judge(&[wanted], &payments, &statuses)
@@ -122,17 +158,49 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_to_be_paid_must_not_arrive() {
+        let counts = |amounts: &[u128], status| {
+            counts_of(Wanted { end: End::Unpaid, ..wanted("0xa") }, amounts, status)
+        };
+        let unpaid = Counts { unpaid: 1, ..Counts::default() };
+        let lost = Counts { losses: 1, ..Counts::default() };
+        assert_eq!(counts(&[], Some("fail")), unpaid);
+        assert_eq!(counts(&[], Some("cancel")), unpaid);
+        assert_eq!(counts(&[5], Some("fail")), lost);
+        assert_eq!(counts(&[5], Some("paid")), lost);
+        assert_eq!(counts(&[], Some("paid")), lost);
+        assert_eq!(counts(&[], Some("process")), Counts { stuck: 1, ..Counts::default() });
+    }
+
+    #[test]
+    fn what_was_undone_is_no_payment() {
+        let block = json!({ "transactions": [
+            { "hash": "0x1", "to": "0xA", "value": "0x5" },
+            { "hash": "0x2", "to": "0xa", "value": "0x6" },
+        ] });
+        let receipt = |hash, status| json!({ "transactionHash": hash, "status": status });
+        let mut payments = Payments::new();
+        let receipts = json!([receipt("0x1", "0x0"), receipt("0x2", "0x1")]);
+        take_in(&mut payments, &block, &receipts).unwrap();
+        assert_eq!(payments, Payments::from([("0xa".into(), vec![6])]));
+        let mixed = json!([receipt("0x2", "0x1"), receipt("0x1", "0x1")]);
+        assert!(take_in(&mut payments, &block, &mixed).is_err());
+        assert!(take_in(&mut payments, &block, &json!([receipt("0x1", "0x1")])).is_err());
+    }
+
+    #[test]
     fn a_real_chain_is_read_in_full() {
         if std::env::var_os("RUN_NODE_TESTS").is_none() {
             return;
         }
-        let node = Node::start(&nodes::anvil(&process::root()).unwrap()).unwrap();
+        let anvil = nodes::anvil(&process::root()).unwrap();
+        let node = Node::start(&anvil, Blocks::ByTime).unwrap();
         let payer = "0x00000000000000000000000000000000000000aa";
         let address = "0x00000000000000000000000000000000000000bb";
         node.set_balance(payer, 1_000_000_000_000_000_000).unwrap();
         node.call("anvil_impersonateAccount", &json!([payer])).unwrap();
         node.raise_base_fee().unwrap();
-        let wanted = Wanted { reference: "r".into(), address: address.into(), wei: 5 };
+        let wanted = wanted(address);
         for count in 1..=2 {
             let send = json!([{ "from": payer, "to": address, "value": "0x5" }]);
             node.call("eth_sendTransaction", &send).unwrap();

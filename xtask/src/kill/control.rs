@@ -20,7 +20,7 @@ const CONTROL_VERSION: &str = "version = \"0.1.0-control\"";
 ///
 /// # Errors
 /// If it cannot be planted or built.
-pub(crate) fn build(root: &Path) -> Result<PathBuf> {
+pub(crate) fn build(root: &Path, features: &[&str]) -> Result<PathBuf> {
     let target = process::target_dir(root);
     let copy = target.join("control/workspace");
     mutants::copy_workspace(root, &copy)?;
@@ -31,7 +31,7 @@ pub(crate) fn build(root: &Path) -> Result<PathBuf> {
     fs::write(&manifest, text.replacen(VERSION, CONTROL_VERSION, 1))?;
     let release = ["build", "--release", "-p", "vyplata", "--target-dir"];
     let mut cargo = process::cargo(&copy);
-    process::run(cargo.args(release).arg(&target)).context("the bug")?;
+    process::run(cargo.args(release).arg(&target).args(features)).context("the bug")?;
     let real = target.join("release/vyplata");
     let program = target.join("control/vyplata-with-a-bug");
     fs::copy(&real, &program)?;

@@ -38,8 +38,9 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Writes the configuration of a gateway that asks `node` and may call `receiver`, and copies
-    /// the program beside it: whoever builds meanwhile does not matter.
+    /// Writes the configuration of a gateway that asks `node`, may call `receiver` and has at most
+    /// so many transactions on their way at once, and copies the program beside it: whoever builds
+    /// meanwhile does not matter.
     ///
     /// # Errors
     /// If the folder cannot be made anew.
@@ -48,6 +49,7 @@ impl Gateway {
         folder: &Path,
         process: Process,
         (node, receiver): (SocketAddr, SocketAddr),
+        in_flight_max: usize,
         is_control: bool,
     ) -> Result<Self> {
         if folder.exists() {
@@ -57,7 +59,10 @@ impl Gateway {
         let copy = folder.join("vyplata");
         fs::copy(program, &copy).with_context(|| program.display().to_string())?;
         let address = http::free_address()?;
-        fs::write(folder.join("vyplata.toml"), configuration(address, node, receiver))?;
+        fs::write(
+            folder.join("vyplata.toml"),
+            configuration(address, (node, receiver), in_flight_max),
+        )?;
         Ok(Self { program: copy, folder: folder.into(), address, process, is_control })
     }
 
@@ -92,13 +97,15 @@ impl Gateway {
     /// If its credentials are not shown.
     pub(crate) fn merchant(&self, name: &str, receiver: SocketAddr) -> Result<Api> {
         let shown = self.operate(&["merchant", "create", name])?;
-        let credential = |what: &str| {
-            let is_it = |line: &&str| line.contains("cryptomus") && line.contains(what);
+        let credential = |api: &str, what: &str| {
+            let is_it = |line: &&str| line.contains(api) && line.contains(what);
             let value = shown.lines().find(is_it).and_then(|line| line.split_whitespace().last());
-            value.map(String::from).with_context(|| format!("no {what} of cryptomus in\n{shown}"))
+            value.map(String::from).with_context(|| format!("no {what} of {api} in\n{shown}"))
         };
-        let (merchant, key) = (credential("merchant")?, credential("payout")?);
-        Ok(Api { gateway: self.address, receiver, merchant, key })
+        let (merchant, key) =
+            (credential("cryptomus", "merchant")?, credential("cryptomus", "payout")?);
+        let token = credential("native", "token")?;
+        Ok(Api { gateway: self.address, receiver, merchant, key, token })
     }
 
     /// Starts it and waits until it is ready; returns how long that took.
@@ -106,8 +113,36 @@ impl Gateway {
     /// # Errors
     /// If it ends, or is not ready in time.
     pub(crate) fn start(&self) -> Result<Duration> {
+        let start = self.spawn(None)?;
+        while !self.is_ready() {
+            self.check_alive()?;
+            self.check_patience(start)?;
+        }
+        Ok(start.elapsed())
+    }
+
+    /// Starts it so that it dies at a crash point, and waits until it is ready or has died.
+    ///
+    /// # Errors
+    /// If it ends in another way, or is neither in time.
+    pub(crate) fn start_armed(&self, death: &str) -> Result<()> {
+        let start = self.spawn(Some(death))?;
+        while !self.has_died()? && !self.is_ready() {
+            self.check_patience(start)?;
+        }
+        Ok(())
+    }
+
+    fn check_patience(&self, start: Instant) -> Result<()> {
+        ensure!(start.elapsed() < READY_MAX, "the gateway is not ready: see {}", self.place());
+        thread::sleep(Duration::from_millis(5));
+        Ok(())
+    }
+
+    fn spawn(&self, death: Option<&str>) -> Result<Instant> {
         let log = self.log()?;
         let mut command = self.command(&["serve"]);
+        command.envs(death.map(|it| ("VYPLATA_CRASH_AT", it)));
         if self.is_control {
             // The bug makes payments that the ledger does not know, and a gateway from which coins
             // are missing does not pay: this second guard would hide what the first one is for.
@@ -116,12 +151,21 @@ impl Gateway {
         command.stdout(log.try_clone()?).stderr(log);
         let start = Instant::now();
         *lock(&self.process) = Some(Guarded::start(&mut command)?);
-        while !self.is_ready() {
-            self.check_alive()?;
-            ensure!(start.elapsed() < READY_MAX, "the gateway is not ready: see {}", self.place());
-            thread::sleep(Duration::from_millis(5));
+        Ok(start)
+    }
+
+    /// Whether it was killed, or killed itself.
+    ///
+    /// # Errors
+    /// If it ended in another way.
+    pub(crate) fn has_died(&self) -> Result<bool> {
+        match lock(&self.process).as_mut().map(Guarded::ended) {
+            Some(None) => Ok(false),
+            Some(Some(how)) if !how.contains("SIGKILL") => {
+                bail!("the gateway ended by itself ({how}): see {}", self.place())
+            }
+            Some(Some(_)) | None => Ok(true),
         }
-        Ok(start.elapsed())
     }
 
     fn log(&self) -> Result<File> {
@@ -154,7 +198,11 @@ pub(crate) fn kill(process: &Process) {
     drop(lock(process).take());
 }
 
-fn configuration(address: SocketAddr, node: SocketAddr, receiver: SocketAddr) -> String {
+fn configuration(
+    address: SocketAddr,
+    (node, receiver): (SocketAddr, SocketAddr),
+    in_flight_max: usize,
+) -> String {
     format!(
         r#"data = "data"
 listen = "{address}"
@@ -167,11 +215,15 @@ per_key_per_second = 0
 [webhooks]
 allow = ["{receiver}"]
 
+[approvals]
+timeout_ms = 4000
+
 [[network]]
 id = "ethereum"
 rpc = ["http://{node}"]
 poll_ms = 200
 replace_after_ms = 3000
+in_flight_max = {in_flight_max}
 
 [[lane]]
 network = "ethereum"

@@ -17,6 +17,15 @@ use crate::process::Guarded;
 /// How long the node may take to answer for the first time.
 const START_MAX: Duration = Duration::from_secs(20);
 
+/// When blocks are made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Blocks {
+    /// Four a second.
+    ByTime,
+    /// When they are asked for.
+    ByHand,
+}
+
 /// A running node.
 pub(crate) struct Node {
     /// Where it listens.
@@ -25,14 +34,18 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts anvil with four blocks a second; a block is final when two more stand on it.
+    /// Starts anvil; a block is final when two more stand on it.
     ///
     /// # Errors
     /// If it does not start.
-    pub(crate) fn start(anvil: &Path) -> Result<Self> {
+    pub(crate) fn start(anvil: &Path, blocks: Blocks) -> Result<Self> {
         let address = http::free_address()?;
         let mut command = Command::new(anvil);
-        command.args(["--silent", "--chain-id", "1", "--block-time", "0.25"]);
+        command.args(["--silent", "--chain-id", "1"]);
+        match blocks {
+            Blocks::ByTime => command.args(["--block-time", "0.25"]),
+            Blocks::ByHand => command.arg("--no-mining"),
+        };
         command.args(["--slots-in-an-epoch", "1", "--port", &address.port().to_string()]);
         let process = Guarded::start(command.stdout(Stdio::null()))?;
         let mut node = Self { address, process };
@@ -61,6 +74,9 @@ impl Node {
     /// # Errors
     /// If the node does not answer, or one of them with an error.
     pub(crate) fn ask(&self, questions: &[(&str, Value)]) -> Result<Vec<Value>> {
+        if questions.is_empty() {
+            return Ok(vec![]);
+        }
         let body: Value = (0..).zip(questions).map(|(id, it)| question(id, it)).collect();
         let response = http::exchange(self.address, &Message::post("/", body.to_string()))?;
         let answers: Vec<Value> = serde_json::from_slice(&response.body)?;
@@ -89,9 +105,23 @@ impl Node {
     /// If the node does not answer.
     pub(crate) fn raise_base_fee(&self) -> Result<()> {
         let block = self.call("eth_getBlockByNumber", &json!(["latest", false]))?;
-        let fee = quantity(&block["baseFeePerGas"])?;
-        let raised = json!([format!("{:#x}", fee * 7 / 5)]);
-        self.call("anvil_setNextBlockBaseFeePerGas", &raised).map(drop)
+        self.set_base_fee(quantity(&block["baseFeePerGas"])? * 7 / 5)
+    }
+
+    /// Sets the base fee of the next block, in wei per gas.
+    ///
+    /// # Errors
+    /// If the node does not answer.
+    pub(crate) fn set_base_fee(&self, wei: u128) -> Result<()> {
+        self.call("anvil_setNextBlockBaseFeePerGas", &json!([format!("{wei:#x}")])).map(drop)
+    }
+
+    /// Makes a block.
+    ///
+    /// # Errors
+    /// If the node does not answer.
+    pub(crate) fn mine(&self) -> Result<()> {
+        self.call("evm_mine", &json!([])).map(drop)
     }
 }
 

@@ -22,6 +22,8 @@ const REFUSED_ONE_OF: usize = 7;
 struct Inbox {
     /// How many webhooks came, refused ones included.
     count: usize,
+    /// So many of the next webhooks are refused, whatever they tell.
+    deaf: usize,
     /// What was refused once and will be listened to the next time.
     refused: BTreeSet<(String, String)>,
     /// Statuses that were acknowledged, by reference.
@@ -50,11 +52,14 @@ impl Receiver {
         Ok(Self { address, inbox })
     }
 
-    /// The references of which the status was heard.
-    pub(crate) fn heard(&self, status: &str) -> BTreeSet<String> {
-        let inbox = lock(&self.inbox);
-        let with_status = inbox.heard.iter().filter(|(_, statuses)| statuses.contains(status));
-        with_status.map(|(reference, _)| reference.clone()).collect()
+    /// Whether a status of a payout was heard.
+    pub(crate) fn has_heard(&self, reference: &str, status: &str) -> bool {
+        lock(&self.inbox).heard.get(reference).is_some_and(|it| it.contains(status))
+    }
+
+    /// Refuses the next webhooks, so many of them; none any more if it is zero.
+    pub(crate) fn be_deaf(&self, count: usize) {
+        lock(&self.inbox).deaf = count;
     }
 
     /// How many webhooks came.
@@ -67,6 +72,10 @@ impl Inbox {
     /// Listens, or not.
     fn hear(&mut self, told: Told) -> bool {
         self.count += 1;
+        if self.deaf > 0 {
+            self.deaf -= 1;
+            return false;
+        }
         let Told { reference, status } = told;
         let is_refused = self.count.is_multiple_of(REFUSED_ONE_OF);
         if is_refused && self.refused.insert((reference.clone(), status.clone())) {
@@ -90,6 +99,9 @@ mod tests {
         assert!(inbox.hear(told()));
         assert!(inbox.heard["a"].contains("paid"));
         inbox.count = 2 * REFUSED_ONE_OF - 1;
+        assert!(inbox.hear(told()));
+        inbox.deaf = 1;
+        assert!(!inbox.hear(told()));
         assert!(inbox.hear(told()));
     }
 }

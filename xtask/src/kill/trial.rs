@@ -12,12 +12,13 @@ use anyhow::{Context as _, Result, ensure};
 use super::{
     Options,
     api::Api,
-    audit::{self, Counts, Statuses},
+    funds,
     gateway::{self, Gateway, Process},
-    node::Node,
+    node::{Blocks, Node},
     proxy::Proxy,
     random::Random,
     receiver::Receiver,
+    settle::{self, Ending, Verdict},
     workload::{self, Clients, Wanted},
 };
 use crate::nodes;
@@ -28,21 +29,8 @@ const MOMENT_MS_MAX: u64 = 800;
 /// How long a death at a broadcast is waited for.
 const BROADCAST_MAX: Duration = Duration::from_secs(30);
 
-/// How long nothing may happen at the end before what is open counts as stuck.
-const STANDSTILL_MAX: Duration = Duration::from_secs(90);
-
-/// What is given to the merchant and to the house, in whole coins.
-const MERCHANT_COINS: u128 = 1_000;
-const HOUSE_COINS: u128 = 10;
-const WEI_PER_COIN: u128 = 1_000_000_000_000_000_000;
-
-/// What came out.
-pub(crate) struct Verdict {
-    /// The payouts.
-    pub(crate) counts: Counts,
-    /// What else is wrong.
-    pub(crate) findings: Vec<String>,
-}
+/// How many transactions may be on their way at once: payouts queue behind them.
+const IN_FLIGHT_MAX: usize = 16;
 
 /// Everything that runs.
 struct Stage {
@@ -68,7 +56,15 @@ pub(crate) fn run(root: &Path, program: &Path, folder: &Path, options: Options) 
     if let (Some(median), Some(slowest)) = (starts.get(starts.len() / 2), starts.last()) {
         println!("ready after a death: median {median:.0?}, slowest {slowest:.0?}");
     }
-    stage.settle(&api, &clients, options)
+    let ending = Ending {
+        node: &stage.node,
+        receiver: &stage.receiver,
+        gateway: &stage.gateway,
+        api: &api,
+        plan: &stage.plan,
+        is_control: options.is_control,
+    };
+    ending.settle(&[&clients])
 }
 
 impl Drop for Stage {
@@ -80,7 +76,7 @@ impl Drop for Stage {
 
 impl Stage {
     fn set(anvil: &Path, program: &Path, folder: &Path, options: Options) -> Result<Self> {
-        let node = Node::start(anvil)?;
+        let node = Node::start(anvil, Blocks::ByTime)?;
         let process = Process::default();
         let (victim, (report, strikes)) = (Arc::clone(&process), mpsc::channel());
         let strike = move || {
@@ -92,23 +88,18 @@ impl Stage {
         let receiver = Receiver::start()?;
         let shared = Arc::clone(&process);
         let around = (proxy.address, receiver.address);
-        let gateway = Gateway::new(program, folder, shared, around, options.is_control)?;
+        let gateway =
+            Gateway::new(program, folder, shared, around, IN_FLIGHT_MAX, options.is_control)?;
         let plan = Arc::new(workload::plan(options.payouts, options.seed));
         Ok(Self { node, proxy, receiver, gateway, process, strikes, plan })
     }
 
     /// Makes a wallet and a merchant, gives them coins, and starts the gateway.
     fn fund(&self) -> Result<Api> {
-        self.gateway.operate(&["keys", "init"])?;
-        let wallet = self.gateway.wallet()?;
-        self.node.set_balance(&wallet, (MERCHANT_COINS + HOUSE_COINS) * WEI_PER_COIN)?;
-        let api = self.gateway.merchant("shop", self.receiver.address)?;
+        funds::found(&self.gateway, &self.node)?;
         let start = self.gateway.start()?;
         println!("ready after the first start: {start:.0?}");
-        let (merchant, house) = (MERCHANT_COINS.to_string(), HOUSE_COINS.to_string());
-        self.gateway.operate(&["fund", "ETH@ethereum", &merchant, "--merchant", "shop"])?;
-        self.gateway.operate(&["fund", "ETH@ethereum", &house, "--house"])?;
-        Ok(api)
+        funds::book(&self.gateway, self.receiver.address)
     }
 
     /// Gives work and kills, again and again; returns how long each restart took. A control ends
@@ -131,7 +122,7 @@ impl Stage {
             }
             starts.push(self.gateway.start().with_context(|| format!("after kill {}", kill + 1))?);
             clients.acknowledged()?;
-            if options.is_control && self.overpaid()? > 0 {
+            if options.is_control && settle::overpaid(&self.node, &self.plan)? > 0 {
                 println!("a recipient was paid twice");
                 break;
             }
@@ -150,66 +141,4 @@ impl Stage {
         }
         Ok(())
     }
-
-    /// How many recipients have more than they were to get.
-    fn overpaid(&self) -> Result<usize> {
-        let balances = audit::balances(&self.node, &self.plan, "latest")?;
-        Ok(self.plan.iter().zip(balances).filter(|(wanted, has)| *has > wanted.wei).count())
-    }
-
-    /// Waits until all has ended or nothing moves any more, then counts.
-    fn settle(&self, api: &Api, clients: &Clients, options: Options) -> Result<Verdict> {
-        let mut statuses = Statuses::new();
-        let mut before = None;
-        let mut moved = Instant::now();
-        loop {
-            self.gateway.check_alive()?;
-            let acknowledged = clients.acknowledged()?;
-            for reference in acknowledged.keys() {
-                if statuses.get(reference).is_none_or(|status| !is_final(status)) {
-                    statuses.insert(reference.clone(), api.status(reference)?);
-                }
-            }
-            let heard = self.receiver.heard("paid").len();
-            let ended = statuses.values().filter(|status| is_final(status)).count();
-            let all = self.plan.len();
-            let caught = options.is_control && self.overpaid()? > 0;
-            if caught || (ended == all && heard == all) {
-                break;
-            }
-            let state = Some((statuses.clone(), heard));
-            if state != before {
-                (before, moved) = (state, Instant::now());
-            }
-            if moved.elapsed() > STANDSTILL_MAX {
-                break;
-            }
-            thread::sleep(Duration::from_millis(250));
-        }
-        self.count(&statuses)
-    }
-
-    fn count(&self, statuses: &Statuses) -> Result<Verdict> {
-        let mut findings = Vec::new();
-        let heard = self.receiver.heard("paid");
-        let unheard = self.plan.iter().filter(|wanted| !heard.contains(&wanted.reference)).count();
-        if unheard > 0 {
-            findings.push(format!("{unheard} payouts whose last webhook never came"));
-        }
-        match self.gateway.operate(&["reconcile"]) {
-            Ok(text) => println!("reconcile: {}", text.trim().replace('\n', "; ")),
-            Err(error) => findings.push(format!("reconcile: {error:#}")),
-        }
-        println!(
-            "webhooks: {} came, last one heard of {} payouts",
-            self.receiver.count(),
-            heard.len()
-        );
-        let payments = audit::payments(&self.node, &self.plan)?;
-        Ok(Verdict { counts: audit::judge(&self.plan, &payments, statuses), findings })
-    }
-}
-
-fn is_final(status: &str) -> bool {
-    matches!(status, "paid" | "fail" | "system_fail" | "cancel")
 }

@@ -30,8 +30,34 @@ pub(crate) struct Wanted {
     pub(crate) reference: String,
     /// A recipient that nobody else pays, in small letters.
     pub(crate) address: String,
-    /// What is to arrive, in wei; different in every payout.
+    /// What is to arrive, in wei; different in every payout of a plan.
     pub(crate) wei: u128,
+    /// How it must end.
+    pub(crate) end: End,
+    /// If somebody must approve it: what is answered.
+    pub(crate) approval: Option<Reply>,
+}
+
+/// How a payout must end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Paid, once.
+    Paid,
+    /// Failed or withdrawn, and nothing paid.
+    Unpaid,
+}
+
+/// What is answered to the question whether a payout is to be paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// Yes.
+    Approve,
+    /// No.
+    Decline,
+    /// Whoever asked for it withdraws it.
+    Cancel,
+    /// Nothing, until its time is over.
+    Silence,
 }
 
 /// Draws payouts from a seed.
@@ -47,6 +73,8 @@ pub(crate) fn plan(count: usize, seed: u64) -> Vec<Wanted> {
         ),
         // About a thousandth of a coin; the last six digits are the index.
         wei: 1_000_000_000_000_000 + u128::from(random.below(1 << 30)) * 1_000_000 + index as u128,
+        end: End::Paid,
+        approval: None,
     };
     (0..count).map(wanted).collect()
 }
@@ -107,20 +135,38 @@ impl Clients {
 }
 
 impl Progress {
-    /// Asks until there is an answer, and then once more: it must be the same.
+    /// Asks until there is an answer, and then once more: it must be the same. Then answers the
+    /// question for an approval, if there is one.
     fn ask(&self, api: &Api, wanted: &Wanted) {
+        if self.insist(api, wanted).is_none() {
+            return;
+        }
+        loop {
+            match api.reply(wanted) {
+                Answer::Lost => thread::sleep(PAUSE),
+                Answer::Refused(why) => return self.fail(format!("{}: {why}", wanted.reference)),
+                Answer::Accepted(_) => return,
+            }
+        }
+    }
+
+    fn insist(&self, api: &Api, wanted: &Wanted) -> Option<String> {
         let mut known = None;
         loop {
             match api.create(wanted) {
                 Answer::Lost => thread::sleep(PAUSE),
-                Answer::Refused(why) => return self.fail(format!("{}: {why}", wanted.reference)),
+                Answer::Refused(why) => {
+                    self.fail(format!("{}: {why}", wanted.reference));
+                    return None;
+                }
                 Answer::Accepted(id) if known.is_none() => {
                     lock(&self.acknowledged).insert(wanted.reference.clone(), id.clone());
                     known = Some(id);
                 }
-                Answer::Accepted(id) if known.as_ref() == Some(&id) => return,
+                Answer::Accepted(id) if known.as_ref() == Some(&id) => return known,
                 Answer::Accepted(id) => {
-                    return self.fail(format!("{}: {known:?} became {id}", wanted.reference));
+                    self.fail(format!("{}: {known:?} became {id}", wanted.reference));
+                    return None;
                 }
             }
         }

@@ -68,6 +68,10 @@ enum Command {
     Reconcile,
     /// Say what is wrong and what to do about it.
     Doctor,
+    /// Print the moments at which this build can be made to die.
+    #[cfg(feature = "crash-points")]
+    #[command(hide = true)]
+    CrashPoints,
 }
 
 impl Cli {
@@ -94,6 +98,11 @@ impl Cli {
             Command::Keys(command) => keys::run(&config()?, command),
             Command::Reconcile => reconcile::run(&config()?).await,
             Command::Doctor => doctor::run(&config()?).await,
+            #[cfg(feature = "crash-points")]
+            Command::CrashPoints => {
+                crate::crash::print();
+                Ok(())
+            }
         }
     }
 }

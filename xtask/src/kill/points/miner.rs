@@ -1,0 +1,50 @@
+//! Makes blocks by hand, so that the chain can be held still for as long as a scene takes.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::kill::{node::Node, workload::lock};
+
+/// How long it is from one block to the next.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// A thread that makes blocks.
+pub(crate) struct Miner {
+    still: Arc<Mutex<()>>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Miner {
+    /// Starts it.
+    pub(crate) fn start(node: &Arc<Node>) -> Self {
+        let (still, is_over) = (Arc::new(Mutex::new(())), Arc::new(AtomicBool::new(false)));
+        let (node, hand, end) = (Arc::clone(node), Arc::clone(&still), Arc::clone(&is_over));
+        thread::spawn(move || {
+            while !end.load(Ordering::SeqCst) {
+                let held = lock(&hand);
+                // A node that does not answer is found out by whoever asks it for something.
+                drop(node.mine());
+                drop(held);
+                thread::sleep(PAUSE);
+            }
+        });
+        Self { still, is_over }
+    }
+
+    /// Makes no block until what is returned is dropped.
+    pub(crate) fn hold(&self) -> MutexGuard<'_, ()> {
+        lock(&self.still)
+    }
+}
+
+impl Drop for Miner {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,130 @@
+//! The end of a run: everything comes to its end, and is counted.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+
+use super::{
+    api::Api,
+    audit::{self, Counts, Statuses},
+    gateway::Gateway,
+    node::Node,
+    receiver::Receiver,
+    workload::{Clients, Wanted},
+};
+
+/// How long nothing may happen at the end before what is open counts as stuck.
+const STANDSTILL_MAX: Duration = Duration::from_secs(90);
+
+/// What came out.
+pub(crate) struct Verdict {
+    /// The payouts.
+    pub(crate) counts: Counts,
+    /// What else is wrong.
+    pub(crate) findings: Vec<String>,
+}
+
+/// What has to come to its end.
+pub(crate) struct Ending<'a> {
+    /// The chain.
+    pub(crate) node: &'a Node,
+    /// The merchant's end of webhooks.
+    pub(crate) receiver: &'a Receiver,
+    /// The gateway, which runs.
+    pub(crate) gateway: &'a Gateway,
+    /// The merchant's way to ask.
+    pub(crate) api: &'a Api,
+    /// Everything that was asked for.
+    pub(crate) plan: &'a [Wanted],
+    /// Whether the gateway is one that pays twice.
+    pub(crate) is_control: bool,
+}
+
+impl Ending<'_> {
+    /// Waits until all has ended or nothing moves any more, then counts.
+    ///
+    /// # Errors
+    /// If the test itself cannot go on.
+    pub(crate) fn settle(&self, clients: &[&Clients]) -> Result<Verdict> {
+        let mut statuses = Statuses::new();
+        let mut before = None;
+        let mut moved = Instant::now();
+        loop {
+            self.gateway.check_alive()?;
+            for client in clients {
+                for reference in client.acknowledged()?.keys() {
+                    if statuses.get(reference).is_none_or(|status| !is_final(status)) {
+                        statuses.insert(reference.clone(), self.api.status(reference)?);
+                    }
+                }
+            }
+            let unheard = self.unheard(&statuses);
+            let ended = statuses.values().filter(|status| is_final(status)).count();
+            let caught = self.is_control && overpaid(self.node, self.plan)? > 0;
+            if caught || (ended == self.plan.len() && unheard == 0) {
+                break;
+            }
+            let state = Some((statuses.clone(), unheard));
+            if state != before {
+                (before, moved) = (state, Instant::now());
+            }
+            if moved.elapsed() > STANDSTILL_MAX {
+                break;
+            }
+            thread::sleep(Duration::from_millis(250));
+        }
+        self.count(&statuses)
+    }
+
+    /// How many webhooks that must come have not: the last one of each payout, and each question
+    /// for an approval.
+    fn unheard(&self, statuses: &Statuses) -> usize {
+        let last = |wanted: &&Wanted| {
+            let status = statuses.get(&wanted.reference).filter(|status| is_final(status));
+            status.is_none_or(|status| !self.receiver.has_heard(&wanted.reference, status))
+        };
+        let question = |wanted: &&Wanted| {
+            let reference = &wanted.reference;
+            wanted.approval.is_some() && !self.receiver.has_heard(reference, "awaiting_approval")
+        };
+        self.plan.iter().filter(last).count() + self.plan.iter().filter(question).count()
+    }
+
+    fn count(&self, statuses: &Statuses) -> Result<Verdict> {
+        let mut findings = Vec::new();
+        let unheard = self.unheard(statuses);
+        if unheard > 0 {
+            findings.push(format!("{unheard} webhooks never came"));
+        }
+        match self.gateway.operate(&["reconcile"]) {
+            Ok(text) => println!("reconcile: {}", text.trim().replace('\n', "; ")),
+            Err(error) => findings.push(format!("reconcile: {error:#}")),
+        }
+        println!("webhooks: {} came, {unheard} that must come did not", self.receiver.count());
+        let payments = audit::payments(self.node, self.plan)?;
+        for wanted in self.plan {
+            let amounts = payments.get(&wanted.address).map_or(&[][..], Vec::as_slice);
+            let status = statuses.get(&wanted.reference).map(String::as_str);
+            if let Some(wrong) = audit::complaint(wanted, amounts, status) {
+                println!("{wrong}");
+            }
+        }
+        Ok(Verdict { counts: audit::judge(self.plan, &payments, statuses), findings })
+    }
+}
+
+/// How many recipients have more than they were to get.
+///
+/// # Errors
+/// If the node does not answer.
+pub(crate) fn overpaid(node: &Node, plan: &[Wanted]) -> Result<usize> {
+    let balances = audit::balances(node, plan, "latest")?;
+    Ok(plan.iter().zip(balances).filter(|(wanted, has)| *has > wanted.wei).count())
+}
+
+fn is_final(status: &str) -> bool {
+    matches!(status, "paid" | "fail" | "system_fail" | "cancel")
+}
