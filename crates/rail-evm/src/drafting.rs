@@ -15,17 +15,20 @@ use net::RpcError;
 
 use crate::{
     budget::Ceiling,
+    errand::Errand,
     fees::{self, Fees, Market},
     node::{Wallet, lost},
     revert,
     settings::{FeeModel, Parameters, Settings},
     terms::Terms,
-    transfer::Transfer,
     tx::Sent,
 };
 
 /// What a payment to somebody without a program takes: exactly the price of a transaction.
 const GAS_PLAIN: u64 = 21_000;
+
+/// The most that one transaction may take (EIP-7825).
+const GAS_TRANSACTION_MAX: u64 = 1 << 24;
 
 /// What is to be paid, and how.
 pub(crate) struct Wish<'a> {
@@ -39,8 +42,10 @@ pub(crate) struct Wish<'a> {
     pub(crate) asset: &'a Asset,
     /// What fees are paid in.
     pub(crate) fee_asset: &'a Asset,
-    /// The payment.
-    pub(crate) transfer: Transfer,
+    /// What it does.
+    pub(crate) errand: &'a Errand,
+    /// The number that it has to have, if it is about one that was skipped.
+    pub(crate) skipped: Option<u64>,
     /// How much to spend for speed.
     pub(crate) priority: Priority,
     /// The transaction that the new one must exclude.
@@ -64,16 +69,17 @@ impl Wish<'_> {
         // What is as good as any in the next block is not replaced, however urgent it is.
         let replaced =
             self.replaced(self.for_priority(market, asked.min(100), u128::MAX), wallet)?;
-        let nonce = match self.replaces {
-            Some(sent) => sent.tx.nonce,
-            None => self.fresh_number(wallet)?,
+        let nonce = match (self.replaces, self.skipped) {
+            (Some(sent), _) => sent.tx.nonce,
+            (None, Some(skipped)) => skipped,
+            (None, None) => self.fresh_number(wallet)?,
         };
-        let held = if self.transfer.token.is_some() { wallet.token } else { wallet.native };
-        self.check_funds(HoldReason::AwaitingFunds, self.asset, held, self.transfer.amount)?;
+        let held = if self.errand.token().is_some() { wallet.token } else { wallet.native };
+        self.check_funds(HoldReason::AwaitingFunds, self.asset, held, self.errand.amount())?;
         let gas_limit = self.gas_limit(&wallet.gas)?;
         let gas_limit = gas_limit.max(self.replaces.map_or(0, |sent| sent.tx.gas_limit));
         let (fees, fee_max) = self.offer(market, replaced, gas_limit)?;
-        let needed = self.transfer.value().saturating_add(U256::from(fee_max.units()));
+        let needed = self.errand.coins().saturating_add(U256::from(fee_max.units()));
         self.check_funds(HoldReason::AwaitingGas, self.fee_asset, wallet.native, needed)?;
         Ok(Terms {
             chain_id: self.parameters.chain_id,
@@ -81,7 +87,8 @@ impl Wish<'_> {
             gas_limit,
             fees,
             fee_model: self.parameters.fee_model,
-            transfer: self.transfer,
+            lane: self.payer,
+            errand: self.errand.clone(),
             fee_max,
         })
     }
@@ -124,9 +131,9 @@ impl Wish<'_> {
 
     /// The fees of the transaction to be replaced, if there is one and it has to be.
     fn replaced(&self, market: Market, wallet: &Wallet) -> Result<Option<Fees>, BuildError> {
-        let Some(Sent { tx, sender, .. }) = self.replaces else { return Ok(None) };
-        let pays = Transfer::read(tx.to.into(), tx.value, &tx.input);
-        if pays != Some(self.transfer)
+        let Some(sent) = self.replaces else { return Ok(None) };
+        let Sent { tx, sender, .. } = sent;
+        if Errand::read(sent).as_ref() != Some(self.errand)
             || *sender != self.payer
             || tx.chain_id != self.parameters.chain_id
         {
@@ -187,6 +194,19 @@ impl Wish<'_> {
         Err(hold(reason, format!("{lane} holds {held}{on_their_way} and needs {needed}")))
     }
 
+    /// The most gas that it may take. Many payments take more than one, by what the contract limits
+    /// each of them to.
+    fn gas_limit_max(&self) -> u64 {
+        match self.errand {
+            Errand::PayMany(_) => self.settings.gas_limit_max.max(GAS_TRANSACTION_MAX),
+            Errand::Pay(_)
+            | Errand::Nothing
+            | Errand::Approve(_)
+            | Errand::Deploy
+            | Errand::Delegate => self.settings.gas_limit_max,
+        }
+    }
+
     /// How much gas to allow: a quarter more than the node found, because contracts may take
     /// another path in the next block.
     fn gas_limit(&self, estimate: &Result<u64, RpcError>) -> Result<u64, BuildError> {
@@ -212,7 +232,7 @@ impl Wish<'_> {
             more => more.saturating_add(more.div_ceil(4)),
         };
         // What the parent chain takes is not the recipient's doing, and has its own quarter.
-        let (l1_gas, limit_max) = (self.l1_gas, self.settings.gas_limit_max);
+        let (l1_gas, limit_max) = (self.l1_gas, self.gas_limit_max());
         let own = estimate.saturating_sub(l1_gas);
         if own > limit_max {
             let detail = format!("the payment takes {own} gas, and the limit is {limit_max}");

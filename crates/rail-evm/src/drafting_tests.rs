@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::settings::{Finality, L1Charge};
+use crate::transfer::Transfer;
 use crate::tx::Tx;
 
 const PAYER: Address = address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
@@ -102,7 +103,8 @@ impl Scene {
             payer: PAYER,
             asset: if self.token.is_some() { &token } else { &fee_asset },
             fee_asset: &fee_asset,
-            transfer,
+            errand: &Errand::Pay(transfer),
+            skipped: None,
             priority: self.priority,
             replaces: self.replaces.as_ref(),
             first_fee_max: self.first_fee_max,

@@ -18,7 +18,6 @@ use net::RpcError;
 use crate::{
     node::{Node, Receipt, lost},
     terms::Terms,
-    transfer::Transfer,
 };
 
 /// The contract that knows the fees, at the same address on all networks of the OP stack.
@@ -97,13 +96,13 @@ pub(crate) async fn op(node: &Node, block: u64, terms: &Terms) -> Result<OpFee, 
     Ok(OpFee { data, operator })
 }
 
-/// Asks how much of a transfer's gas is for the parent chain of an Arbitrum network.
+/// Asks how much of the gas of a call is for the parent chain of an Arbitrum network.
 pub(crate) async fn arbitrum_gas(
     node: &Node,
     block: u64,
-    transfer: &Transfer,
+    to: Address,
+    data: Bytes,
 ) -> Result<u64, Unreachable> {
-    let (to, data) = (transfer.target(), transfer.input());
     let call = NodeInterface::gasEstimateL1ComponentCall { to, creates: false, data };
     let calls = [(NODE_INTERFACE, Bytes::from(call.abi_encode()))];
     let [answer] = node.contract_calls(&calls, block).await?;

@@ -11,10 +11,14 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
+    errand::Errand,
     fees::Market,
     settings::{FeeModel, Finality, Parameters, Settings},
-    transfer::{self, Transfer},
+    transfer,
 };
+
+/// How many calls go into one exchange: hosted nodes take a hundred or less at a time.
+const CALLS_MAX: usize = 50;
 
 /// How many blocks the going rate of tips is taken from.
 const FEE_HISTORY_BLOCKS: u64 = 20;
@@ -104,18 +108,18 @@ pub struct Log {
     pub data: Bytes,
 }
 
-/// A lane as of one block, and what its node thinks of a transfer from it.
+/// A lane as of one block, and what its node thinks of an errand of it.
 #[derive(Debug)]
 pub(crate) struct Wallet {
     /// How much of the network's coin it holds, in wei.
     pub(crate) native: U256,
-    /// How much of the transfer's token it holds.
+    /// How much of the errand's token it holds.
     pub(crate) token: U256,
     /// How many transactions it has made.
     pub(crate) count: u64,
     /// How many of them are final; `None` if nothing is, or if the node cannot tell.
     pub(crate) count_final: Option<u64>,
-    /// How much gas the transfer takes, or why it fails.
+    /// How much gas the errand takes, or why it fails.
     pub(crate) gas: Result<u64, RpcError>,
 }
 
@@ -194,35 +198,35 @@ impl Node {
         }))
     }
 
-    /// The lane and the outcome of a transfer from it, both as of one block, so that a failure is
+    /// The lane and the outcome of an errand of it, both as of one block, so that a failure is
     /// never one of a balance that changed in between; and the lane's count at the final head.
     pub(crate) async fn wallet(
         &self,
         lane: Address,
-        transfer: &Transfer,
+        errand: &Errand,
         block: u64,
         final_head: Option<u64>,
     ) -> Result<Wallet, Unreachable> {
         let at = quantity(block);
         let call = json!({
             "from": lane,
-            "to": transfer.target(),
-            "value": transfer.value(),
-            "data": transfer.input(),
+            "to": errand.target(lane),
+            "value": errand.value(),
+            "data": errand.input(),
         });
         let mut calls = vec![
             ("eth_getBalance", json!([lane, at])),
             ("eth_getTransactionCount", json!([lane, at])),
             ("eth_estimateGas", json!([call, at])),
         ];
-        calls.extend(transfer.token.map(|token| balance_of(token, lane, &at)));
+        calls.extend(errand.token().map(|token| balance_of(token, lane, &at)));
         calls.extend(final_head.map(|at| ("eth_getTransactionCount", json!([lane, quantity(at)]))));
         let mut results = self.batch(calls).await?.into_iter();
         let mut next = || results.next().unwrap_or_else(|| Err(no_answer()));
         let native = read("eth_getBalance", next())?;
         let count: U64 = read("eth_getTransactionCount", next())?;
         let gas = next().and_then(decode::<U64>);
-        let token = match transfer.token {
+        let token = match errand.token() {
             Some(_) => uint_of(&read("eth_call", next())?),
             None => U256::ZERO,
         };
@@ -362,13 +366,20 @@ impl Node {
         self.rpc.call(method, params).await.map_err(|error| lost(method, &error))
     }
 
-    /// Makes several calls in one exchange; the results come in their order.
+    /// Makes several calls in as few exchanges as nodes allow; the results come in their order.
     pub(crate) async fn batch(
         &self,
         calls: Vec<(&str, Value)>,
     ) -> Result<Vec<Result<Value, RpcError>>, Unreachable> {
-        let first = calls.first().map_or("", |(method, _)| *method).to_owned();
-        self.rpc.batch(calls).await.map_err(|error| lost(&first, &error))
+        let mut calls = calls.into_iter().peekable();
+        let mut results = vec![];
+        while let Some((first, _)) = calls.peek() {
+            let first = (*first).to_owned();
+            let some: Vec<(&str, Value)> = calls.by_ref().take(CALLS_MAX).collect();
+            let told = self.rpc.batch(some).await.map_err(|error| lost(&first, &error))?;
+            results.extend(told);
+        }
+        Ok(results)
     }
 }
 

@@ -17,12 +17,12 @@ use alloy_primitives::{Address, B256};
 use domain::{batch::Attempt, money::Amount, ports::Unreachable};
 
 use crate::{
+    errand::{Errand, Outcome},
     l1_fee,
     node::{Node, Placed, Receipt, Sighting},
     quorum::{Finding, Proof},
     settings::Finality,
     tokens::Tokens,
-    transfer::{Outcome, Transfer},
     tx::{self, Sent},
     verdict::{Fact, Facts, Included},
 };
@@ -121,24 +121,27 @@ fn included(
         Unreachable
     };
     let fee = l1_fee::charged(receipt).and_then(Amount::from_units).ok_or_else(odd)?;
-    let paid = match receipt.status.to::<u64>() {
-        0 => false,
-        1 => match Transfer::read(sent.tx.to.into(), sent.tx.value, &sent.tx.input) {
-            Some(transfer) => match transfer.outcome(sent.sender, &receipt.logs) {
-                Outcome::Paid => true,
-                Outcome::NotPaid => false,
-                Outcome::PaidOtherwise => {
-                    if let (Some(token), true) = (transfer.token, canonical) {
-                        tokens.paid_otherwise(token, sent.hash);
-                    }
-                    true
-                }
-            },
-            None => return Err(odd()),
-        },
+    let outcome = match receipt.status.to::<u64>() {
+        0 => Outcome::NotPaid,
+        1 => Errand::read(sent).ok_or_else(odd)?.outcome(sent.sender, &receipt.logs),
         _ => return Err(odd()),
     };
-    Ok(Included { block: receipt.block_number.to(), canonical, paid, fee })
+    let (paid, unpaid) = match outcome {
+        Outcome::NotPaid => (false, vec![]),
+        Outcome::Done(unpaid) => (true, unpaid),
+        Outcome::PaidOtherwise(unpaid) => {
+            let token = Errand::read(sent).and_then(|it| it.token());
+            if let (Some(token), true) = (token, canonical) {
+                tokens.paid_otherwise(token, sent.hash);
+            }
+            (true, unpaid)
+        }
+        Outcome::Unclear(why) => {
+            tracing::error!(txid = %sent.hash, why, "nobody can tell what the transaction paid");
+            return Err(Unreachable);
+        }
+    };
+    Ok(Included { block: receipt.block_number.to(), canonical, paid, unpaid, fee })
 }
 
 /// The transactions of `lane` with the number `nonce` in the final block that its count at old

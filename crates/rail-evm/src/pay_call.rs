@@ -6,7 +6,10 @@
 //! make in the lane's name: `Paid` says that it served the call at all, `Unpaid` names each payment
 //! that was left out, and the token's own `Transfer` bears out the others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall, SolEvent, sol};
@@ -44,6 +47,24 @@ pub struct Payment {
     pub recipient: Address,
     /// How much, in smallest units.
     pub amount: u128,
+}
+
+/// Why it is not known what became of the payments of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Odd {
+    /// Nobody announced that the call was served.
+    NotServed,
+    /// What was announced contradicts itself; says how.
+    Contradiction(String),
+}
+
+impl fmt::Display for Odd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotServed => f.write_str("nobody announced that the call was served"),
+            Self::Contradiction(how) => f.write_str(how),
+        }
+    }
 }
 
 /// A call that makes several payments of one asset.
@@ -164,20 +185,32 @@ impl PayCall {
     /// # Errors
     /// Says what contradicts what. Then nothing is known about any payment, and a person must look.
     pub fn outcome(&self, lane: Address, logs: &[Log]) -> Result<Vec<bool>, String> {
-        let (unpaid, counts) = self.announced(lane, logs)?;
-        let unpaid = self.positions(unpaid)?;
+        let made = self.made(lane, logs).map_err(|odd| odd.to_string())?;
+        self.check_transfers(lane, logs, &made)?;
+        Ok(made)
+    }
+
+    /// For each payment, whether the contract's code announced it as made; the token is not heard.
+    ///
+    /// # Errors
+    /// If nobody announced anything, or if what was announced contradicts itself.
+    pub(crate) fn made(&self, lane: Address, logs: &[Log]) -> Result<Vec<bool>, Odd> {
+        let (unpaid, counts) = self.announced(lane, logs).map_err(Odd::Contradiction)?;
+        let unpaid = self.positions(unpaid).map_err(Odd::Contradiction)?;
         let made: Vec<bool> = (0..self.payments.len()).map(|it| !unpaid.contains(&it)).collect();
         let count = self.payments.len() - unpaid.len();
         match counts.as_slice() {
             [announced] if *announced == U256::from(count) => {}
             [announced] => {
-                return Err(format!("{announced} payments were announced as made, not {count}"));
+                let told = format!("{announced} payments were announced as made, not {count}");
+                return Err(Odd::Contradiction(told));
             }
-            [] => return Err("nobody announced that the call was served".to_owned()),
-            _ => return Err("the call was served more than once".to_owned()),
-        }
-        if let Some(token) = self.token {
-            self.check_transfers(token, lane, logs, &made)?;
+            [] if unpaid.is_empty() => return Err(Odd::NotServed),
+            [] => {
+                let told = "payments were announced as left out, and none as made".to_owned();
+                return Err(Odd::Contradiction(told));
+            }
+            _ => return Err(Odd::Contradiction("the call was served more than once".to_owned())),
         }
         Ok(made)
     }
@@ -213,13 +246,13 @@ impl PayCall {
 
     /// Checks that the token announced exactly the payments that were made. Equal ones cannot be
     /// told apart, so they are counted.
-    fn check_transfers(
+    pub(crate) fn check_transfers(
         &self,
-        token: Address,
         lane: Address,
         logs: &[Log],
         made: &[bool],
     ) -> Result<(), String> {
+        let Some(token) = self.token else { return Ok(()) };
         let mut balance: BTreeMap<(Address, U256), i64> = BTreeMap::new();
         for (payment, _) in self.payments.iter().zip(made).filter(|(_, made)| **made) {
             *balance.entry((payment.recipient, U256::from(payment.amount))).or_default() += 1;

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{
     drafting::{hold, text},
+    errand::Errand,
     node::{Node, lost, quantity},
     revert,
     terms::Terms,
@@ -198,7 +199,7 @@ pub(crate) struct Preflight {
     /// What is known of the network's tokens.
     pub(crate) tokens: Tokens,
     /// Who is never paid, and what is at that address.
-    unpaid: BTreeMap<Address, &'static str>,
+    pub(crate) unpaid: BTreeMap<Address, &'static str>,
     told_that_there_are_no_overrides: AtomicBool,
 }
 
@@ -269,7 +270,7 @@ impl Preflight {
             calls.extend(habits.paused.then(|| tokens::pause_question(token, &at)));
         }
         if let Some(gas) = gas {
-            calls.push(simulation(payer, &transfer, gas, &at));
+            calls.push(simulation(payer, &Errand::Pay(transfer), gas, &at));
             calls.extend(transfer.token.map(|token| trial(payer, token, &transfer, &at)));
         }
         let mut results = node.batch(calls).await?.into_iter();
@@ -279,7 +280,7 @@ impl Preflight {
         let mut said_yes = |asked: usize| -> Result<bool, Unreachable> {
             let mut yes = false;
             for _ in 0..asked {
-                yes |= self.truth(&transfer, &Answer::of(next())?)?;
+                yes |= self.truth(transfer.token, &Answer::of(next())?)?;
             }
             Ok(yes)
         };
@@ -303,9 +304,13 @@ impl Preflight {
     }
 
     /// The yes or no to a question that the token had an answer to before.
-    fn truth(&self, transfer: &Transfer, answer: &Answer) -> Result<bool, Unreachable> {
+    pub(crate) fn truth(
+        &self,
+        token: Option<Address>,
+        answer: &Answer,
+    ) -> Result<bool, Unreachable> {
         answer.truth().ok_or_else(|| {
-            if let Some(token) = transfer.token {
+            if let Some(token) = token {
                 tracing::warn!(%token, ?answer, "the token does not answer as it did before");
                 self.tokens.forget(token);
             }
@@ -314,7 +319,7 @@ impl Preflight {
     }
 
     /// Reads what the trial moved.
-    fn trial(&self, result: Result<Value, RpcError>) -> Result<Trial, Unreachable> {
+    pub(crate) fn trial(&self, result: Result<Value, RpcError>) -> Result<Trial, Unreachable> {
         let output = match result.and_then(tokens::bytes) {
             Ok(output) => output,
             Err(error @ RpcError::Unreachable(_)) => return Err(lost("eth_call", &error)),
@@ -354,24 +359,34 @@ impl Preflight {
     }
 }
 
-fn no_answer() -> Result<Value, RpcError> {
+pub(crate) fn no_answer() -> Result<Value, RpcError> {
     Err(RpcError::Unreachable("a call of the batch has no answer".to_owned()))
 }
 
 /// The transaction as a call, with no more gas than it would have.
-fn simulation(payer: Address, transfer: &Transfer, gas: u64, at: &str) -> (&'static str, Value) {
+pub(crate) fn simulation(
+    payer: Address,
+    errand: &Errand,
+    gas: u64,
+    at: &str,
+) -> (&'static str, Value) {
     let call = json!({
         "from": payer,
-        "to": transfer.target(),
-        "value": transfer.value(),
-        "data": transfer.input(),
+        "to": errand.target(payer),
+        "value": errand.value(),
+        "data": errand.input(),
         "gas": quantity(gas),
     });
     ("eth_call", json!([call, at]))
 }
 
 /// The transfer as the probe makes it, in the lane's place.
-fn trial(payer: Address, token: Address, transfer: &Transfer, at: &str) -> (&'static str, Value) {
+pub(crate) fn trial(
+    payer: Address,
+    token: Address,
+    transfer: &Transfer,
+    at: &str,
+) -> (&'static str, Value) {
     let Transfer { recipient, amount, .. } = *transfer;
     let data = Bytes::from(Probe::probeCall { token, recipient, amount }.abi_encode());
     let call = json!({"from": payer, "to": payer, "data": data});

@@ -59,7 +59,8 @@ fn drafted() -> Terms {
         gas_limit: 65_000,
         fees: Fees { max_fee: 3, tip: 1 },
         fee_model: FeeModel::Eip1559,
-        transfer: Transfer { token: None, recipient: RECIPIENT, amount: U256::from(4) },
+        lane: LANE,
+        errand: Errand::Nothing,
         fee_max: Amount::ZERO,
     }
 }

@@ -1,44 +1,48 @@
 //! The rail itself: the port's questions, put to nodes.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+};
 
 use alloy_primitives::{Address, U256};
 use domain::{
     BoxFuture,
     batch::{Attempt, Observation, SignedTx},
     catalog::{Asset, Network},
+    chore::Chore,
+    grouping::BatchSize,
     ids::{AssetId, NetworkId, TxId},
     lane::Lane,
     money::Amount,
-    payout::Payout,
     ports::{
         BuildError, Draft, Handover, Holding, Rail, RailProfile, Signature, Unreachable, UnsignedTx,
     },
 };
 
 use crate::{
-    agreeing, contract,
-    drafting::Wish,
-    fees::Market,
-    l1_fee,
-    node::{Node, Wallet, quantity},
+    agreeing, contract, l1_fee,
+    node::Node,
+    pay_call::Method,
     pool::{Endpoint, Pool},
-    preflight::{Payment, Preflight},
+    preflight::Preflight,
+    preparing::Prepared,
     settings::{L1Charge, Parameters, Settings},
     terms::Terms,
-    transfer::Transfer,
     tx,
 };
 
 /// An EVM network as a rail.
 pub struct Evm {
-    profile: RailProfile,
-    parameters: Parameters,
-    settings: Settings,
-    assets: BTreeMap<AssetId, Asset>,
-    fee_asset: Asset,
-    pool: Pool,
-    preflight: Preflight,
+    pub(crate) profile: RailProfile,
+    pub(crate) parameters: Parameters,
+    pub(crate) settings: Settings,
+    pub(crate) assets: BTreeMap<AssetId, Asset>,
+    pub(crate) fee_asset: Asset,
+    pub(crate) pool: Pool,
+    pub(crate) preflight: Preflight,
+    pub(crate) prepared: Prepared,
 }
 
 /// Why a node is not one to pay through.
@@ -88,7 +92,8 @@ impl Evm {
         })?;
         let profile = profile(network.id.clone(), &settings);
         let pool = Pool::new(network, &parameters, endpoints, &settings)?;
-        Ok(Self { profile, parameters, settings, assets, fee_asset, pool, preflight })
+        let prepared = Prepared::default();
+        Ok(Self { profile, parameters, settings, assets, fee_asset, pool, preflight, prepared })
     }
 
     /// Takes the addresses of our own wallets, none of which is ever paid.
@@ -162,122 +167,6 @@ impl Evm {
         self.pool.check_all().await
     }
 
-    async fn build(&self, draft: Draft<'_>) -> Result<UnsignedTx, BuildError> {
-        if let Some(hold) = agreeing::pause(&self.pool, &self.parameters.finality).await {
-            return Err(BuildError::Hold(hold));
-        }
-        for at in self.pool.in_order_after_survey().await {
-            let Some(member) = self.pool.member(at).await else { continue };
-            let built = match self.build_with(at, &member.node, draft).await {
-                Err(BuildError::Unreachable) => Err(Unreachable),
-                answer => Ok(answer),
-            };
-            match self.pool.took(at, built) {
-                Some(Ok(Some(unsigned))) => return Ok(unsigned),
-                Some(Err(error)) => return Err(error),
-                // It lags, or does not answer.
-                Some(Ok(None)) | None => {}
-            }
-        }
-        Err(BuildError::Unreachable)
-    }
-
-    /// Asks one node everything that is to be known; nothing comes of it if the node lags.
-    async fn build_with(
-        &self,
-        at: usize,
-        node: &Node,
-        draft: Draft<'_>,
-    ) -> Result<Option<UnsignedTx>, BuildError> {
-        let refused = |detail: String| BuildError::Refused(detail);
-        let (asset, transfer) = self.transfer(draft.payouts).map_err(refused)?;
-        let payer = address(&draft.lane.address).map_err(refused)?;
-        let replaced = draft.replaces.map(|attempt| tx::read(&attempt.tx.raw));
-        let replaced = replaced.transpose().map_err(refused)?;
-        let unreachable = |Unreachable| BuildError::Unreachable;
-        // The final head comes first, so that the latest block is not behind it.
-        let final_head = match replaced {
-            None => node.final_head(&self.parameters.finality).await.map_err(unreachable)?,
-            Some(_) => None,
-        };
-        let market = node.market(&self.parameters, &self.settings).await.map_err(unreachable)?;
-        if !self.pool.keeps_up(at, market.block) {
-            return Ok(None);
-        }
-        if let (None, Some(token)) = (&replaced, transfer.token) {
-            let block = quantity(market.block);
-            self.preflight.tokens.check(node, asset, token, &block).await?;
-        }
-        let wallet = node.wallet(payer, &transfer, market.block, final_head).await;
-        let wish = Wish {
-            parameters: &self.parameters,
-            lane: draft.lane,
-            payer,
-            asset,
-            fee_asset: &self.fee_asset,
-            transfer,
-            priority: draft.priority(),
-            replaces: replaced.as_ref(),
-            first_fee_max: draft.first.or(draft.replaces).map(|attempt| attempt.fee_max),
-            l1_gas: 0,
-            l1_fee_wei: 0,
-            committed: draft.committed,
-            settings: &self.settings,
-        };
-        let drafted = self.decide(node, wish, market, &wallet.map_err(unreachable)?).await;
-        let payment = Payment { payer, asset, transfer, block: market.block };
-        let terms = self.preflight.examine(node, payment, drafted).await?;
-        if let Some(block) = final_head.filter(|_| terms.nonce > draft.lane.next_sequence)
-            && let Some(hold) =
-                agreeing::doubt_of_count(&self.pool, at, payer, terms.nonce, block).await
-        {
-            return Err(BuildError::Hold(hold));
-        }
-        Ok(Some(terms.unsigned()))
-    }
-
-    /// Decides on a transaction, with what the network charges for its parent chain. What the OP
-    /// stack charges depends on the transaction itself, so that is decided twice.
-    async fn decide(
-        &self,
-        node: &Node,
-        mut wish: Wish<'_>,
-        market: Market,
-        wallet: &Wallet,
-    ) -> Result<Terms, BuildError> {
-        let unreachable = |Unreachable| BuildError::Unreachable;
-        match self.parameters.l1_charge {
-            L1Charge::None => {}
-            L1Charge::Arbitrum => {
-                let gas = l1_fee::arbitrum_gas(node, market.block, &wish.transfer).await;
-                wish.l1_gas = gas.map_err(unreachable)?;
-            }
-            L1Charge::Op => {
-                let draft = wish.draft(market, wallet)?;
-                let fee = l1_fee::op(node, market.block, &draft).await;
-                wish.l1_fee_wei = fee.map_err(unreachable)?.most();
-            }
-        }
-        wish.draft(market, wallet)
-    }
-
-    /// The one payment of a draft.
-    fn transfer(&self, payouts: &[Payout]) -> Result<(&Asset, Transfer), String> {
-        let [payout] = payouts else {
-            return Err(format!("one transaction carries one payout, not {}", payouts.len()));
-        };
-        let asset = self.assets.get(&payout.asset);
-        let asset = asset.ok_or_else(|| {
-            format!("{} is no asset of network {}", payout.asset, self.profile.network)
-        })?;
-        let transfer = Transfer {
-            token: token_of(asset)?,
-            recipient: address(&payout.destination.address)?,
-            amount: U256::from(payout.quote.amount.units()),
-        };
-        Ok((asset, transfer))
-    }
-
     async fn observe(
         &self,
         lane: &Lane,
@@ -322,7 +211,8 @@ impl Evm {
         let (gas, beside) = match self.parameters.l1_charge {
             L1Charge::None => (gas, 0),
             L1Charge::Arbitrum => {
-                let l1_gas = l1_fee::arbitrum_gas(node, market.block, &typical.transfer).await?;
+                let tx = typical.tx();
+                let l1_gas = l1_fee::arbitrum_gas(node, market.block, tx.to, tx.input).await?;
                 (gas.saturating_add(l1_gas), 0)
             }
             L1Charge::Op => (gas, l1_fee::op(node, market.block, &typical).await?.expected()),
@@ -377,6 +267,18 @@ impl Rail for Evm {
         &self.profile
     }
 
+    fn batch_size(&self, lane: &Lane, asset: &AssetId) -> BatchSize {
+        self.batch_size(lane, asset)
+    }
+
+    fn chore<'a>(
+        &'a self,
+        lane: &'a Lane,
+        live: &'a BTreeSet<u64>,
+    ) -> BoxFuture<'a, Result<Option<Chore>, Unreachable>> {
+        Box::pin(self.chore(lane, live))
+    }
+
     fn quote_fee<'a>(&'a self, asset: &'a Asset) -> BoxFuture<'a, Result<Amount, Unreachable>> {
         Box::pin(self.quote_fee(asset))
     }
@@ -418,9 +320,13 @@ impl Rail for Evm {
 fn profile(network: NetworkId, settings: &Settings) -> RailProfile {
     RailProfile {
         network,
-        batch_max: 1,
-        batch_wait_ms: 0,
-        in_flight_max: settings.in_flight_max,
+        batch_max: settings.batching.map_or(1, |_| settings.batch_max),
+        batch_wait_ms: settings.batching.map_or(0, |_| settings.batch_wait_ms),
+        // Nodes take one transaction at a time of an account that runs a contract's code.
+        in_flight_max: match settings.batching {
+            Some(Method::Delegate) => 1,
+            Some(Method::Contract) | None => settings.in_flight_max,
+        },
         attempts_max: settings.attempts_max,
         poll_ms: settings.poll_ms,
         retry_ms: settings.retry_ms,
@@ -428,16 +334,16 @@ fn profile(network: NetworkId, settings: &Settings) -> RailProfile {
     }
 }
 
-fn address(text: &str) -> Result<Address, String> {
+pub(crate) fn address(text: &str) -> Result<Address, String> {
     Address::from_str(text).map_err(|_| format!("{text:?} is no address"))
 }
 
-fn token_of(asset: &Asset) -> Result<Option<Address>, String> {
+pub(crate) fn token_of(asset: &Asset) -> Result<Option<Address>, String> {
     let contract = asset.contract.as_deref().map(address).transpose();
     contract.map_err(|what| format!("asset {}: {what}", asset.id))
 }
 
-fn misconfigured(what: &str) -> Unreachable {
+pub(crate) fn misconfigured(what: &str) -> Unreachable {
     tracing::error!(what, "the configuration makes no sense");
     Unreachable
 }

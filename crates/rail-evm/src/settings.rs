@@ -2,6 +2,8 @@
 
 use domain::{catalog::Network, money::Amount};
 
+use crate::pay_call::{Method, PAYMENTS_MAX};
+
 /// A replacement offers an eighth more than what it replaces ([`crate::fees::Fees::bumped`]).
 const REPLACEMENT_PERCENT_MIN: u32 = 113;
 
@@ -27,6 +29,12 @@ pub struct Settings {
     pub quote_gas_token: u64,
     /// How many batches of one lane may be on their way at once.
     pub in_flight_max: u32,
+    /// How many payouts are paid in one transaction; `None` if each has its own.
+    pub batching: Option<Method>,
+    /// The most payouts of one transaction.
+    pub batch_max: u32,
+    /// How long a payout that is not urgent waits for others to travel with, in milliseconds.
+    pub batch_wait_ms: u64,
     /// How many transactions may be signed for one batch.
     pub attempts_max: u32,
     /// How long to wait between looks at a transaction, in milliseconds.
@@ -54,6 +62,9 @@ impl Default for Settings {
             quote_gas_native: 21_000,
             quote_gas_token: 65_000,
             in_flight_max: 16,
+            batching: None,
+            batch_max: 100,
+            batch_wait_ms: 10_000,
             attempts_max: 10,
             poll_ms: 4_000,
             retry_ms: 5_000,
@@ -75,6 +86,9 @@ impl Settings {
         }
         if self.replacement_budget_percent < REPLACEMENT_PERCENT_MIN {
             return wrong("replacement_budget_percent must be at least 113, or none is ever made");
+        }
+        if !(2..=PAYMENTS_MAX).contains(&usize::try_from(self.batch_max).unwrap_or(usize::MAX)) {
+            return wrong("batch_max must be from 2 to 300");
         }
         if self.gas_limit_max < 21_000 {
             return wrong("gas_limit_max must be at least 21000, the gas of the simplest transfer");

@@ -4,10 +4,11 @@ use alloy_primitives::{Address, U256, keccak256};
 use domain::{money::Amount, ports::UnsignedTx};
 
 use crate::{
+    errand::Errand,
     fees::{Fees, Market},
     settings::{FeeModel, Parameters},
     transfer::Transfer,
-    tx::{Kind, Tx},
+    tx::Tx,
 };
 
 /// Everything a transaction says, and the most that it can cost.
@@ -23,8 +24,10 @@ pub(crate) struct Terms {
     pub(crate) fees: Fees,
     /// How it says so.
     pub(crate) fee_model: FeeModel,
-    /// What it pays.
-    pub(crate) transfer: Transfer,
+    /// Who makes it.
+    pub(crate) lane: Address,
+    /// What it does.
+    pub(crate) errand: Errand,
     /// The most that it can cost, in wei, with what the parent chain may take.
     pub(crate) fee_max: Amount,
 }
@@ -46,7 +49,8 @@ impl Terms {
             gas_limit,
             fees: Fees { max_fee, tip: market.tip },
             fee_model: parameters.fee_model,
-            transfer: Transfer { token, recipient, amount },
+            lane: Address::from_word(keccak256(b"lane")),
+            errand: Errand::Pay(Transfer { token, recipient, amount }),
             fee_max: Amount::ZERO,
         }
     }
@@ -58,7 +62,7 @@ impl Terms {
             format: tx.kind.format(),
             payload: tx.payload(),
             sequence: Some(self.nonce),
-            sequences_used: 1,
+            sequences_used: self.errand.numbers_used(),
             fee_max: self.fee_max,
         }
     }
@@ -66,18 +70,15 @@ impl Terms {
     /// The transaction. The price of [`FeeModel::Legacy`] is `fees.max_fee`.
     pub(crate) fn tx(&self) -> Tx {
         Tx {
-            kind: match self.fee_model {
-                FeeModel::Eip1559 => Kind::Eip1559,
-                FeeModel::Legacy => Kind::Eip155,
-            },
+            kind: self.errand.kind(self.fee_model),
             chain_id: self.chain_id,
             nonce: self.nonce,
             gas_limit: self.gas_limit,
             max_fee_per_gas: self.fees.max_fee,
             max_priority_fee_per_gas: self.fees.tip,
-            to: self.transfer.target(),
-            value: self.transfer.value(),
-            input: self.transfer.input(),
+            to: self.errand.target(self.lane),
+            value: self.errand.value(),
+            input: self.errand.input(),
         }
     }
 }
@@ -90,6 +91,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::tx::Sent;
 
     fn typical(token: Option<Address>) -> Terms {
         let parameter = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
@@ -112,7 +114,8 @@ mod tests {
         for token in [None, Some(Address::repeat_byte(7))] {
             let terms = typical(token);
             let tx = terms.tx();
-            assert_eq!(Transfer::read(tx.to.into(), tx.value, &tx.input), Some(terms.transfer));
+            let sent = Sent { tx: tx.clone(), hash: keccak256(b"hash"), sender: terms.lane };
+            assert_eq!(Errand::read(&sent), Some(terms.errand.clone()));
             assert_eq!((tx.chain_id, tx.gas_limit), (10, 65_000));
             let unsigned = terms.unsigned();
             assert_eq!((unsigned.format, unsigned.sequence), ("eip1559", Some(terms.nonce)));

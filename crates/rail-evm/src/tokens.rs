@@ -65,7 +65,8 @@ impl Answer {
         (word <= U256::ONE).then_some(word == U256::ONE)
     }
 
-    fn word(&self) -> Option<U256> {
+    /// The one word that it is; `None` if it is something else.
+    pub(crate) fn word(&self) -> Option<U256> {
         match self {
             Self::Returned(output) => {
                 <[u8; 32]>::try_from(&output[..]).ok().map(U256::from_be_bytes)

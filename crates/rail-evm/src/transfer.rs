@@ -10,6 +10,8 @@ sol! {
     interface Erc20 {
         // What it returns is left out: some tokens return nothing.
         function transfer(address recipient, uint256 amount) external;
+        function allowance(address owner, address spender) external view returns (uint256);
+        function approve(address spender, uint256 amount) external returns (bool);
         function balanceOf(address holder) external view returns (uint256);
         event Transfer(address indexed sender, address indexed recipient, uint256 amount);
     }

@@ -9,20 +9,22 @@ use alloy_primitives::B256;
 use domain::{batch::Observation, money::Amount};
 
 /// An attempt's place in a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Included {
     /// The block's height.
     pub(crate) block: u64,
     /// Whether the chain has this very block at that height.
     pub(crate) canonical: bool,
-    /// Whether the payment was made.
+    /// Whether any payment was made.
     pub(crate) paid: bool,
+    /// The places of those that were not, if others were.
+    pub(crate) unpaid: Vec<u32>,
     /// What was charged.
     pub(crate) fee: Amount,
 }
 
 /// What was found about one attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fact {
     /// Its hash.
     pub(crate) hash: B256,
@@ -51,7 +53,7 @@ impl Facts {
 
     fn is_final(&self, fact: &Fact) -> bool {
         let Some(head) = self.final_head else { return false };
-        fact.included.is_some_and(|it| it.canonical && it.block <= head)
+        fact.included.as_ref().is_some_and(|it| it.canonical && it.block <= head)
     }
 
     /// Concludes, for each attempt in order; `None` if the facts contradict each other, as those of
@@ -63,7 +65,8 @@ impl Facts {
         if !self.taken_by.is_empty() {
             // Whoever took the number, it is in the chain once.
             let ours = |fact: &Fact| {
-                fact.included.is_some_and(|it| it.canonical) || self.taken_by.contains(&fact.hash)
+                fact.included.as_ref().is_some_and(|it| it.canonical)
+                    || self.taken_by.contains(&fact.hash)
             };
             if self.taken_by.len() > 1 || self.attempts.iter().any(ours) {
                 return None;
@@ -74,11 +77,13 @@ impl Facts {
     }
 
     fn verdict(&self, fact: &Fact, number_is_spent: bool) -> Observation {
-        match fact.included {
-            Some(Included { paid: true, fee, .. }) if self.is_final(fact) => {
-                Observation::Final { fee, unpaid: vec![] }
+        match &fact.included {
+            Some(Included { paid: true, fee, unpaid, .. }) if self.is_final(fact) => {
+                Observation::Final { fee: *fee, unpaid: unpaid.clone() }
             }
-            Some(Included { fee, .. }) if self.is_final(fact) => Observation::Reverted { fee },
+            Some(Included { fee, .. }) if self.is_final(fact) => {
+                Observation::Reverted { fee: *fee }
+            }
             _ if number_is_spent => Observation::Dead,
             Some(Included { canonical: true, .. }) => Observation::InBlock,
             // The block is gone from the chain, the transaction is not gone from the node.

@@ -18,17 +18,17 @@ fn pending(hash: B256) -> Fact {
 }
 
 fn at(hash: B256, block: u64) -> Fact {
-    let included = Included { block, canonical: true, paid: true, fee: FEE };
+    let included = Included { block, canonical: true, paid: true, unpaid: vec![], fee: FEE };
     Fact { hash, included: Some(included), known: true }
 }
 
 fn undone(hash: B256, block: u64) -> Fact {
-    let included = Included { block, canonical: true, paid: false, fee: FEE };
+    let included = Included { block, canonical: true, paid: false, unpaid: vec![], fee: FEE };
     Fact { included: Some(included), ..at(hash, block) }
 }
 
 fn orphaned(hash: B256, block: u64) -> Fact {
-    let included = Included { block, canonical: false, paid: true, fee: FEE };
+    let included = Included { block, canonical: false, paid: true, unpaid: vec![], fee: FEE };
     Fact { included: Some(included), ..at(hash, block) }
 }
 
@@ -77,7 +77,7 @@ prop_compose! {
         known in any::<bool>(),
     ) -> Fact {
         let included = included
-            .map(|(block, canonical, paid)| Included { block, canonical, paid, fee: FEE });
+            .map(|(block, canonical, paid)| Included { block, canonical, paid, unpaid: vec![], fee: FEE });
         Fact { hash, included, known }
     }
 }
@@ -91,7 +91,7 @@ proptest! {
     ) {
         let attempts = vec![attempts.0, attempts.1];
         let facts = Facts { final_head, taken_by, attempts };
-        let settled = |fact: &Fact| fact.included.is_some_and(|it| {
+        let settled = |fact: &Fact| fact.included.as_ref().is_some_and(|it| {
             it.canonical && facts.final_head.is_some_and(|head| it.block <= head)
         });
         for (position, verdict) in facts.verdicts().into_iter().flatten().enumerate() {
@@ -99,11 +99,11 @@ proptest! {
             match verdict {
                 Observation::Final { .. } => {
                     prop_assert!(settled(fact) && !settled(other));
-                    prop_assert!(fact.included.is_some_and(|it| it.paid));
+                    prop_assert!(fact.included.as_ref().is_some_and(|it| it.paid));
                 }
                 Observation::Reverted { .. } => {
                     prop_assert!(settled(fact) && !settled(other));
-                    prop_assert!(fact.included.is_some_and(|it| !it.paid));
+                    prop_assert!(fact.included.as_ref().is_some_and(|it| !it.paid));
                 }
                 Observation::Dead => {
                     let elsewhere = facts.taken_by == [FOREIGN];

@@ -20,7 +20,7 @@ use domain::{
 use crate::{
     AddressFormat, Keystore,
     derive::SigningKey,
-    intent::{eip155, eip1559, eip7702, sim1},
+    intent::{eip155, eip1559, eip7702, evm, sim1},
 };
 
 /// What the operator forbids, whatever the intent says.
@@ -70,6 +70,10 @@ impl LocalSigner {
                 eip155::verify(&unsigned.payload, lane, intent)?;
                 self.sign_evm(lane, keccak256(&unsigned.payload).0)
             }
+            eip7702::FORMAT if intent.chore == Some(Chore::Prepare("delegate".to_owned())) => {
+                self.sign_delegation(lane, unsigned, evm::chain_id(intent)?, intent.fee_max)
+            }
+            eip7702::FORMAT => Err("only a chore to delegate delegates".to_owned()),
             sim1::FORMAT if !self.policy.simulated => {
                 Err("simulated networks are switched off in the signer's policy".to_owned())
             }

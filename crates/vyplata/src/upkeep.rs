@@ -44,7 +44,7 @@ impl Upkeep {
             Ok(Progress::Advanced) => tracing::info!(lane = %work.lane, "the lane has a chore"),
             Ok(Progress::Idle(_)) | Err(CommitError::Conflict) => {}
             Err(error) => {
-                tracing::warn!(lane = %work.lane, ?error, "the lane was not looked after")
+                tracing::warn!(lane = %work.lane, ?error, "the lane was not looked after");
             }
         }
         if let Some(held) = self.refuel(app, world, work, now).await {

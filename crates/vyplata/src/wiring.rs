@@ -17,7 +17,7 @@ use domain::{
     quote::PriceBook,
 };
 use net::{Client, Endpoint, Guard, JsonRpc, Reach};
-use rail_evm::NodeError;
+use rail_evm::{NodeError, pay_call::Method};
 use signer::{AddressFormat, Keystore, LocalSigner, Policy};
 use store::Sqlite;
 use tokio::sync::Notify;
@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     app::{App, LaneWork},
-    config::{Config, LaneConfig, NetworkConfig},
+    config::{Batching, Config, LaneConfig, NetworkConfig},
     metrics::Metrics,
     rates,
     rules::RAILS,
@@ -420,6 +420,12 @@ fn settings(config: &NetworkConfig) -> rail_evm::Settings {
         max_fee_per_gas_cap_wei: config
             .fee_cap_gwei
             .map_or(defaults.max_fee_per_gas_cap_wei, |gwei| u128::from(gwei) * 1_000_000_000),
+        batching: config.batching.map(|it| match it {
+            Batching::Contract => Method::Contract,
+            Batching::Delegate => Method::Delegate,
+        }),
+        batch_max: config.batch_max.unwrap_or(defaults.batch_max),
+        batch_wait_ms: config.batch_wait_ms.unwrap_or(defaults.batch_wait_ms),
         quorum: config.quorum,
         lag_blocks_max: config.lag_blocks_max,
         ..defaults

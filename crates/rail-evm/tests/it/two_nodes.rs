@@ -66,7 +66,7 @@ impl Stage {
 }
 
 #[track_caller]
-fn is_final(seen: Observation) {
+fn is_final(seen: &Observation) {
     assert!(matches!(seen, Observation::Final { .. }), "{seen:?}");
 }
 
@@ -82,7 +82,7 @@ async fn both_are_handed_the_transaction_and_it_is_final_when_both_say_so() {
     }
     // The second stands still.
     stage.nodes[0].mine(3).await;
-    is_final(stage.alone(0, &attempt).await);
+    is_final(&stage.alone(0, &attempt).await);
     for _ in 0..4 {
         assert_eq!(stage.observe(&attempt).await, Observation::Pending);
     }
@@ -92,7 +92,7 @@ async fn both_are_handed_the_transaction_and_it_is_final_when_both_say_so() {
     }
     assert_eq!(stage.rail.alert(), None);
     stage.nodes[1].mine(1).await;
-    is_final(stage.observe(&attempt).await);
+    is_final(&stage.observe(&attempt).await);
     for node in &stage.nodes {
         assert_eq!(node.balance(NOBODY).await, 5);
     }
@@ -122,7 +122,7 @@ async fn nodes_on_two_branches_pause_the_network_until_they_are_on_one() {
         assert_eq!(Rail::broadcast(&rail, &sent.tx).await, Ok(Handover::Accepted));
         node.mine(3).await;
     }
-    is_final(stage.alone(0, &attempt).await);
+    is_final(&stage.alone(0, &attempt).await);
     assert_eq!(stage.alone(1, &attempt).await, Observation::Dead);
     for _ in 0..4 {
         assert_eq!(stage.observe(&attempt).await, Observation::InBlock);
@@ -136,7 +136,7 @@ async fn nodes_on_two_branches_pause_the_network_until_they_are_on_one() {
     let rail = scene::evm(stage.nodes[1].client(), &[coin()]);
     assert_eq!(Rail::broadcast(&rail, &attempt.tx).await, Ok(Handover::Accepted));
     stage.nodes[1].mine(3).await;
-    is_final(stage.observe(&attempt).await);
+    is_final(&stage.observe(&attempt).await);
     assert_eq!(stage.rail.alert(), None);
     scene::sign(&stage.rail, 1, &payout(&coin(), NOBODY, 5), None).await.unwrap();
 }

@@ -6,8 +6,9 @@
 //! account runs the contract's code (EIP-7702). Each payment is one word there: the recipient in
 //! the low 160 bits, the amount in the high 96.
 
-use alloy_primitives::{Address, TxKind, U256, address, hex};
+use alloy_primitives::{Address, B256, TxKind, U256, address, b256, hex, keccak256};
 use domain::{
+    chore::Chore,
     lane::Lane,
     ports::{Intent, Payment},
 };
@@ -32,6 +33,17 @@ const TRANSFER_SELECTOR: [u8; 4] = hex!("a9059cbb");
 
 /// The first four bytes of the Keccak-256 hash of `pay(address,uint256[])`.
 const PAY_SELECTOR: [u8; 4] = hex!("6ba15dd0");
+
+/// The first four bytes of the Keccak-256 hash of `approve(address,uint256)` (ERC-20).
+const APPROVE_SELECTOR: [u8; 4] = hex!("095ea7b3");
+
+/// The proxy that puts code where CREATE2 says
+/// (<https://github.com/Arachnid/deterministic-deployment-proxy>).
+pub const PROXY: Address = address!("0x4e59b44847b379578588920cA78FbF26c0B4956C");
+
+/// The Keccak-256 hash of what the proxy gets so that it puts [`PAYOUTS`] there.
+pub const DEPLOYMENT_HASH: B256 =
+    b256!("0x4843da1bae70ae2466a5cd0634a82b78bc59ee3da77e684143f0582ecbb5930a");
 
 /// The most of an asset that has room beside a recipient.
 const AMOUNT_MAX: u128 = (1 << 96) - 1;
@@ -60,9 +72,11 @@ impl Fields<'_> {
         let TxKind::Call(to) = self.to else {
             return Err("to is empty: the transaction would create a contract".to_owned());
         };
-        let wanted = match intent.payments.as_slice() {
-            [payment] => Wanted::single(payment)?,
-            several => Wanted::several(several, lane, to)?,
+        let wanted = match (&intent.chore, intent.payments.as_slice()) {
+            (Some(Chore::Fill { .. }), _) => Wanted::nothing(lane)?,
+            (Some(Chore::Prepare(words)), _) => Wanted::prepared(words, self.data)?,
+            (Some(Chore::TopUp(_)) | None, [payment]) => Wanted::single(payment)?,
+            (Some(Chore::TopUp(_)) | None, several) => Wanted::several(several, lane, to)?,
         };
         same("to", &to, &wanted.to)?;
         same("value", &self.value, &wanted.value)?;
@@ -89,6 +103,29 @@ struct Wanted {
 }
 
 impl Wanted {
+    /// Uses up a number: the lane calls itself with nothing.
+    fn nothing(lane: &Lane) -> Result<Self, String> {
+        let to = address("lane", &lane.address)?;
+        Ok(Self { to, value: U256::ZERO, data: Vec::new() })
+    }
+
+    /// What a lane prepares, by the rail's words for it: `deploy`, the contract that pays many, or
+    /// `approve` and a token, which that contract may take from then on. It takes tokens only from
+    /// whoever calls it, so an approval gives nobody else anything.
+    fn prepared(words: &str, data: &[u8]) -> Result<Self, String> {
+        let unknown = || format!("chore: {words:?} is nothing that this signer knows");
+        let value = U256::ZERO;
+        if words == "deploy" {
+            let digest = keccak256(data);
+            same("hash of data", &digest, &DEPLOYMENT_HASH)?;
+            return Ok(Self { to: PROXY, value, data: data.to_vec() });
+        }
+        let token = words.strip_prefix("approve ").ok_or_else(unknown)?;
+        let spender = PAYOUTS.into_word();
+        let data = [APPROVE_SELECTOR.as_slice(), spender.as_slice(), &[0xff; 32]].concat();
+        Ok(Self { to: address("chore", token)?, value, data })
+    }
+
     fn single(payment: &Payment) -> Result<Self, String> {
         let destination = destination(payment)?;
         let amount = U256::from(payment.amount.units());
@@ -148,7 +185,7 @@ fn word(number: u128) -> [u8; 32] {
     U256::from(number).to_be_bytes()
 }
 
-fn chain_id(intent: &Intent) -> Result<u64, String> {
+pub(crate) fn chain_id(intent: &Intent) -> Result<u64, String> {
     let text = intent.network.parameters.get("chain_id");
     let number = text.and_then(|it| it.parse().ok());
     number.ok_or_else(|| format!("chain_id: network {} names none", intent.network.id))

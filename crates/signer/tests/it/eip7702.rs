@@ -3,7 +3,7 @@
 use alloy_consensus::{SignableTransaction, TxEip7702, transaction::RlpEcdsaDecodableTx};
 use alloy_eips::eip7702::{Authorization, SignedAuthorization};
 use alloy_primitives::{Address, U256, address};
-use domain::{ids::NetworkId, lane::Lane, money::Amount, ports::UnsignedTx};
+use domain::{chore::Chore, ids::NetworkId, lane::Lane, money::Amount, ports::UnsignedTx};
 use serde_json::Value;
 use signer::{
     LocalSigner, Policy,
@@ -112,11 +112,10 @@ fn only_the_lanes_own_key_signs_and_only_within_limits() {
     assert!(signed.unwrap_err().contains("address of net/hot"));
 }
 
-/// The port signs payments: it knows of no intent to delegate.
 #[test]
-fn no_intent_means_a_delegation() {
+fn only_the_chore_to_delegate_delegates() {
     let case = &cases()[0];
-    let sent = world::Case {
+    let mut sent = world::Case {
         lane: world::lane(),
         unsigned: case.unsigned.clone(),
         intent: domain::ports::Intent {
@@ -128,7 +127,20 @@ fn no_intent_means_a_delegation() {
         },
         policy: Policy::default(),
     };
-    assert!(sent.sign().unwrap_err().contains("eip7702"));
+    sent.check_refused("only a chore to delegate", |_| {});
+    sent.intent.payments.clear();
+    for chore in [Chore::Fill { sequence: 0 }, Chore::Prepare("deploy".into())] {
+        sent.check_refused("only a chore to delegate", |sent| {
+            sent.intent.chore = Some(chore.clone());
+        });
+    }
+    sent.intent.chore = Some(Chore::Prepare("delegate".into()));
+    let signer = LocalSigner::new(world::keystore(), Policy::default());
+    let alone = signer.sign_delegation(&sent.lane, &case.unsigned, case.chain_id, case.fee_max);
+    assert_eq!(sent.sign(), Ok(alone.unwrap()));
+    sent.check_refused("payments", |sent| {
+        sent.intent.payments = vec![world::payment(None, BOB, 1)];
+    });
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Tests of the signer through its public API.
 
 #[cfg(test)]
+mod chores;
+#[cfg(test)]
 mod eip1559;
 #[cfg(test)]
 mod eip7702;

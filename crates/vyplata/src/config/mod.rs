@@ -126,6 +126,13 @@ pub(crate) struct NetworkConfig {
     pub(crate) replace_after_ms: Option<u64>,
     /// How many transactions of one lane may be on their way at once.
     pub(crate) in_flight_max: Option<u32>,
+    /// How many payouts are paid in one transaction: by the contract for that, or by the wallet's own
+    /// account, which runs the contract's code. Each has its own transaction if this is left out.
+    pub(crate) batching: Option<Batching>,
+    /// The most payouts of one transaction.
+    pub(crate) batch_max: Option<u32>,
+    /// How long a payout that is not urgent waits for others to travel with, in milliseconds.
+    pub(crate) batch_wait_ms: Option<u64>,
     /// The most to offer for a unit of gas, in gwei.
     pub(crate) fee_cap_gwei: Option<u64>,
     /// The most that one transaction may cost, in whole coins of the network: what needs more
@@ -139,6 +146,16 @@ pub(crate) struct NetworkConfig {
     /// What contracts may call themselves beside what the catalog knows, by the asset's ticker.
     #[serde(default)]
     pub(crate) symbols: BTreeMap<String, Vec<String>>,
+}
+
+/// How many payouts are paid in one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Batching {
+    /// By a call of the contract.
+    Contract,
+    /// By the wallet's account, which runs the contract's code as its own (EIP-7702).
+    Delegate,
 }
 
 /// A wallet to pay from.

@@ -321,7 +321,8 @@ pub(super) fn attempts(store: &dyn Store) {
         assert_eq!(ready(store.load_batch(it.id)).expect("reachable").batch, it);
         let last = it.attempts.last_mut().expect("one was pushed");
         last.status = status;
-        last.unpaid = [vec![], vec![0], vec![1, 7, u32::MAX]][usize::from(number % 3)].clone();
+        let unpaid: [&[u32]; 3] = [&[], &[0], &[1, 7, u32::MAX]];
+        last.unpaid = unpaid[usize::from(number % 3)].to_vec();
         last.fee = [None, Some(Amount::ZERO), Some(Amount::MAX)][usize::from(number % 3)];
         it.version += 1;
         write(store, |change| change.batches.push(it.clone()));
