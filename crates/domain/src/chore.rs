@@ -42,7 +42,7 @@ impl Chore {
         match self {
             Self::Fill { sequence } => format!("use up the skipped number {sequence}"),
             Self::TopUp(it) => format!("bring {} to {}", it.asset, it.to),
-            Self::Prepare(what) => format!("prepare: {what}"),
+            Self::Prepare(what) => format!("prepare itself: {what}"),
         }
     }
 

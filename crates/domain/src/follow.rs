@@ -180,7 +180,9 @@ pub fn split(
     assert!(batch.live().next().is_none(), "a live attempt may still pay");
     let mut change = ChangeSet::default();
     for (place, payout) in (0_u32..).zip(payouts) {
-        requeue(payout, alone.contains(&place), why, now, &mut change);
+        let is_alone = alone.contains(&place);
+        let told = if is_alone { why } else { "others of its batch travel alone" };
+        requeue(payout, is_alone, told, now, &mut change);
     }
     close(batch, fee_asset, now, &mut change);
     change

@@ -52,25 +52,28 @@ impl Open {
     }
 }
 
-/// Begins what a lane has to do for itself, one thing at a time. `draw` gives a fresh identifier.
+/// Begins what a lane has to do for itself, one thing at a time, under the identifier `id`; says
+/// what. A lane that does not pay payouts prepares nothing for it.
 ///
 /// # Errors
 /// If the store did not take it; call again.
 pub async fn tend(
     world: &World<'_>,
     lane: &LaneId,
-    draw: &mut (dyn FnMut() -> BatchId + Send),
+    pays: bool,
+    id: BatchId,
     now: Timestamp,
-) -> Result<Progress, CommitError> {
-    let idle = Progress::Idle(now.plus_ms(world.rail.profile().poll_ms));
+) -> Result<Option<Chore>, CommitError> {
     let open = Open::load(world.store, lane).await?;
     if open.chores().next().is_some() {
-        return Ok(idle);
+        return Ok(None);
     }
-    match world.rail.chore(&open.lane, &open.live()).await {
-        Ok(Some(chore)) => begin(world.store, open.lane, chore, draw(), now).await,
-        Ok(None) | Err(_) => Ok(idle),
-    }
+    let chore = world.rail.chore(&open.lane, &open.live()).await.ok().flatten();
+    let Some(chore) = chore.filter(|it| pays || !matches!(it, Chore::Prepare(_))) else {
+        return Ok(None);
+    };
+    begin(world.store, open.lane, chore.clone(), id, now).await?;
+    Ok(Some(chore))
 }
 
 /// Stores a chore. The lane's next version goes with it, so that nobody begins another one, or signs

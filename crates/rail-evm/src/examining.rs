@@ -123,7 +123,7 @@ impl Many<'_> {
 
 /// These must travel alone.
 fn without(alone: BTreeSet<u32>) -> BuildError {
-    let detail = "it cannot be paid together with others, or for less alone".to_owned();
+    let detail = "it cannot be paid with others, or costs less alone".to_owned();
     BuildError::Split { alone: alone.into_iter().collect(), detail }
 }
 

@@ -72,6 +72,9 @@ pub(crate) fn view(catalog: &Catalog, view: &PayoutView) -> String {
         let number = attempt.sequence.map(|it| format!(" number {it}")).unwrap_or_default();
         line("transaction", format!("{}{number} {}", attempt.tx.txid, word(attempt.status)));
     }
+    for (label, value) in carriage(catalog, view) {
+        line(label, value);
+    }
     for event in &view.events {
         line(&moment(event.at), format!("{} {}", event.kind.word(), event.detail));
     }
@@ -93,6 +96,28 @@ pub(crate) fn view(catalog: &Catalog, view: &PayoutView) -> String {
         );
     }
     text
+}
+
+/// With how many others it travels, and its share of what the network charged for that.
+fn carriage(catalog: &Catalog, view: &PayoutView) -> Vec<(&'static str, String)> {
+    let Some(batch) = &view.batch else { return vec![] };
+    let count = batch.payouts.len();
+    let mut lines = vec![];
+    if count > 1 {
+        lines.push(("batch", format!("{} with {} others", batch.id, count - 1)));
+    }
+    let place = batch.payouts.iter().position(|it| *it == view.payout.id);
+    let fee_asset = catalog.network(batch.network.as_str()).map(|it| it.fee_asset.clone());
+    if let (Some(place), Some(asset)) = (place, fee_asset) {
+        let decimals = catalog.asset(asset.as_str()).map_or(0, |it| it.decimals);
+        let share = |fee: Amount| fee.shares(count).nth(place).unwrap_or_default();
+        for fee in batch.attempts.iter().filter_map(|it| it.fee) {
+            let (own, whole) = (share(fee).to_text(decimals), fee.to_text(decimals));
+            let of = if count > 1 { format!(" of {whole}") } else { String::new() };
+            lines.push(("charged", format!("{own}{of} {asset} by the network")));
+        }
+    }
+    lines
 }
 
 /// Where the figures come from, what is sold, and who approves.
@@ -166,7 +191,12 @@ pub(crate) fn next(view: &PayoutView) -> String {
             let until = until.unwrap_or_default();
             format!("somebody must approve it until {until}, or it is withdrawn")
         }
-        PayoutState::Queued => "joins a batch as soon as its wallet has room".to_owned(),
+        PayoutState::Queued if view.payout.travels_alone => {
+            "gets a transaction of its own as soon as its wallet has room".to_owned()
+        }
+        PayoutState::Queued => {
+            "joins a batch as soon as its wallet has room, or waits a moment for company".to_owned()
+        }
         PayoutState::Sending { stage, .. } => match stage {
             Stage::Preparing => "a transaction is made and signed".to_owned(),
             Stage::Signed => format!("the signed transaction is handed to the network{look}"),

@@ -39,10 +39,10 @@ impl Upkeep {
         }
         let poll_ms = work.rail.profile().poll_ms.saturating_mul(UPKEEP_POLLS);
         self.due_at = now.plus_ms(UPKEEP_MS.min(poll_ms));
-        let mut draw = || BatchId(clock::uuid_v7(now));
-        match engine::tend(world, &work.lane, &mut draw, now).await {
-            Ok(Progress::Advanced) => tracing::info!(lane = %work.lane, "the lane has a chore"),
-            Ok(Progress::Idle(_)) | Err(CommitError::Conflict) => {}
+        let id = BatchId(clock::uuid_v7(now));
+        match engine::tend(world, &work.lane, work.pays, id, now).await {
+            Ok(Some(chore)) => tracing::info!(lane = %work.lane, "begins to {}", chore.title()),
+            Ok(None) | Err(CommitError::Conflict) => {}
             Err(error) => {
                 tracing::warn!(lane = %work.lane, ?error, "the lane was not looked after");
             }

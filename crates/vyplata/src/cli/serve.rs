@@ -27,7 +27,7 @@ pub(crate) struct Args {
 
 pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     anyhow::ensure!(
-        !config.lanes.is_empty(),
+        config.lanes.iter().any(|it| it.pays),
         "{}: there is no [[lane]] to pay from; docs/operating.md shows one, `vyplata sandbox` needs \
          none",
         config.place(&["lane"])
@@ -41,7 +41,8 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}; is it in use?", config.listen))?;
     let address = listener.local_addr()?;
-    let lanes: Vec<String> = app.lanes.iter().map(|it| it.lane.to_string()).collect();
+    let paying = app.lanes.iter().filter(|it| it.pays);
+    let lanes: Vec<String> = paying.map(|it| it.lane.to_string()).collect();
     let server =
         Server::start(Arc::new(app), pricing, rates, config, listener, Router::new()).await?;
     println!("serving on http://{address}, paying from {}", lanes.join(", "));
