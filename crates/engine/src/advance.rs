@@ -115,7 +115,14 @@ async fn sign(
         Err(BuildError::Unreachable) => return nothing(Input::Unreachable),
         Err(BuildError::Hold(hold)) => return nothing(Input::Held(hold)),
         Err(BuildError::NotNeeded) => return nothing(Input::ReplacementNotNeeded),
-        Err(BuildError::Split { alone, detail }) => return Signing::Split { alone, detail },
+        // Without anybody who travels alone, the next batch would be the same.
+        Err(BuildError::Split { alone, detail }) if !alone.is_empty() => {
+            return Signing::Split { alone, detail };
+        }
+        Err(BuildError::Split { detail, .. }) if replaces.is_none() => {
+            return nothing(refused(FailureCode::RefusedByNetwork, detail));
+        }
+        Err(BuildError::Split { .. }) => return nothing(Input::ReplacementNotNeeded),
         Err(BuildError::Refused(detail)) if replaces.is_none() => {
             return nothing(refused(FailureCode::RefusedByNetwork, detail));
         }

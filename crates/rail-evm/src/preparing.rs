@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use alloy_primitives::{Address, Bytes, U64, U256};
@@ -33,7 +36,10 @@ const ALLOWANCE_MIN: U256 = U256::from_limbs([0, 1 << 32, 0, 0]);
 /// Which lanes can pay many of which tokens (`None` is the network's coin) in one transaction, as
 /// far as that was looked at.
 #[derive(Debug, Default)]
-pub(crate) struct Prepared(Mutex<Known>);
+pub(crate) struct Prepared {
+    known: Mutex<Known>,
+    told_that_there_is_no_proxy: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -44,7 +50,7 @@ struct Known {
 
 impl Prepared {
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn can_pay(&self, lane: Address, token: Option<Address>) -> bool {
@@ -162,7 +168,8 @@ impl Evm {
             let token = token_of(asset).map_err(|what| misconfigured(&what))?;
             self.prepared.set(account, token, facts.can_pay(method, token));
         }
-        if !facts.has_contract && !facts.has_proxy {
+        let is_hopeless = !facts.has_contract && !facts.has_proxy;
+        if is_hopeless && !self.prepared.told_that_there_is_no_proxy.swap(true, Ordering::Relaxed) {
             let network = &self.profile.network;
             tracing::warn!(%network, "no batches: the network lacks the proxy that deploys");
         }

@@ -19,7 +19,7 @@ use crate::{
 /// How often a lane is looked after, in milliseconds.
 const UPKEEP_MS: u64 = 30_000;
 /// At least so many looks at transactions lie between two looks at the lane itself.
-const UPKEEP_POLLS: u64 = 5;
+const UPKEEP_POLLS: u64 = 15;
 
 /// When a lane is looked after next.
 #[derive(Default)]
