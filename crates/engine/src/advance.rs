@@ -116,7 +116,7 @@ async fn sign(
         Err(BuildError::Hold(hold)) => return nothing(Input::Held(hold)),
         Err(BuildError::NotNeeded) => return nothing(Input::ReplacementNotNeeded),
         // Without anybody who travels alone, the next batch would be the same.
-        Err(BuildError::Split { alone, detail }) if !alone.is_empty() => {
+        Err(BuildError::Split { alone, detail }) if !alone.is_empty() && payouts.len() > 1 => {
             return Signing::Split { alone, detail };
         }
         Err(BuildError::Split { detail, .. }) if replaces.is_none() => {
