@@ -20,6 +20,16 @@ impl BatchSize {
     pub const ONE: Self = Self { min: 1, max: 1 };
 }
 
+/// How many batches of a lane may have not ended, for each that may be in flight: finality may take
+/// many blocks, and what is in one makes room for others.
+const OPEN_PER_IN_FLIGHT: u32 = 8;
+
+/// For how many more batches a lane has room.
+pub fn room(in_flight_max: u32, in_flight: u32, open: u32) -> u32 {
+    let open_max = in_flight_max.saturating_mul(OPEN_PER_IN_FLIGHT);
+    in_flight_max.saturating_sub(in_flight).min(open_max.saturating_sub(open))
+}
+
 /// What is to be sent now, and when to look again.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Groups {

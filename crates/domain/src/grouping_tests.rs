@@ -62,6 +62,13 @@ fn payouts_of_one_asset_travel_together() {
 }
 
 #[test]
+fn what_is_in_a_block_makes_room_up_to_a_bound() {
+    assert_eq!((room(16, 0, 0), room(16, 16, 16), room(16, 20, 20)), (16, 0, 0));
+    assert_eq!((room(16, 3, 40), room(16, 3, 120), room(16, 0, 128)), (13, 8, 0));
+    assert_eq!((room(1, 0, 7), room(1, 0, 8), room(0, 0, 0)), (1, 0, 0));
+}
+
+#[test]
 fn too_few_for_a_batch_travel_alone() {
     check(vec![payout(1, "COIN", 0), payout(2, "COIN", 0)], 0, 9, &[&[1], &[2]], None);
     let three = (1..4).map(|id| payout(id, "COIN", 0)).collect();

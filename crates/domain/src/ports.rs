@@ -61,7 +61,8 @@ pub struct RailProfile {
     pub batch_max: u32,
     /// How long a payout that is not urgent may wait for others to travel with.
     pub batch_wait_ms: u64,
-    /// How many batches of one lane may be on their way at once.
+    /// How many batches of one lane may be in flight at once, that is, in no block yet: nodes keep no
+    /// more of one account.
     pub in_flight_max: u32,
     /// How many transactions may be signed for one batch before it waits or fails.
     pub attempts_max: u32,
@@ -447,8 +448,11 @@ pub struct LaneView {
     /// [concerns the asset](HoldReason::concerns_the_asset)) are left out, so
     /// that what cannot be paid for the moment does not hold up what can.
     pub queued: Vec<Payout>,
-    /// How many of its batches have not ended and do not wait with nothing signed.
+    /// How many of its batches are in no block and do not wait with nothing signed.
     pub in_flight: u32,
+    /// How many of its batches have not ended and do not wait with nothing signed: beside those that
+    /// are in flight, those that are in a block that is not final yet.
+    pub open: u32,
 }
 
 /// A delivery with its payout, as of one moment.

@@ -28,7 +28,7 @@ pub async fn group(
     let Some(view) = loaded.map_err(|_| CommitError::Unreachable)? else {
         return Ok(Progress::Idle(now.plus_ms(profile.poll_ms)));
     };
-    let room = profile.in_flight_max.saturating_sub(view.in_flight);
+    let room = grouping::room(profile.in_flight_max, view.in_flight, view.open);
     let size = |asset: &AssetId| world.rail.batch_size(&view.lane, asset);
     let groups = grouping::group(view.queued, &size, profile.batch_wait_ms, room, now);
     if groups.now.is_empty() {

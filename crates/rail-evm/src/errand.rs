@@ -12,6 +12,10 @@ use crate::{
     tx::{Kind, Sent},
 };
 
+/// What an authorization takes (EIP-7702, `PER_EMPTY_ACCOUNT_COST`), beside the call that it comes
+/// with.
+const GAS_AUTHORIZATION: u64 = 25_000;
+
 /// What a transaction of a lane does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Errand {
@@ -104,6 +108,14 @@ impl Errand {
         match self {
             Self::Delegate => 2,
             Self::Pay(_) | Self::PayMany(_) | Self::Nothing | Self::Approve(_) | Self::Deploy => 1,
+        }
+    }
+
+    /// The gas that it takes beside that of its call, which is what a node is asked to estimate.
+    pub(crate) fn gas_beside_call(&self) -> u64 {
+        match self {
+            Self::Delegate => GAS_AUTHORIZATION,
+            Self::Pay(_) | Self::PayMany(_) | Self::Nothing | Self::Approve(_) | Self::Deploy => 0,
         }
     }
 

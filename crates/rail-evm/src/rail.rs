@@ -24,7 +24,6 @@ use domain::{
 use crate::{
     agreeing, contract, l1_fee,
     node::Node,
-    pay_call::Method,
     pool::{Endpoint, Pool},
     preflight::Preflight,
     preparing::Prepared,
@@ -322,11 +321,7 @@ fn profile(network: NetworkId, settings: &Settings) -> RailProfile {
         network,
         batch_max: settings.batching.map_or(1, |_| settings.batch_max),
         batch_wait_ms: settings.batching.map_or(0, |_| settings.batch_wait_ms),
-        // Nodes take one transaction at a time of an account that runs a contract's code.
-        in_flight_max: match settings.batching {
-            Some(Method::Delegate) => 1,
-            Some(Method::Contract) | None => settings.in_flight_max,
-        },
+        in_flight_max: settings.in_flight_max,
         attempts_max: settings.attempts_max,
         poll_ms: settings.poll_ms,
         retry_ms: settings.retry_ms,

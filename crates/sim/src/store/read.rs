@@ -101,8 +101,11 @@ impl Contents {
         let mut queued: Vec<Payout> = self.payouts.values().filter(waits).cloned().collect();
         queued.sort_by_key(|it| (it.created_at, it.id));
         queued.truncate(count(queued_max));
-        let in_flight = open().filter(|it| !it.is_waiting()).count();
-        Some(LaneView { lane, queued, in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX) })
+        let is_included = |it: &&Batch| it.attempts.iter().any(|it| it.status.is_included());
+        let going = || open().filter(|it| !it.is_waiting());
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let in_flight = number(going().filter(|it| !is_included(it)).count());
+        Some(LaneView { lane, queued, in_flight, open: number(going().count()) })
     }
 
     pub(super) fn delivery_view(&self, id: DeliveryId) -> Option<DeliveryView> {

@@ -10,6 +10,7 @@ use std::{
 use domain::{
     Timestamp,
     accept::Desk,
+    batch::Batch,
     command::{Command, Refusal},
     ids::{BatchId, DeliveryId, LaneId, NetworkId, PayoutId},
     payout::PayoutState,
@@ -219,7 +220,8 @@ impl World {
             let mut due = vec![];
             for lane in contents.lanes.values() {
                 let open = contents.batches.values().filter(|it| !it.closed && it.lane == lane.id);
-                let full = open.count() >= scene::IN_FLIGHT_MAX;
+                let is_flying = |it: &&Batch| !it.attempts.iter().any(|it| it.status.is_included());
+                let full = open.filter(is_flying).count() >= scene::IN_FLIGHT_MAX;
                 let queued = contents
                     .payouts
                     .values()

@@ -237,8 +237,13 @@ macro_rules! waiting {
     };
 }
 
-const IN_FLIGHT: &str =
-    concat!("SELECT count(*) FROM batches WHERE lane = ?1 AND closed = 0 AND NOT ", waiting!());
+/// How many batches of a lane do not wait, and how many of these are in no block.
+const GOING: &str = concat!(
+    "SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM attempts \
+     WHERE attempts.batch = batches.id AND status IN ('in_block', 'final', 'reverted'))) \
+     FROM batches WHERE lane = ?1 AND closed = 0 AND NOT ",
+    waiting!()
+);
 
 const WAITING_ASSETS: &str = concat!(
     "SELECT DISTINCT payouts.asset, batches.hold_reason FROM batches \
@@ -256,9 +261,10 @@ pub(crate) fn lane_view(
     let Some(lane) = lane(connection, id)? else { return Ok(None) };
     let waiting = waiting_assets(connection, id)?;
     let queued = queued(connection, &lane.network, &waiting, queued_max)?;
-    let mut statement = connection.prepare_cached(IN_FLIGHT)?;
-    let in_flight = statement.query_row([id.as_str()], |row| row.get(0))?;
-    Ok(Some(LaneView { lane, queued, in_flight }))
+    let mut statement = connection.prepare_cached(GOING)?;
+    let going = statement.query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (open, in_flight) = going;
+    Ok(Some(LaneView { lane, queued, in_flight, open }))
 }
 
 fn queued_sql() -> String {
@@ -396,14 +402,9 @@ mod tests {
         let store = Sqlite::open_in_memory().unwrap();
         let connection = store.connections.reader();
         let queued = queued_sql();
-        for sql in [
-            queued.as_str(),
-            DUE_BATCHES,
-            DUE_DELIVERIES,
-            IN_FLIGHT,
-            WAITING_ASSETS,
-            EXPIRED_APPROVALS,
-        ] {
+        for sql in
+            [queued.as_str(), DUE_BATCHES, DUE_DELIVERIES, GOING, WAITING_ASSETS, EXPIRED_APPROVALS]
+        {
             let plan = format!("EXPLAIN QUERY PLAN {sql}");
             let mut statement = connection.prepare(&plan).unwrap();
             let mut rows = statement.raw_query();

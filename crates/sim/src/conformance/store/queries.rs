@@ -2,6 +2,7 @@
 
 use domain::{
     Timestamp,
+    batch::{Attempt, AttemptStatus},
     delivery::DeliveryState,
     ids::{AssetId, KeyId, LaneId, MerchantId, NetworkId, PayoutId},
     ledger::LedgerAccount,
@@ -143,21 +144,35 @@ pub(super) fn open_batches_are_counted(store: &dyn Store) {
     write(store, |it| it.lanes.push(lane("net/other")));
     let in_flight = |lane: &str| {
         let view = ready(store.load_lane(&LaneId::new(lane), 0)).expect("reachable");
-        view.expect("the lane is there").in_flight
+        let view = view.expect("the lane is there");
+        assert!(view.in_flight <= view.open);
+        (view.in_flight, view.open)
     };
-    assert_eq!(in_flight("net/hot"), 0);
+    assert_eq!(in_flight("net/hot"), (0, 0));
     for number in 1..=3 {
         write(store, |it| {
             it.payouts.push(payout(number));
             it.batches.push(batch(number, &[number]));
         });
     }
-    assert_eq!((in_flight("net/hot"), in_flight("net/other")), (3, 0));
+    assert_eq!((in_flight("net/hot"), in_flight("net/other")), ((3, 3), (0, 0)));
     let mut ended = batch(2, &[2]);
     ended.closed = true;
     ended.version = 2;
     write(store, |it| it.batches.push(ended));
-    assert_eq!(in_flight("net/hot"), 2);
+    assert_eq!(in_flight("net/hot"), (2, 2));
+    let mut included = batch(3, &[3]);
+    for (version, status, expected) in [
+        (2, AttemptStatus::Broadcast, (2, 2)),
+        (3, AttemptStatus::InBlock, (1, 2)),
+        (4, AttemptStatus::Signed, (2, 2)),
+        (5, AttemptStatus::Reverted, (1, 2)),
+    ] {
+        included.version = version;
+        included.attempts = vec![Attempt { status, ..attempt(1) }];
+        write(store, |it| it.batches.push(included.clone()));
+        assert_eq!(in_flight("net/hot"), expected, "{status:?}");
+    }
 }
 
 pub(super) fn what_waits_holds_up_nothing_else(store: &dyn Store) {

@@ -279,7 +279,7 @@ async fn booked(app: &App, report: &mut Report, work: &LaneWork, view: Option<La
              `serve` does not pay from this wallet meanwhile",
         );
     }
-    let count = usize::try_from(view.in_flight).unwrap_or(usize::MAX);
+    let count = usize::try_from(view.open).unwrap_or(usize::MAX);
     good(&format!("{}: {} on the way", work.lane, counted(count, "batch is", "batches are")));
 }
 
