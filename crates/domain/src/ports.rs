@@ -432,7 +432,7 @@ pub struct BatchView {
 pub struct Commitment {
     /// The batch.
     pub batch: BatchId,
-    /// What it pays, by payout.
+    /// What it pays in all, by asset.
     pub payments: Vec<(AssetId, Amount)>,
     /// The most that the network can charge for any of its transactions, in its fee asset.
     pub fee_max: Amount,

@@ -2,7 +2,7 @@
 //! numbers that need more than 63 bits. Everything that is read is checked to be exactly what
 //! would have been written.
 
-use std::{fmt::Display, str::FromStr};
+use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
 use domain::{
     Timestamp,
@@ -249,6 +249,22 @@ pub(crate) fn chore(text: &str) -> Option<Chore> {
     (chore_text(&chore) == text).then_some(chore)
 }
 
+/// Sums by asset, one to a line.
+pub(crate) fn sums_text(sums: &BTreeMap<AssetId, Amount>) -> String {
+    let line = |(asset, amount): (&AssetId, &Amount)| format!("{} {asset}", amount.units());
+    sums.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The sums of a text.
+pub(crate) fn sums(text: &str) -> Option<BTreeMap<AssetId, Amount>> {
+    let line = |line: &str| {
+        let (units, asset) = line.split_once(' ')?;
+        Some((AssetId::new(asset), amount(units)?))
+    };
+    let sums: Option<BTreeMap<AssetId, Amount>> = text.lines().map(line).collect();
+    sums.filter(|it| sums_text(it) == text)
+}
+
 /// Places in a batch, rising, with commas.
 pub(crate) fn places_text(places: &[u32]) -> String {
     places.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
@@ -298,6 +314,15 @@ mod tests {
         assert_eq!((statuses("paid,"), statuses(","), statuses("lost")), (None, None, None));
         assert_eq!(cause("payout", "ba_0"), None);
         assert_eq!(cause("gift", "x"), None);
+        let asset = |name| AssetId::new(name);
+        let units = |units| Amount::from_units(units).unwrap();
+        let both = [(asset("A@n"), units(7)), (asset("B@n"), units(0))].into();
+        assert_eq!(sums_text(&both), "7 A@n\n0 B@n");
+        assert_eq!(sums("7 A@n\n0 B@n"), Some(both));
+        assert_eq!(sums(""), Some(BTreeMap::new()));
+        for text in ["7", "07 A@n", "0 B@n\n7 A@n", "7 A@n\n", "7 A@n\n7 A@n"] {
+            assert_eq!(sums(text), None, "{text:?}");
+        }
         assert_eq!(places("0,2,11"), Some(vec![0, 2, 11]));
         for text in [",", "0,", "2,1", "1,1", "01", "-1", "4294967296"] {
             assert_eq!(places(text), None, "{text}");

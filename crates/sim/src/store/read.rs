@@ -72,16 +72,21 @@ impl Contents {
         others.sort_by_key(|it| (it.due_at, it.id));
         let commitment = |it: &Batch| Commitment {
             batch: it.id,
-            payments: it
-                .payouts
-                .iter()
-                .filter_map(|it| self.payouts.get(it))
-                .map(|it| (it.asset.clone(), it.quote.amount))
-                .chain(brought(it))
-                .collect(),
+            payments: self.takes(it).into_iter().collect(),
             fee_max: it.attempts.iter().map(|it| it.fee_max).max().unwrap_or_default(),
         };
         others.into_iter().map(commitment).collect()
+    }
+
+    fn takes(&self, batch: &Batch) -> BTreeMap<AssetId, Amount> {
+        let paid = batch.payouts.iter().filter_map(|it| self.payouts.get(it));
+        let paid = paid.map(|it| (it.asset.clone(), it.quote.amount));
+        let mut sums: BTreeMap<AssetId, Amount> = BTreeMap::new();
+        for (asset, amount) in paid.chain(brought(batch)) {
+            let sum = sums.entry(asset).or_default();
+            *sum = sum.checked_add(amount).unwrap_or(Amount::MAX);
+        }
+        sums
     }
 
     pub(super) fn lane_view(&self, id: &LaneId, queued_max: u32) -> Option<LaneView> {

@@ -33,3 +33,7 @@ ALTER TABLE attempts ADD COLUMN unpaid TEXT NOT NULL DEFAULT '';
 -- What a lane does for itself, if the batch pays nobody: `fill <number>`, `prepare <word>`, or
 -- `top_up <units> <asset> <lane> <address> <memo in hex, or ->`.
 ALTER TABLE batches ADD COLUMN chore TEXT;
+
+-- What a batch takes from its lane in all, `<units> <asset>` in each line, so that a batch can be
+-- weighed against all others without reading their payouts. Batches from before have none.
+ALTER TABLE batches ADD COLUMN takes TEXT;

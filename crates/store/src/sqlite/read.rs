@@ -183,50 +183,64 @@ pub(crate) fn batch_view(connection: &Connection, id: BatchId) -> Result<BatchVi
     Ok(BatchView { batch, payouts, lane, committed })
 }
 
-const COMMITTED_PAYMENTS: &str = "SELECT batches.id, batches.chore, payouts.asset, payouts.amount \
-    FROM batches LEFT JOIN batch_payouts ON batch_payouts.batch = batches.id \
-    LEFT JOIN payouts ON payouts.id = batch_payouts.payout \
-    WHERE batches.lane = ?1 AND batches.closed = 0 ORDER BY batches.due_at, batches.id";
-
-const COMMITTED_FEES: &str = "SELECT attempts.batch, attempts.fee_max FROM batches \
+const COMMITTED: &str = "SELECT batches.id, batches.takes, attempts.fee_max FROM batches \
     JOIN attempts ON attempts.batch = batches.id \
-    WHERE batches.lane = ?1 AND batches.closed = 0";
+    WHERE batches.lane = ?1 AND batches.closed = 0 ORDER BY batches.due_at, batches.id";
 
 /// What the other batches of a batch's lane that have a signed transaction may take.
 fn commitments(connection: &Connection, batch: &Batch) -> Result<Vec<Commitment>, Fault> {
     let lane = [batch.lane.as_str()];
-    let fees: Vec<(BatchId, Amount)> = list(connection, COMMITTED_FEES, lane, |row| {
-        let cells = Cells::new(row, "attempts");
-        Ok((cells.id("batch")?, cells.amount("fee_max")?))
+    let signed = list(connection, COMMITTED, lane, |row| {
+        let cells = Cells::new(row, "batches");
+        let takes = cells.maybe_word("takes", codec::sums)?;
+        Ok((cells.id::<BatchId>("id")?, takes, cells.amount("fee_max")?))
     })?;
-    let mut fee_max: BTreeMap<BatchId, Amount> = BTreeMap::new();
-    for (id, fee) in fees.into_iter().filter(|it| it.0 != batch.id) {
-        let most = fee_max.entry(id).or_default();
-        *most = fee.max(*most);
-    }
-    let payments: Vec<(BatchId, Option<(AssetId, Amount)>)> =
-        list(connection, COMMITTED_PAYMENTS, lane, |row| {
-            let cells = Cells::new(row, "batches");
-            let chore = cells.maybe_word("chore", codec::chore)?;
-            let payment = match chore {
-                Some(Chore::TopUp(it)) => Some((it.asset, it.amount)),
-                Some(Chore::Fill { .. } | Chore::Prepare(_)) => None,
-                None => Some((cells.asset("asset")?, cells.amount("amount")?)),
-            };
-            Ok((cells.id("id")?, payment))
-        })?;
     let mut commitments: Vec<Commitment> = vec![];
-    for (id, payment) in payments {
-        let Some(fee_max) = fee_max.get(&id).copied() else { continue };
+    for (id, sums, fee_max) in signed.into_iter().filter(|it| it.0 != batch.id) {
         match commitments.last_mut() {
-            Some(last) if last.batch == id => last.payments.extend(payment),
+            Some(last) if last.batch == id => last.fee_max = last.fee_max.max(fee_max),
             _ => {
-                let payments = payment.into_iter().collect();
+                let sums = match sums {
+                    Some(sums) => sums,
+                    None => takes_of_old(connection, id)?,
+                };
+                let payments = sums.into_iter().collect();
                 commitments.push(Commitment { batch: id, payments, fee_max });
             }
         }
     }
     Ok(commitments)
+}
+
+/// What a batch takes from its lane in all, by asset.
+pub(crate) fn takes(
+    connection: &Connection,
+    batch: &Batch,
+) -> Result<BTreeMap<AssetId, Amount>, Fault> {
+    let mut sums: BTreeMap<AssetId, Amount> = BTreeMap::new();
+    let sql = "SELECT id, asset, amount FROM payouts WHERE id = ?1";
+    for id in &batch.payouts {
+        let found = first(connection, sql, [id.to_string()], |row| {
+            let cells = Cells::new(row, "payouts");
+            Ok((cells.asset("asset")?, cells.amount("amount")?))
+        })?;
+        let missing = || Fault::Missing { table: "payouts", row: id.to_string() };
+        let (asset, amount) = found.ok_or_else(missing)?;
+        let sum = sums.entry(asset).or_default();
+        // More than there can be is as much as there can be.
+        *sum = sum.checked_add(amount).unwrap_or(Amount::MAX);
+    }
+    if let Some(top_up) = batch.chore.as_ref().and_then(Chore::top_up) {
+        sums.insert(top_up.asset.clone(), top_up.amount);
+    }
+    Ok(sums)
+}
+
+/// The same of a batch that was made before that was written down.
+fn takes_of_old(connection: &Connection, id: BatchId) -> Result<BTreeMap<AssetId, Amount>, Fault> {
+    let found = batch(connection, id)?;
+    let batch = found.ok_or_else(|| Fault::Missing { table: "batches", row: id.to_string() })?;
+    takes(connection, &batch)
 }
 
 /// What a batch is that waits with nothing signed.

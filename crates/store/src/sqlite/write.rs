@@ -131,6 +131,9 @@ fn put_parts(connection: &Connection, batch: &Batch) -> Result<(), Fault> {
         for (position, payout) in (0i64..).zip(&batch.payouts) {
             statement.execute(params![id, position, payout.to_string()])?;
         }
+        let takes = codec::sums_text(&read::takes(connection, batch)?);
+        let sql = "UPDATE batches SET takes = ?2 WHERE id = ?1";
+        connection.prepare_cached(sql)?.execute(params![id, takes])?;
     } else if read::payouts_of(connection, batch.id)? != batch.payouts {
         return Err(Fault::Forbidden { table: "batch_payouts", row: id });
     }
