@@ -3,8 +3,11 @@
 use std::{fs, path::Path, thread};
 
 use domain::{
+    Timestamp,
+    batch::Batch,
+    chore::Chore,
     ids::{BatchId, PayoutId},
-    ports::{PayoutKey, Store},
+    ports::{ChangeSet, PayoutKey, Store},
 };
 use sha2::Digest as _;
 use sim::conformance::ready;
@@ -177,6 +180,13 @@ fn payouts_of_the_first_release_are_kept_and_know_what_they_were_asked_for() {
     let view = ready(store.load_batch(BatchId(9))).unwrap();
     assert_eq!((view.batch.payouts.clone(), view.batch.chore), (vec![PayoutId(7)], None));
     assert!(view.batch.attempts[0].unpaid.is_empty());
+    // What it may take is weighed against batches that are made later.
+    let (network, chore) = (view.batch.network, Chore::Fill { sequence: 0 });
+    let later = Batch::of_chore(BatchId(10), network, view.batch.lane, chore, Timestamp(7));
+    write(&store, ChangeSet { batches: vec![later], ..ChangeSet::default() });
+    let committed = ready(store.load_batch(BatchId(10))).unwrap().committed;
+    let (asset, amount) = &committed[0].payments[0];
+    assert_eq!((committed.len(), asset.as_str(), amount.units()), (1, "COIN@net", 90));
     let removed = raw(&path).execute_batch("DELETE FROM batch_payouts");
     assert!(removed.is_err(), "a batch keeps its payouts after the upgrade too");
 }
