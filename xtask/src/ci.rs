@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::{api_fuzz, args::Args, clients, fuzz, kill, mutants, nodes, process, tidy};
+use crate::{api_fuzz, args::Args, clients, contracts, fuzz, kill, mutants, nodes, process, tidy};
 
 /// Seeds of the simulator in one run.
 const SEEDS: &str = "200";
@@ -30,11 +30,12 @@ struct Step {
     run: fn(&Path) -> Result<()>,
 }
 
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 18] = [
     Step { name: "tidy", is_long: false, run: tidy::run },
     Step { name: "fmt", is_long: false, run: fmt },
     Step { name: "clippy", is_long: false, run: clippy },
     Step { name: "nodes", is_long: false, run: nodes::run },
+    Step { name: "contracts", is_long: false, run: contracts },
     Step { name: "test", is_long: false, run: test },
     Step { name: "clients", is_long: false, run: clients },
     Step { name: "doc", is_long: false, run: doc },
@@ -101,6 +102,10 @@ fn test(root: &Path) -> Result<()> {
     let mut command = cargo(root, "test --locked --workspace");
     command.env("RUN_NODE_TESTS", "1");
     process::run(command.env("ANVIL", nodes::anvil(root)?).env("HARDHAT", nodes::hardhat(root)?))
+}
+
+fn contracts(root: &Path) -> Result<()> {
+    contracts::run(root, &[])
 }
 
 fn clients(root: &Path) -> Result<()> {

@@ -6,6 +6,7 @@ mod args;
 mod bench;
 mod ci;
 mod clients;
+mod contracts;
 mod fuzz;
 mod kill;
 mod mutants;
@@ -31,6 +32,8 @@ cargo xtask COMMAND
   kill --rail evm --every-point [--times 2] [--seed 1] [--negative-control]
                        the same, at each crash point of a build with the feature crash-points;
                        --program PATH takes a gateway that was built before
+  contracts [--write]  the byte code of the contracts is what their sources compile to; --write
+                       makes it so
   clients [--only NAME] [--base URL]
                        published clients of the providers against a sandbox, or what runs at URL
   api-fuzz [--examples 100] [--seed 1] [--base URL]
@@ -63,6 +66,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "sim" => ci::simulate(&root, rest),
         "mutants" => mutants::run(&root, rest),
         "kill" => kill::run(&root, rest),
+        "contracts" => contracts::run(&root, rest),
         "clients" => clients::run(&root, rest),
         "api-fuzz" => api_fuzz::run(&root, rest),
         "fuzz" => fuzz::run(&root, rest),
