@@ -70,7 +70,7 @@ pub async fn reconcile(
 }
 
 /// What other lanes may be bringing to `lane`, by asset.
-async fn arriving(
+pub(crate) async fn arriving(
     store: &dyn Store,
     lane: &Lane,
 ) -> Result<BTreeMap<AssetId, Amount>, Unreachable> {

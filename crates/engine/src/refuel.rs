@@ -8,12 +8,13 @@ use domain::{
     lane::Lane,
     ledger::LedgerAccount,
     money::Amount,
-    ports::CommitError,
+    ports::{CommitError, Store, Unreachable},
     station::{DAY_MS, Refuel, Station},
 };
 
 use crate::{
     Progress, World,
+    reconcile::arriving,
     tend::{Open, begin},
 };
 
@@ -51,18 +52,17 @@ pub async fn refuel(
     let to = view.ok_or(CommitError::Unreachable)?.lane;
     let network = world.catalog.network(to.network.as_str()).ok_or(CommitError::Unreachable)?;
     let coin = world.catalog.asset(network.fee_asset.as_str()).ok_or(CommitError::Unreachable)?;
-    let (debit, credit) =
-        (LedgerAccount::HotWallet(lane.clone()), LedgerAccount::HotWallet(station.from.clone()));
     let since = Timestamp(now.0.saturating_sub(DAY_MS));
-    let brought = world.store.moved_since(&debit, &credit, &coin.id, since).await;
-    let brought = brought.map_err(unreachable)?;
+    let brought = brought(world.store, &to, coin, since).await.map_err(unreachable)?;
+    let arriving = arriving(world.store, &to).await.map_err(unreachable)?;
     let holdings = world.rail.holdings(&to, std::slice::from_ref(coin)).await;
     let holdings = holdings.map_err(unreachable)?;
     let on_chain = holdings.first().map(|it| it.amount).unwrap_or_default();
     // A node that lags shows less than there is; what was brought is in the ledger.
     let held = on_chain.max(booked(world, &to, coin).await?);
     let verdict = station.decide(held, brought);
-    let is_busy = from.chores().next().is_some();
+    // The station may have been another one before.
+    let is_busy = from.chores().next().is_some() || arriving.contains_key(&coin.id);
     let amount = match verdict {
         Refuel::Bring(amount) if !is_busy && from.lane.network == to.network => amount,
         Refuel::Bring(_) | Refuel::Enough | Refuel::LimitReached => {
@@ -77,6 +77,23 @@ pub async fn refuel(
     });
     let progress = begin(world.store, from.lane, chore, id, now).await?;
     Ok(Refueled { progress, held, verdict })
+}
+
+/// What all other lanes of its network have brought a lane since a moment.
+async fn brought(
+    store: &dyn Store,
+    to: &Lane,
+    coin: &Asset,
+    since: Timestamp,
+) -> Result<Amount, Unreachable> {
+    let debit = LedgerAccount::HotWallet(to.id.clone());
+    let mut sum = Amount::ZERO;
+    for from in store.lanes().await?.into_iter().filter(|it| it.network == to.network) {
+        let credit = LedgerAccount::HotWallet(from.id);
+        let moved = store.moved_since(&debit, &credit, &coin.id, since).await?;
+        sum = sum.checked_add(moved).unwrap_or(Amount::MAX);
+    }
+    Ok(sum)
 }
 
 /// What the ledger says that a lane holds.

@@ -52,7 +52,8 @@ impl Open {
     }
 }
 
-/// Begins what a lane has to do for itself, one thing at a time, under the identifier `id`; says
+/// Begins what a lane has to do for itself, one thing at a time (and a skipped number is used up
+/// whatever else it does), under the identifier `id`; says
 /// what. A lane that does not pay payouts prepares nothing for it.
 ///
 /// # Errors
@@ -65,11 +66,14 @@ pub async fn tend(
     now: Timestamp,
 ) -> Result<Option<Chore>, CommitError> {
     let open = Open::load(world.store, lane).await?;
-    if open.chores().next().is_some() {
+    let is_fill = |it: &Chore| matches!(it, Chore::Fill { .. });
+    if open.chores().any(is_fill) {
         return Ok(None);
     }
     let chore = world.rail.chore(&open.lane, &open.live()).await.ok().flatten();
-    let Some(chore) = chore.filter(|it| pays || !matches!(it, Chore::Prepare(_))) else {
+    // Whatever else the lane does may be waiting behind the number that was skipped.
+    let is_free = open.chores().next().is_none();
+    let Some(chore) = chore.filter(|it| is_fill(it) || (is_free && pays)) else {
         return Ok(None);
     };
     begin(world.store, open.lane, chore.clone(), id, now).await?;

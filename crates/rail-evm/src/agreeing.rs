@@ -55,11 +55,12 @@ pub(crate) async fn observe(
 ) -> Result<Vec<Observation>, Unreachable> {
     let sent = observing::read_all(lane, attempts)?;
     let Some(nonce) = sent.first().map(|it| it.tx.nonce) else { return Ok(vec![]) };
-    let question = Question { pool, tokens, finality, lane, sent: &sent };
+    let question = Question { pool, finality, lane, sent: &sent };
     let mut findings = vec![];
     if !pool.is_paused() && !pool.round_is_due() {
         let (at, finding) = question.ask_one().await?;
         if !finding.ends() || pool.needed() == 1 {
+            stop_odd_token(tokens, &finding);
             return Ok(finding.verdicts);
         }
         findings.push((at, finding));
@@ -83,7 +84,12 @@ pub(crate) async fn observe(
         Conclusion::Ended(_) | Conclusion::Open => {}
     }
     match conclusion {
-        Conclusion::Ended(verdicts) if !pool.is_paused() => Ok(verdicts),
+        Conclusion::Ended(verdicts) if !pool.is_paused() => {
+            for (_, finding) in &named {
+                stop_odd_token(tokens, finding);
+            }
+            Ok(verdicts)
+        }
         Conclusion::Ended(_) | Conclusion::Open | Conclusion::Disagreement(_) => {
             if named.iter().any(|(_, it)| it.ends()) {
                 tracing::info!(%lane, nonce, needed, ?named, "waits until the nodes agree on it");
@@ -93,10 +99,17 @@ pub(crate) async fn observe(
     }
 }
 
+/// A token is stopped if a transaction that is final shows that it paid otherwise than it was asked
+/// to.
+fn stop_odd_token(tokens: &Tokens, finding: &Finding) {
+    if let Some((token, hash)) = finding.paid_otherwise.filter(|_| finding.ends()) {
+        tokens.paid_otherwise(token, hash);
+    }
+}
+
 /// What became of the attempts of one number.
 struct Question<'a> {
     pool: &'a Pool,
-    tokens: &'a Tokens,
     finality: &'a Finality,
     lane: Address,
     sent: &'a [Sent],
@@ -105,8 +118,7 @@ struct Question<'a> {
 impl Question<'_> {
     async fn ask(&self, at: usize) -> Option<(usize, Finding)> {
         let member = self.pool.member(at).await?;
-        let seen =
-            observing::look(&member.node, self.tokens, self.finality, self.lane, self.sent).await;
+        let seen = observing::look(&member.node, self.finality, self.lane, self.sent).await;
         self.pool.took(at, seen).map(|finding| (at, finding))
     }
 

@@ -163,6 +163,9 @@ impl Evm {
         let wish = self.wish(draft, job);
         let drafted = self.decide(node, wish, market, &wallet).await;
         let terms = match (errand, draft.chore) {
+            // It does what the first does, which may be included at any time: whatever would be
+            // found about it now must not keep it from being paid for.
+            _ if replaced.is_some() => drafted?,
             (Errand::Pay(transfer), None) => {
                 let (payer, transfer, block) = (*payer, *transfer, market.block);
                 let payment = preflight::Payment { payer, asset, transfer, block };

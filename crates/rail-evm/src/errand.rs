@@ -199,13 +199,18 @@ fn outcome_of_many(call: &PayCall, lane: Address, logs: &[Log]) -> Outcome {
         }
         Err(odd) => return Outcome::Unclear(odd.to_string()),
     };
-    let unpaid = (0_u32..).zip(&made).filter(|(_, made)| !**made).map(|(place, _)| place).collect();
-    match call.check_transfers(lane, logs, &made) {
-        Ok(()) => Outcome::Done(unpaid),
-        Err(why) => {
-            tracing::warn!(why, "a token paid otherwise than its transaction asked for");
-            Outcome::PaidOtherwise(unpaid)
-        }
+    let left_out = |paid: &[bool]| -> Vec<u32> {
+        (0_u32..).zip(paid).filter(|(_, paid)| !**paid).map(|(place, _)| place).collect()
+    };
+    let Err(why) = call.check_transfers(lane, logs, &made) else {
+        return Outcome::Done(left_out(&made));
+    };
+    tracing::warn!(why, "a token paid otherwise than its transaction asked for");
+    // Whoever got anything is not paid again.
+    match call.may_have_paid(lane, logs, &made) {
+        Some(paid) => Outcome::PaidOtherwise(left_out(&paid)),
+        None if made.iter().all(|it| *it) => Outcome::PaidOtherwise(vec![]),
+        None => Outcome::Unclear(why),
     }
 }
 

@@ -102,3 +102,67 @@ fn a_call_that_nobody_served_paid_nothing_if_the_lane_called_itself() {
     assert!(matches!(by_contract.outcome(LANE, &[]), Outcome::Unclear(_)));
     assert_eq!(Errand::Nothing.outcome(LANE, &[]), Outcome::Done(vec![]));
 }
+
+fn moved(recipient: Address, amount: u64) -> Log {
+    use alloy_sol_types::SolEvent as _;
+    let event = Erc20::Transfer { sender: LANE, recipient, amount: U256::from(amount) };
+    let data = event.encode_log_data();
+    Log { address: OTHER, topics: data.topics().to_vec(), data: data.data.clone() }
+}
+
+fn announced(unpaid: &[u64], count: u64) -> Vec<Log> {
+    use alloy_sol_types::SolEvent as _;
+    let log = |data: alloy_primitives::LogData| Log {
+        address: contract::ADDRESS,
+        topics: data.topics().to_vec(),
+        data: data.data.clone(),
+    };
+    let left_out = |position: &u64| {
+        let position = U256::from(*position);
+        log(pay_call::Payouts::Unpaid { payer: LANE, position }.encode_log_data())
+    };
+    let made = pay_call::Payouts::Paid { payer: LANE, count: U256::from(count) };
+    unpaid.iter().map(left_out).chain([log(made.encode_log_data())]).collect()
+}
+
+/// Whatever a token does, whoever got something is never counted as left out.
+#[test]
+fn whoever_got_something_is_not_paid_again() {
+    let (ann, bob, eve) =
+        (Address::repeat_byte(1), Address::repeat_byte(2), Address::repeat_byte(3));
+    let payment = |recipient| pay_call::Payment { recipient, amount: 7 };
+    let payments = vec![payment(ann), payment(bob), payment(ann)];
+    let call = PayCall::new(Method::Contract, Some(OTHER), payments).unwrap();
+    let check = |unpaid: &[u64], transfers: &[Log], expected: Outcome| {
+        let count = 3 - u64::try_from(unpaid.len()).unwrap();
+        let logs = [announced(unpaid, count), transfers.to_vec()].concat();
+        assert_eq!(Errand::PayMany(call.clone()).outcome(LANE, &logs), expected);
+    };
+    let (to_ann, to_bob) = (moved(ann, 7), moved(bob, 7));
+    let all = [to_ann.clone(), to_bob.clone(), to_ann.clone()];
+    check(&[], &all, Outcome::Done(vec![]));
+    check(&[1], &[to_ann.clone(), to_ann.clone()], Outcome::Done(vec![1]));
+    // It moved coins, and answered that it did not.
+    check(&[1], &all, Outcome::PaidOtherwise(vec![]));
+    check(&[0, 1], &all, Outcome::PaidOtherwise(vec![]));
+    check(&[0, 1, 2], &[to_ann.clone()], Outcome::PaidOtherwise(vec![1, 2]));
+    // It took a fee of its own, from one or for somebody else.
+    check(&[], &[moved(ann, 6), to_bob.clone(), to_ann.clone()], Outcome::PaidOtherwise(vec![]));
+    let taken = [to_ann.clone(), to_ann.clone(), moved(eve, 1)];
+    check(&[1], &taken, Outcome::PaidOtherwise(vec![1]));
+    // Nothing moved where it said that it did.
+    check(&[1], &[to_ann.clone()], Outcome::PaidOtherwise(vec![1]));
+    // What moves nothing says nothing, and fields may be indexed or not.
+    let zero = [all.as_slice(), &[moved(eve, 0)]].concat();
+    check(&[], &zero, Outcome::Done(vec![]));
+    let fields = [to_bob.topics[1].as_slice(), to_bob.topics[2].as_slice(), &to_bob.data].concat();
+    let plain = Log { topics: vec![to_bob.topics[0]], data: fields.into(), ..to_bob.clone() };
+    check(&[], &[to_ann.clone(), plain, to_ann.clone()], Outcome::Done(vec![]));
+    // What cannot be read may have been anything.
+    let garbled = Log { data: vec![1].into(), ..to_bob };
+    let unreadable = [to_ann.clone(), garbled, to_ann];
+    check(&[], &unreadable, Outcome::PaidOtherwise(vec![]));
+    let logs = [announced(&[1], 2), unreadable.to_vec()].concat();
+    let unclear = Errand::PayMany(call.clone()).outcome(LANE, &logs);
+    assert!(matches!(unclear, Outcome::Unclear(_)), "{unclear:?}");
+}

@@ -22,16 +22,13 @@ use crate::{
     node::{Node, Placed, Receipt, Sighting},
     quorum::{Finding, Proof},
     settings::Finality,
-    tokens::Tokens,
     tx::{self, Sent},
     verdict::{Fact, Facts, Included},
 };
 
-/// Asks one node what became of the transactions of `lane` that share a number. A token that paid
-/// otherwise than it was asked to is stopped.
+/// Asks one node what became of the transactions of `lane` that share a number.
 pub(crate) async fn look(
     node: &Node,
-    tokens: &Tokens,
     finality: &Finality,
     lane: Address,
     sent: &[Sent],
@@ -56,8 +53,9 @@ pub(crate) async fn look(
             .any(|block| block.number == receipt.block_number && block.hash == receipt.block_hash)
     };
     let mut facts = Facts { final_head, taken_by: vec![], attempts: vec![] };
+    let mut paid_otherwise = None;
     for (sent, sighting) in sent.iter().zip(&sightings) {
-        let place = |receipt| included(sent, receipt, in_chain(receipt), tokens);
+        let place = |receipt| included(sent, receipt, in_chain(receipt), &mut paid_otherwise);
         let included = sighting.receipt.as_ref().map(place).transpose()?;
         facts.attempts.push(Fact { hash: sent.hash, included, known: sighting.known });
     }
@@ -71,7 +69,8 @@ pub(crate) async fn look(
         tracing::warn!(%lane, nonce, ?facts, "the node contradicts itself");
         Unreachable
     })?;
-    Ok(Finding { verdicts, final_head, proof: proof(&facts, &sightings) })
+    let proof = proof(&facts, &sightings);
+    Ok(Finding { verdicts, final_head, proof, paid_otherwise })
 }
 
 /// What the verdicts that follow from facts rest on, if they are an end.
@@ -114,7 +113,7 @@ fn included(
     sent: &Sent,
     receipt: &Receipt,
     canonical: bool,
-    tokens: &Tokens,
+    paid_otherwise: &mut Option<(Address, B256)>,
 ) -> Result<Included, Unreachable> {
     let odd = || {
         tracing::warn!(txid = %sent.hash, ?receipt, "the receipt makes no sense");
@@ -132,7 +131,7 @@ fn included(
         Outcome::PaidOtherwise(unpaid) => {
             let token = Errand::read(sent).and_then(|it| it.token());
             if let (Some(token), true) = (token, canonical) {
-                tokens.paid_otherwise(token, sent.hash);
+                *paid_otherwise = Some((token, sent.hash));
             }
             (true, unpaid)
         }

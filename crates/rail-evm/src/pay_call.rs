@@ -14,7 +14,7 @@ use std::{
 use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall, SolEvent, sol};
 
-use crate::{contract, node::Log, transfer::Erc20};
+use crate::{contract, node::Log, transfer};
 
 /// The most payments of one call. All of them to new holders take two thirds of what one
 /// transaction may use (2^24 gas, EIP-7825).
@@ -257,13 +257,11 @@ impl PayCall {
         for (payment, _) in self.payments.iter().zip(made).filter(|(_, made)| **made) {
             *balance.entry((payment.recipient, U256::from(payment.amount))).or_default() += 1;
         }
-        for log in logs.iter().filter(|log| log.address == token) {
-            let event = Erc20::Transfer::decode_raw_log(log.topics.iter().copied(), &log.data);
-            if let Ok(event) = event
-                && event.sender == lane
-            {
-                *balance.entry((event.recipient, event.amount)).or_default() -= 1;
-            }
+        for event in transfer::moved(token, lane, logs) {
+            let Some(event) = event else {
+                return Err("the token announced a transfer that cannot be read".to_owned());
+            };
+            *balance.entry((event.recipient, event.amount)).or_default() -= 1;
         }
         match balance.into_iter().find(|(_, difference)| *difference != 0) {
             None => Ok(()),
@@ -276,6 +274,34 @@ impl PayCall {
                  count as paid"
             )),
         }
+    }
+
+    /// Which payments may have been made where the token's announcements are not those of `made`: as
+    /// well as these, each one whose recipient got more transfers than it counts as paid, whatever
+    /// their amounts. `None` if a transfer cannot be read, so that anybody may have got it.
+    pub(crate) fn may_have_paid(
+        &self,
+        lane: Address,
+        logs: &[Log],
+        made: &[bool],
+    ) -> Option<Vec<bool>> {
+        let mut surplus: BTreeMap<Address, i64> = BTreeMap::new();
+        if let Some(token) = self.token {
+            for event in transfer::moved(token, lane, logs) {
+                *surplus.entry(event?.recipient).or_default() += 1;
+            }
+        }
+        for (payment, _) in self.payments.iter().zip(made).filter(|(_, made)| **made) {
+            *surplus.entry(payment.recipient).or_default() -= 1;
+        }
+        let mut paid = made.to_vec();
+        for (payment, paid) in self.payments.iter().zip(&mut paid).filter(|(_, paid)| !**paid) {
+            if let Some(more) = surplus.get_mut(&payment.recipient).filter(|it| **it > 0) {
+                *more -= 1;
+                *paid = true;
+            }
+        }
+        Some(paid)
     }
 }
 

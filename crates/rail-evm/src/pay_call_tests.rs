@@ -4,6 +4,7 @@ use alloy_primitives::{address, hex, keccak256};
 use proptest::{prelude::*, sample::Index};
 
 use super::*;
+use crate::transfer::Erc20;
 
 const LANE: Address = address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
 const TOKEN: Address = address!("0xdAC17F958D2ee523a2206206994597C13D831ec7");

@@ -15,7 +15,7 @@ use net::RpcError;
 use serde_json::json;
 
 use crate::{
-    contract,
+    agreeing, contract,
     node::{Node, lost, quantity},
     pay_call::Method,
     rail::{Evm, address, misconfigured, token_of},
@@ -30,8 +30,8 @@ const COINS_MIN: u32 = 3;
 const TOKENS_MIN: u32 = 2;
 
 /// An allowance that is less than this is given anew. Tokens whose allowance is used up by payments
-/// get there after more of them than there are coins.
-const ALLOWANCE_MIN: U256 = U256::from_limbs([0, 1 << 32, 0, 0]);
+/// get there after more of them than there are coins; some keep no more than 96 bits of it.
+const ALLOWANCE_MIN: U256 = U256::from_limbs([0, 1 << 31, 0, 0]);
 
 /// Which lanes can pay many of which tokens (`None` is the network's coin) in one transaction, as
 /// far as that was looked at.
@@ -89,6 +89,8 @@ impl Prepared {
 struct Facts {
     /// How many transactions it has made.
     count: u64,
+    /// The height up to which blocks are final.
+    final_head: u64,
     /// How many of them are final.
     count_final: Option<u64>,
     /// The code of its account.
@@ -159,9 +161,15 @@ impl Evm {
         live: &BTreeSet<u64>,
     ) -> Result<Option<Chore>, Unreachable> {
         let account = address(&lane.address).map_err(|what| misconfigured(&what))?;
-        let facts = self.facts(account).await?;
+        let (at, facts) = self.facts(account).await?;
         if let Some(sequence) = facts.gap(lane.next_sequence, live) {
-            return Ok(Some(Chore::Fill { sequence }));
+            let (count, block) = (facts.count, facts.final_head);
+            let doubt = agreeing::doubt_of_count(&self.pool, at, account, count, block).await;
+            if let Some(doubt) = doubt {
+                tracing::warn!(lane = %lane.id, sequence, "{}", doubt.detail);
+            } else {
+                return Ok(Some(Chore::Fill { sequence }));
+            }
         }
         let Some(method) = self.settings.batching else { return Ok(None) };
         for asset in self.assets.values() {
@@ -177,14 +185,14 @@ impl Evm {
     }
 
     /// Asks one node that keeps up about an account.
-    async fn facts(&self, account: Address) -> Result<Facts, Unreachable> {
+    async fn facts(&self, account: Address) -> Result<(usize, Facts), Unreachable> {
         for at in self.pool.in_order_after_survey().await {
             let Some(member) = self.pool.member(at).await else { continue };
             if self.pool.lags(at) {
                 continue;
             }
             if let Some(facts) = self.pool.took(at, self.facts_of(&member.node, account).await) {
-                return Ok(facts);
+                return Ok((at, facts));
             }
         }
         Err(Unreachable)
@@ -239,7 +247,8 @@ impl Evm {
                 allowances.push((token, allowed));
             }
         }
-        Ok(Facts { count, count_final, code, has_contract, has_proxy, allowances })
+        let final_head = final_head.unwrap_or(0);
+        Ok(Facts { count, final_head, count_final, code, has_contract, has_proxy, allowances })
     }
 }
 

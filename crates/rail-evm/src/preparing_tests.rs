@@ -10,6 +10,7 @@ const TOKEN: Address = address!("0xdAC17F958D2ee523a2206206994597C13D831ec7");
 fn facts() -> Facts {
     Facts {
         count: 7,
+        final_head: 90,
         count_final: Some(7),
         code: Bytes::new(),
         has_contract: true,

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use domain::{
     batch::Observation,
     ports::{Handover, Unreachable},
@@ -36,6 +36,8 @@ pub(crate) struct Finding {
     pub(crate) final_head: Option<u64>,
     /// What its verdicts rest on, if they are an end.
     pub(crate) proof: Option<Proof>,
+    /// The token, and the transaction by which it paid otherwise than it was asked to.
+    pub(crate) paid_otherwise: Option<(Address, B256)>,
 }
 
 impl Finding {

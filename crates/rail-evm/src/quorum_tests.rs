@@ -7,7 +7,7 @@ use super::*;
 const HASH: B256 = B256::repeat_byte(1);
 
 fn finding(verdicts: &[Observation], proof: Option<Proof>) -> Finding {
-    Finding { verdicts: verdicts.to_vec(), final_head: Some(90), proof }
+    Finding { verdicts: verdicts.to_vec(), final_head: Some(90), proof, paid_otherwise: None }
 }
 
 fn settled(hash: B256) -> Proof {

@@ -75,7 +75,22 @@ impl Default for Settings {
     }
 }
 
+/// About how much gas each payment of a transaction with many takes, with a margin: more than half of
+/// it is for recipients that do not exist yet, or that are programs.
+const GAS_OF_EACH: u64 = 60_000;
+
 impl Settings {
+    /// How much gas a transaction is expected to take at most, whatever it does.
+    pub fn gas_max(&self) -> u64 {
+        match self.batching {
+            None => self.gas_limit_max,
+            Some(_) => {
+                let many = GAS_OF_EACH.saturating_mul(u64::from(self.batch_max));
+                self.gas_limit_max.saturating_add(many)
+            }
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<(), String> {
         let wrong = |what: &str| Err(format!("setting {what}"));
         if self.priority_percentile > 100 {
@@ -290,6 +305,8 @@ mod tests {
     #[test]
     fn settings_that_allow_nothing_are_refused() {
         assert_eq!(Settings::default().check(), Ok(()));
+        let many = Settings { batching: Some(Method::Contract), ..Settings::default() };
+        assert_eq!((Settings::default().gas_max(), many.gas_max()), (1_000_000, 7_000_000));
         let of = |replacement_budget_percent| {
             Settings { replacement_budget_percent, ..Settings::default() }.check()
         };

@@ -82,20 +82,23 @@ impl Transfer {
     /// anything: it must not make a payout look unpaid.
     pub(crate) fn outcome(&self, payer: Address, logs: &[Log]) -> Outcome {
         let Some(token) = self.token else { return Outcome::Paid };
-        let of_token = logs.iter().filter(|log| log.address == token);
-        let transfers =
-            of_token.filter(|log| log.topics.first() == Some(&Erc20::Transfer::SIGNATURE_HASH));
-        let says_nothing = |it: &Erc20::Transfer| it.sender != payer || it.amount.is_zero();
         let as_asked =
             |it: &Erc20::Transfer| it.recipient == self.recipient && it.amount == self.amount;
-        let left: Vec<Option<Erc20::Transfer>> =
-            transfers.map(announced).filter(|it| !it.as_ref().is_some_and(says_nothing)).collect();
-        match left.as_slice() {
+        match moved(token, payer, logs).as_slice() {
             [] => Outcome::NotPaid,
             [Some(only)] if as_asked(only) => Outcome::Paid,
             [_, ..] => Outcome::PaidOtherwise,
         }
     }
+}
+
+/// The transfers of something that `token` announced from `payer`; `None` stands for one that makes
+/// no sense, which may be of anything.
+pub(crate) fn moved(token: Address, payer: Address, logs: &[Log]) -> Vec<Option<Erc20::Transfer>> {
+    let is_transfer = |log: &&Log| log.topics.first() == Some(&Erc20::Transfer::SIGNATURE_HASH);
+    let says_nothing = |it: &Erc20::Transfer| it.sender != payer || it.amount.is_zero();
+    let of_token = logs.iter().filter(|log| log.address == token).filter(is_transfer);
+    of_token.map(announced).filter(|it| !it.as_ref().is_some_and(says_nothing)).collect()
 }
 
 /// Reads an announced transfer; `None` if it makes no sense. Old tokens index none of its fields,

@@ -147,7 +147,9 @@ async fn lane_turn(
         World { catalog: &app.catalog, store: &*app.store, rail: &*work.rail, signer: &**signer };
     let now = clock::now();
     let mut draw = || BatchId(clock::uuid_v7(now));
-    upkeep.tend(app, &world, work).await;
+    if AssertUnwindSafe(upkeep.tend(app, &world, work)).catch_unwind().await.is_err() {
+        tracing::error!(lane = %work.lane, "this is a bug: the lane is not looked after; report it");
+    }
     if work.pays {
         engine::group(&world, &work.lane, &mut draw, now).await?;
     }

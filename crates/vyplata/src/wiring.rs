@@ -315,7 +315,7 @@ fn fee_max(config: &Config, catalog: &Catalog, network: &NetworkConfig) -> anyho
             .map_err(|error| anyhow!("{}: {text:?} is {error}", place("fee_max"))),
         None => settings(network)
             .max_fee_per_gas_cap_wei
-            .checked_mul(u128::from(settings(network).gas_limit_max))
+            .checked_mul(u128::from(settings(network).gas_max()))
             .and_then(Amount::from_units)
             .ok_or_else(|| anyhow!("{}: it is too large", place("fee_cap_gwei"))),
     }

@@ -69,8 +69,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "one-shortage-is-answered-twice",
         file: "crates/engine/src/refuel.rs",
-        old: "let is_busy = from.chores().next().is_some();",
-        new: "let is_busy = from.chores().count() > 1;",
+        old: "from.chores().next().is_some() || arriving",
+        new: "from.chores().count() > 1 && arriving",
     },
     Mutant {
         name: "coins-brought-are-not-counted",

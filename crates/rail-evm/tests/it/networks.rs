@@ -101,7 +101,7 @@ impl Stage {
             None => self.node.balance(NOBODY).await,
         };
         assert_eq!(arrived, units, "{}", self.network.id);
-        let tip = sent["maxPriorityFeePerGas"].as_str().unwrap();
+        let tip = sent["maxPriorityFeePerGas"].as_str().or(sent["gasPrice"].as_str()).unwrap();
         u128::from_str_radix(&tip[2..], 16).unwrap()
     }
 
@@ -136,6 +136,20 @@ async fn where_the_base_fee_is_zero_the_tip_is_all_there_is() {
     assert_eq!(quote, 21_000 * 50_000_000);
     assert_eq!(stage.pay(&rail, 1, &stage.coin, 9).await, 50_000_000);
     assert_eq!(stage.pay(&rail, 2, &stage.token, 9).await, 50_000_000);
+}
+
+#[tokio::test]
+async fn where_there_is_one_price_it_is_paid_in_transactions_of_the_old_form() {
+    let Some(mut stage) = Stage::new("fantom", &["--base-fee", "0"]).await else { return };
+    scene::set(&mut stage.network, "fee_model", "legacy");
+    scene::set(&mut stage.network, "priority_fee_floor_wei", "3000000000");
+    let rail = stage.rail(Settings::default());
+    let quote = Rail::quote_fee(&rail, &stage.coin).await.unwrap().units();
+    assert!(quote >= 21_000 * 3_000_000_000, "{quote}");
+    let signed = scene::sign(&rail, 1, &payout(&stage.coin, NOBODY, 9), None).await.unwrap();
+    assert!(signed.tx.raw[0] >= 0xc0, "no type stands before the list of fields (EIP-2718)");
+    assert!(stage.pay(&rail, 1, &stage.coin, 9).await >= 3_000_000_000);
+    assert!(stage.pay(&rail, 2, &stage.token, 9).await >= 3_000_000_000);
 }
 
 #[tokio::test]

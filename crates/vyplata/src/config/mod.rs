@@ -136,7 +136,7 @@ pub(crate) struct NetworkConfig {
     /// The most to offer for a unit of gas, in gwei.
     pub(crate) fee_cap_gwei: Option<u64>,
     /// The most that one transaction may cost, in whole coins of the network: what needs more
-    /// waits, and the signer refuses it. By default a million gas at the cap.
+    /// waits, and the signer refuses it. By default a million gas at the cap, and more with `batching`.
     pub(crate) fee_max: Option<String>,
     /// The most that a replacement may offer, in percent of what the first transaction offered.
     pub(crate) replacement_budget_percent: Option<u32>,
