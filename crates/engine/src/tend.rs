@@ -52,7 +52,9 @@ impl Open {
     }
 }
 
-/// Begins what a lane has to do for itself, one thing at a time. `draw` gives a fresh identifier.
+/// Begins what a lane has to do for itself, one thing at a time; a number that was skipped is used
+/// up although something else is under way, because that may wait behind it. `draw` gives a fresh
+/// identifier.
 ///
 /// # Errors
 /// If the store did not take it; call again.
@@ -64,10 +66,20 @@ pub async fn tend(
 ) -> Result<Progress, CommitError> {
     let idle = Progress::Idle(now.plus_ms(world.rail.profile().poll_ms));
     let open = Open::load(world.store, lane).await?;
-    if open.chores().next().is_some() {
-        return Ok(idle);
-    }
-    match world.rail.chore(&open.lane, &open.live()).await {
+    let is_fill = |it: &Chore| match it {
+        Chore::Fill { .. } => true,
+        Chore::TopUp(_) | Chore::Prepare(_) => false,
+    };
+    let live = open.live();
+    let found = if open.chores().any(is_fill) {
+        Ok(None)
+    } else if open.chores().next().is_some() {
+        let skipped = world.rail.skipped(&open.lane, &live).await;
+        skipped.map(|it| it.map(|sequence| Chore::Fill { sequence }))
+    } else {
+        world.rail.chore(&open.lane, &live).await
+    };
+    match found {
         Ok(Some(chore)) => begin(world.store, open.lane, chore, draw(), now).await,
         Ok(None) | Err(_) => Ok(idle),
     }

@@ -107,6 +107,26 @@ impl Errand {
         }
     }
 
+    /// How much gas it takes beside what nodes estimate: they are asked about the call, and each
+    /// authorization costs `PER_EMPTY_ACCOUNT_COST` before that (EIP-7702).
+    pub(crate) fn gas_beside_call(&self) -> u64 {
+        match self {
+            Self::Delegate => 25_000,
+            Self::Pay(_) | Self::PayMany(_) | Self::Nothing | Self::Approve(_) | Self::Deploy => 0,
+        }
+    }
+
+    /// How much more gas it may take than nodes estimate if one of many recipients turns hostile
+    /// after that: all that `contracts/Payouts.sol` gives one of them, and what it takes to
+    /// announce it and to return coins. With less, the transaction would be undone for everybody.
+    pub(crate) fn gas_of_hostility(&self) -> u64 {
+        match self {
+            Self::PayMany(call) if call.token().is_some() => 200_000 + 3_000,
+            Self::PayMany(_) => 50_000 + 2_300 + 3_000 + 9_700,
+            Self::Pay(_) | Self::Nothing | Self::Approve(_) | Self::Deploy | Self::Delegate => 0,
+        }
+    }
+
     /// The token that it pays; `None` for the network's coin, and for what pays nothing.
     pub(crate) fn token(&self) -> Option<Address> {
         match self {

@@ -9,7 +9,7 @@ use alloy_primitives::{Address, Bytes, U64, U256};
 use alloy_sol_types::SolCall;
 use domain::{chore::Chore, grouping::BatchSize, ids::AssetId, lane::Lane, ports::Unreachable};
 use net::RpcError;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     contract,
@@ -89,6 +89,9 @@ struct Facts {
     code: Bytes,
     /// Whether the contract that pays many is there.
     has_contract: bool,
+    /// Whether it was there at the final head: coins sent to where it is not yet are lost. `None` if
+    /// nothing is final, or if the node does not keep the state of the final head.
+    had_contract: Option<bool>,
     /// Whether there is what puts it there.
     has_proxy: bool,
     /// The tokens that it holds, and how much of each the contract may take.
@@ -121,12 +124,14 @@ impl Facts {
 
     /// Whether the lane can pay many of a token at once.
     fn can_pay(&self, method: Method, token: Option<Address>) -> bool {
+        let is_final = self.had_contract != Some(false);
         self.has_contract
             && match (method, token) {
                 (Method::Delegate, _) => self.code == contract::delegation(),
-                (Method::Contract, None) => true,
+                (Method::Contract, None) => is_final,
                 (Method::Contract, Some(token)) => {
-                    self.allowances.iter().any(|it| it.0 == token && it.1 >= ALLOWANCE_MIN)
+                    is_final
+                        && self.allowances.iter().any(|it| it.0 == token && it.1 >= ALLOWANCE_MIN)
                 }
             }
     }
@@ -169,6 +174,16 @@ impl Evm {
         Ok(self.prepared.lacks(account, facts.missing(method)).map(Chore::Prepare))
     }
 
+    /// The number that a lane has skipped.
+    pub(crate) async fn skipped(
+        &self,
+        lane: &Lane,
+        live: &BTreeSet<u64>,
+    ) -> Result<Option<u64>, Unreachable> {
+        let account = address(&lane.address).map_err(|what| misconfigured(&what))?;
+        Ok(self.facts(account).await?.gap(lane.next_sequence, live))
+    }
+
     /// Asks one node that keeps up about an account.
     async fn facts(&self, account: Address) -> Result<Facts, Unreachable> {
         for at in self.pool.in_order_after_survey().await {
@@ -201,6 +216,7 @@ impl Evm {
             ("eth_getCode", json!([contract::ADDRESS, at])),
             ("eth_getCode", json!([contract::PROXY, at])),
         ];
+        calls.extend(final_head.map(|head| code_at(contract::ADDRESS, head)));
         for token in &tokens {
             let input = transfer::balance_of_input(account).to_vec();
             calls.push(tokens::reading(*token, input, &at));
@@ -222,6 +238,7 @@ impl Evm {
         let code = next().and_then(tokens::bytes).map_err(told)?;
         let has_contract = next().and_then(tokens::bytes).map_err(told)? == *contract::runtime();
         let has_proxy = !next().and_then(tokens::bytes).map_err(told)?.is_empty();
+        let had_contract = final_head.and_then(|_| had_code(next(), contract::runtime()));
         let mut allowances = vec![];
         for token in tokens {
             // What is no token here holds nothing, and is left alone.
@@ -232,8 +249,18 @@ impl Evm {
                 allowances.push((token, allowed));
             }
         }
-        Ok(Facts { count, count_final, code, has_contract, has_proxy, allowances })
+        Ok(Facts { count, count_final, code, has_contract, had_contract, has_proxy, allowances })
     }
+}
+
+/// Asks for the code at an address as of a block.
+pub(crate) fn code_at(account: Address, block: u64) -> (&'static str, Value) {
+    ("eth_getCode", json!([account, quantity(block)]))
+}
+
+/// Whether code was at an address as of an earlier block; `None` if the node does not tell.
+pub(crate) fn had_code(told: Result<Value, RpcError>, code: &Bytes) -> Option<bool> {
+    told.and_then(tokens::bytes).ok().map(|found| found == *code)
 }
 
 #[cfg(test)]
