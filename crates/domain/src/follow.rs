@@ -8,16 +8,21 @@ use crate::{
     event::{Event, EventKind},
     ids::{AssetId, DeliveryId},
     ledger,
-    payout::{Failure, Payout, PayoutState},
+    payout::{Failure, Payout, PayoutState, Status},
     ports::{BatchView, ChangeSet},
 };
 
 /// Puts a payout into a new state; if its status changed and the merchant wants to know, a
 /// delivery is due.
+///
+/// One that joins a batch of which nothing is signed, or leaves it again, is as queued as before:
+/// since when stays, so that it does not wait for company once more.
 pub fn enter(payout: &mut Payout, state: PayoutState, now: Timestamp, change: &mut ChangeSet) {
     let (before, after) = (payout.state.status(), state.status());
     payout.state = state;
-    payout.updated_at = now;
+    if (before, after) != (Status::Queued, Status::Queued) {
+        payout.updated_at = now;
+    }
     let wanted = payout.webhook.as_ref().filter(|it| it.on.contains(&after) && before < after);
     let Some(webhook) = wanted else { return };
     let url = webhook.url.clone();

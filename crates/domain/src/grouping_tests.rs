@@ -2,10 +2,14 @@
 
 use super::*;
 use crate::{
+    batch::Batch,
     catalog::Destination,
     command::{Asked, CreatePayout},
-    ids::{DialectId, MerchantId, NetworkId, PayoutId},
+    follow,
+    ids::{BatchId, DialectId, LaneId, MerchantId, NetworkId, PayoutId},
+    lane::Lane,
     money::Amount,
+    ports::{BatchView, ChangeSet},
     quote::{FeeBearer, Quote},
 };
 
@@ -95,4 +99,29 @@ fn company_is_waited_for_until_the_latest_time_of_the_first() {
     urgent[1].priority = Priority::High;
     check(urgent, 60_000, 9, &[&[1, 2]], None);
     check(vec![payout(1, "SEAL", 10_000)], 60_000, 9, &[&[1]], None);
+}
+
+/// Nothing of it was signed, so who stays together goes at once, before those that it was dissolved
+/// for.
+#[test]
+fn whose_batch_was_dissolved_does_not_wait_for_company_again() {
+    let (network, lane, coin) = (NetworkId::new("net"), LaneId::new("net/hot"), AssetId::new("C"));
+    let payouts: Vec<Payout> = (1..=3).map(|id| payout(id, "TOKEN", 9_000)).collect();
+    let ids = payouts.iter().map(|it| it.id).collect();
+    let batch = Batch::new(BatchId(1), network.clone(), lane.clone(), ids, NOW);
+    let mut change = ChangeSet::default();
+    follow::start(batch.clone(), payouts, NOW, &mut change);
+    let lane = Lane {
+        id: lane,
+        network,
+        address: String::new(),
+        key_path: String::new(),
+        next_sequence: 0,
+        version: 1,
+    };
+    let view = BatchView { batch, payouts: change.payouts, lane, committed: vec![] };
+    let queued = follow::split(view, &[2], "too little", &coin, NOW).payouts;
+    assert!(queued.iter().all(|it| it.updated_at == Timestamp(9_000)));
+    check(queued.clone(), 1_000, 9, &[&[1, 2], &[3]], None);
+    check(queued, 1_001, 9, &[&[3]], Some(10_001));
 }

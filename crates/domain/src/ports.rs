@@ -217,6 +217,15 @@ pub trait Rail: Send + Sync {
     ) -> BoxFuture<'a, Result<Option<Chore>, Unreachable>> {
         Box::pin(std::future::ready(Ok(None)))
     }
+    /// The number that `lane` has skipped, if it has, as [`Self::chore`] would tell it. To be asked
+    /// while the lane does something else for itself: that may be what waits behind the number.
+    fn skipped<'a>(
+        &'a self,
+        _lane: &'a Lane,
+        _live: &'a BTreeSet<u64>,
+    ) -> BoxFuture<'a, Result<Option<u64>, Unreachable>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
     /// Estimates what one payout of `asset` costs on the network now, at the recommended priority,
     /// in its fee asset.
     fn quote_fee<'a>(&'a self, asset: &'a Asset) -> BoxFuture<'a, Result<Amount, Unreachable>>;

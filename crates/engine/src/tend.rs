@@ -52,9 +52,9 @@ impl Open {
     }
 }
 
-/// Begins what a lane has to do for itself, one thing at a time (and a skipped number is used up
-/// whatever else it does), under the identifier `id`; says
-/// what. A lane that does not pay payouts prepares nothing for it.
+/// Begins what a lane has to do for itself, one thing at a time, under the identifier `id`; says
+/// what. A number that was skipped is used up although something else is under way, because that may
+/// wait behind it. A lane that does not pay payouts prepares nothing for it.
 ///
 /// # Errors
 /// If the store did not take it; call again.
@@ -70,12 +70,14 @@ pub async fn tend(
     if open.chores().any(is_fill) {
         return Ok(None);
     }
-    let chore = world.rail.chore(&open.lane, &open.live()).await.ok().flatten();
-    // Whatever else the lane does may be waiting behind the number that was skipped.
-    let is_free = open.chores().next().is_none();
-    let Some(chore) = chore.filter(|it| is_fill(it) || (is_free && pays)) else {
-        return Ok(None);
+    let (is_free, live) = (open.chores().next().is_none(), open.live());
+    let found = if is_free && pays {
+        world.rail.chore(&open.lane, &live).await
+    } else {
+        let skipped = world.rail.skipped(&open.lane, &live).await;
+        skipped.map(|it| it.map(|sequence| Chore::Fill { sequence }))
     };
+    let Some(chore) = found.ok().flatten() else { return Ok(None) };
     begin(world.store, open.lane, chore.clone(), id, now).await?;
     Ok(Some(chore))
 }

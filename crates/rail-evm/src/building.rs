@@ -172,7 +172,8 @@ impl Evm {
                 self.preflight.examine(node, payment, drafted).await?
             }
             (Errand::PayMany(call), _) => {
-                let many = Many { payer: *payer, asset, call, block: market.block };
+                let (payer, block) = (*payer, market.block);
+                let many = Many { payer, asset, call, block, final_head };
                 self.preflight.examine_many(node, many, drafted).await?
             }
             (_, Some(_)) | (Errand::Nothing | Errand::Approve(_), None) => drafted?,

@@ -71,6 +71,10 @@ impl Wish<'_> {
             self.replaced(self.for_priority(market, asked.min(100), u128::MAX), wallet)?;
         let nonce = match (self.replaces, self.skipped) {
             (Some(sent), _) => sent.tx.nonce,
+            (None, Some(skipped)) if wallet.count > skipped => {
+                let detail = format!("number {skipped} is used up already");
+                return Err(BuildError::Refused(detail));
+            }
             (None, Some(skipped)) => skipped,
             (None, None) => self.fresh_number(wallet)?,
         };
@@ -208,7 +212,7 @@ impl Wish<'_> {
     }
 
     /// How much gas to allow: a quarter more than the node found, because contracts may take
-    /// another path in the next block.
+    /// another path in the next block, and of many at least as much more as one can take.
     fn gas_limit(&self, estimate: &Result<u64, RpcError>) -> Result<u64, BuildError> {
         let estimate = match estimate {
             Ok(gas) => gas.saturating_add(self.errand.gas_beside_call()),
@@ -229,7 +233,7 @@ impl Wish<'_> {
         };
         let limit = match estimate {
             GAS_PLAIN => GAS_PLAIN,
-            more => more.saturating_add(more.div_ceil(4)),
+            more => more.saturating_add(more.div_ceil(4).max(self.errand.gas_of_hostility())),
         };
         // What the parent chain takes is not the recipient's doing, and has its own quarter.
         let (l1_gas, limit_max) = (self.l1_gas, self.gas_limit_max());

@@ -30,6 +30,8 @@ fn asset(ticker: &str, decimals: u8, contract: Option<Address>) -> Asset {
 /// A situation in which a transfer of a million units works.
 struct Scene {
     token: Option<Address>,
+    /// What is done instead of the transfer.
+    errand: Option<Errand>,
     wallet: Wallet,
     next_sequence: u64,
     replaces: Option<Sent>,
@@ -54,6 +56,7 @@ impl Scene {
         let settings = Settings { max_fee_per_gas_cap_wei: 1_000, ..Settings::default() };
         Self {
             token: Some(TOKEN),
+            errand: None,
             wallet,
             next_sequence: 9,
             replaces: None,
@@ -88,6 +91,7 @@ impl Scene {
         };
         let transfer =
             Transfer { token: self.token, recipient: RECIPIENT, amount: U256::from(1_000_000) };
+        let errand = self.errand.clone().unwrap_or(Errand::Pay(transfer));
         let fee_asset = asset("ETH", 18, None);
         let token = asset("USDT", 6, Some(TOKEN));
         let wish = Wish {
@@ -103,7 +107,7 @@ impl Scene {
             payer: PAYER,
             asset: if self.token.is_some() { &token } else { &fee_asset },
             fee_asset: &fee_asset,
-            errand: &Errand::Pay(transfer),
+            errand: &errand,
             skipped: None,
             priority: self.priority,
             replaces: self.replaces.as_ref(),
@@ -450,4 +454,27 @@ fn where_there_is_one_price_it_is_offered_and_never_less_than_the_node_names() {
         terms.fees.max_fee
     };
     assert_eq!(Priority::ALL.map(price), [100, 100, 150, 200]);
+}
+
+#[test]
+fn gas_is_allowed_for_what_nodes_do_not_estimate() {
+    let allowed = |errand, estimate| {
+        let mut scene = Scene { errand: Some(errand), ..Scene::native() };
+        scene.wallet.gas = Ok(estimate);
+        scene.draft(MARKET).unwrap().0.gas_limit
+    };
+    // An authorization, which is not part of the call that is estimated (EIP-7702).
+    assert_eq!(allowed(Errand::Delegate, 21_000), 46_000 * 5 / 4);
+    assert_eq!(allowed(Errand::Nothing, 21_000), 21_000);
+    // One of many that burns all that it gets, if a quarter more is not enough for that.
+    let many = |token| {
+        let payment = crate::pay_call::Payment { recipient: RECIPIENT, amount: 1 };
+        let method = crate::pay_call::Method::Contract;
+        Errand::PayMany(crate::pay_call::PayCall::new(method, token, vec![payment; 2]).unwrap())
+    };
+    assert_eq!(allowed(many(None), 100_000), 165_000);
+    assert_eq!(allowed(many(None), 400_000), 500_000);
+    let mut scene = Scene { errand: Some(many(Some(TOKEN))), ..Scene::token() };
+    scene.wallet.gas = Ok(250_000);
+    assert_eq!(scene.draft(MARKET).unwrap().0.gas_limit, 453_000);
 }

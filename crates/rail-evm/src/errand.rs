@@ -111,11 +111,23 @@ impl Errand {
         }
     }
 
-    /// The gas that it takes beside that of its call, which is what a node is asked to estimate.
+    /// How much gas it takes beside what nodes estimate: they are asked about the call, and each
+    /// authorization costs `PER_EMPTY_ACCOUNT_COST` before that (EIP-7702).
     pub(crate) fn gas_beside_call(&self) -> u64 {
         match self {
             Self::Delegate => GAS_AUTHORIZATION,
             Self::Pay(_) | Self::PayMany(_) | Self::Nothing | Self::Approve(_) | Self::Deploy => 0,
+        }
+    }
+
+    /// How much more gas it may take than nodes estimate if one of many recipients turns hostile
+    /// after that: all that `contracts/Payouts.sol` gives one of them, and what it takes to
+    /// announce it and to return coins. With less, the transaction would be undone for everybody.
+    pub(crate) fn gas_of_hostility(&self) -> u64 {
+        match self {
+            Self::PayMany(call) if call.token().is_some() => 200_000 + 3_000,
+            Self::PayMany(_) => 50_000 + 2_300 + 3_000 + 9_700,
+            Self::Pay(_) | Self::Nothing | Self::Approve(_) | Self::Deploy | Self::Delegate => 0,
         }
     }
 

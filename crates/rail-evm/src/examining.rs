@@ -1,14 +1,15 @@
 //! Looks at a call that makes many payments as of one block before it is signed. Whatever is found
 //! about single payments takes these out, so that the others are not held up.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, vec};
 
 use alloy_primitives::{Address, U256};
 use domain::{
     catalog::Asset,
     ports::{BuildError, HoldReason, Unreachable},
 };
-use serde_json::json;
+use net::RpcError;
+use serde_json::{Value, json};
 
 use crate::{
     contract,
@@ -17,6 +18,7 @@ use crate::{
     node::{Node, lost, quantity},
     pay_call::{Method, PayCall},
     preflight::{self, Preflight, Trial},
+    preparing::{code_at, had_code},
     terms::Terms,
     tokens::{self, Answer, Habits},
     transfer::Transfer,
@@ -33,6 +35,8 @@ pub(crate) struct Many<'a> {
     pub(crate) call: &'a PayCall,
     /// The block as of which everything is asked.
     pub(crate) block: u64,
+    /// The block up to which all is final, unless an earlier call of the same payments is replaced.
+    pub(crate) final_head: Option<u64>,
 }
 
 /// What was found out about a call.
@@ -169,77 +173,100 @@ impl Preflight {
         habits: Habits,
         gas: Option<u64>,
     ) -> Result<Facts, Unreachable> {
-        let Many { payer, call, block, .. } = *many;
-        let at = quantity(block);
-        let mut calls = vec![("eth_getCode", json!([call.target(payer), at]))];
-        if let Some(token) = call.token() {
-            calls.extend(habits.paused.then(|| tokens::pause_question(token, &at)));
-            let recipients = call.payments().iter().map(|it| it.recipient);
-            for who in [payer].into_iter().chain(recipients) {
-                calls.extend(tokens::blacklist_questions(token, habits, who, &at));
-            }
-        } else {
-            for payment in call.payments() {
-                let account = payment.recipient;
-                calls.push(("eth_getBalance", json!([account, at])));
-                calls.push(("eth_getTransactionCount", json!([account, at])));
-                calls.push(("eth_getCode", json!([account, at])));
-            }
-        }
-        if let Some(gas) = gas {
-            calls.push(preflight::simulation(payer, &Errand::PayMany(call.clone()), gas, &at));
-            if let (Some(token), Some(first)) = (call.token(), call.payments().first()) {
-                let (recipient, amount) = (first.recipient, U256::from(first.amount));
-                let transfer = Transfer { token: Some(token), recipient, amount };
-                calls.push(preflight::trial(payer, token, &transfer, &at));
-            }
-        }
-        let mut results = node.batch(calls).await?.into_iter();
-        let mut next = || results.next().unwrap_or_else(preflight::no_answer);
-        let code = next().and_then(tokens::bytes).map_err(|error| lost("eth_getCode", &error))?;
-        let has_code = match call.method() {
-            Method::Contract => code == *contract::runtime(),
-            Method::Delegate => code == contract::delegation(),
-        };
-        let lists = usize::from(habits.black_listed) + usize::from(habits.blacklisted);
-        let mut said_yes = |asked: usize| -> Result<bool, Unreachable> {
+        let call = many.call;
+        let mut replies = Replies(node.batch(questions(many, habits, gas)).await?.into_iter());
+        let has_code = replies.has_code(many)?;
+        let said_yes = |replies: &mut Replies, asked: usize| -> Result<bool, Unreachable> {
             let mut yes = false;
             for _ in 0..asked {
-                yes |= self.truth(call.token(), &Answer::of(next())?)?;
+                yes |= self.truth(call.token(), &Answer::of(replies.next())?)?;
             }
             Ok(yes)
         };
-        let is_paused = said_yes(usize::from(habits.paused))?;
-        let lane_is_blacklisted = said_yes(lists)?;
+        let lists = usize::from(habits.black_listed) + usize::from(habits.blacklisted);
+        let is_paused = said_yes(&mut replies, usize::from(habits.paused))?;
+        let lane_is_blacklisted = said_yes(&mut replies, lists)?;
         let (mut blacklisted, mut unborn) = (BTreeSet::new(), BTreeSet::new());
-        let places = (0_u32..).zip(call.payments()).map(|it| it.0);
-        if call.token().is_some() {
-            for place in places {
-                if said_yes(lists)? {
-                    blacklisted.insert(place);
-                }
-            }
-        } else {
-            for place in places {
-                let mut is_nothing = true;
-                for method in ["eth_getBalance", "eth_getTransactionCount", "eth_getCode"] {
-                    let told = next().map_err(|error| lost(method, &error))?;
-                    let told = told.as_str().ok_or(Unreachable)?;
-                    is_nothing &= told.trim_start_matches("0x").chars().all(|it| it == '0');
-                }
-                if is_nothing {
-                    unborn.insert(place);
-                }
+        for (place, _) in (0_u32..).zip(call.payments()) {
+            if call.token().is_none() {
+                unborn.extend(replies.is_nobody()?.then_some(place));
+            } else {
+                blacklisted.extend(said_yes(&mut replies, lists)?.then_some(place));
             }
         }
         let is_tried = gas.is_some();
-        let answer = is_tried.then(|| Answer::of(next())).transpose()?;
+        let answer = is_tried.then(|| Answer::of(replies.next())).transpose()?;
         let trial = match (is_tried, call.token()) {
-            (true, Some(_)) => self.trial(next())?,
+            (true, Some(_)) => self.trial(replies.next())?,
             (_, None) | (false, Some(_)) => Trial::None,
         };
         let call = answer;
         Ok(Facts { has_code, is_paused, lane_is_blacklisted, blacklisted, unborn, call, trial })
+    }
+}
+
+/// What a node is asked about an account that may not exist.
+const OF_AN_ACCOUNT: [&str; 3] = ["eth_getBalance", "eth_getTransactionCount", "eth_getCode"];
+
+/// What a node is asked about a call, in the order in which [`Preflight::ask_many`] reads it.
+fn questions(many: &Many<'_>, habits: Habits, gas: Option<u64>) -> Vec<(&'static str, Value)> {
+    let Many { payer, call, block, final_head, .. } = *many;
+    let at = quantity(block);
+    let target = call.target(payer);
+    let mut calls = vec![code_at(target, block)];
+    calls.extend(final_head.map(|head| code_at(target, head)));
+    if let Some(token) = call.token() {
+        calls.extend(habits.paused.then(|| tokens::pause_question(token, &at)));
+        let recipients = call.payments().iter().map(|it| it.recipient);
+        for who in [payer].into_iter().chain(recipients) {
+            calls.extend(tokens::blacklist_questions(token, habits, who, &at));
+        }
+    } else {
+        for payment in call.payments() {
+            calls.extend(OF_AN_ACCOUNT.map(|method| (method, json!([payment.recipient, at]))));
+        }
+    }
+    if let Some(gas) = gas {
+        calls.push(preflight::simulation(payer, &Errand::PayMany(call.clone()), gas, &at));
+        if let (Some(token), Some(first)) = (call.token(), call.payments().first()) {
+            let (recipient, amount) = (first.recipient, U256::from(first.amount));
+            let transfer = Transfer { token: Some(token), recipient, amount };
+            calls.push(preflight::trial(payer, token, &transfer, &at));
+        }
+    }
+    calls
+}
+
+/// The answers to [`questions`], in their order.
+struct Replies(vec::IntoIter<Result<Value, RpcError>>);
+
+impl Replies {
+    fn next(&mut self) -> Result<Value, RpcError> {
+        self.0.next().unwrap_or_else(preflight::no_answer)
+    }
+
+    /// Whether the code that makes the payments is where it is called. Coins that are sent to where
+    /// the contract is not are lost, so it must be there for good. An account that does not run the
+    /// code pays nothing.
+    fn has_code(&mut self, many: &Many<'_>) -> Result<bool, Unreachable> {
+        let code = self.next().and_then(tokens::bytes);
+        let code = code.map_err(|error| lost("eth_getCode", &error))?;
+        let had = many.final_head.and_then(|_| had_code(self.next(), contract::runtime()));
+        Ok(match many.call.method() {
+            Method::Contract => code == *contract::runtime() && had != Some(false),
+            Method::Delegate => code == contract::delegation(),
+        })
+    }
+
+    /// Whether an account does not exist yet (EIP-161): no coins, no transactions, no code.
+    fn is_nobody(&mut self) -> Result<bool, Unreachable> {
+        let mut is_nothing = true;
+        for method in OF_AN_ACCOUNT {
+            let told = self.next().map_err(|error| lost(method, &error))?;
+            let told = told.as_str().ok_or(Unreachable)?;
+            is_nothing &= told.trim_start_matches("0x").chars().all(|it| it == '0');
+        }
+        Ok(is_nothing)
     }
 }
 

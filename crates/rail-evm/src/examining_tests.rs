@@ -72,7 +72,7 @@ fn decide(
     drafted: Result<Terms, BuildError>,
 ) -> Result<Terms, BuildError> {
     let (asset, call) = (asset(), call());
-    let many = Many { payer: LANE, asset: &asset, call: &call, block: 1 };
+    let many = Many { payer: LANE, asset: &asset, call: &call, block: 1, final_head: None };
     facts.verdict(&many, never.iter().copied().collect(), drafted)
 }
 

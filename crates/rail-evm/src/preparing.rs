@@ -12,7 +12,7 @@ use alloy_primitives::{Address, Bytes, U64, U256};
 use alloy_sol_types::SolCall;
 use domain::{chore::Chore, grouping::BatchSize, ids::AssetId, lane::Lane, ports::Unreachable};
 use net::RpcError;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     agreeing, contract,
@@ -97,6 +97,9 @@ struct Facts {
     code: Bytes,
     /// Whether the contract that pays many is there.
     has_contract: bool,
+    /// Whether it was there at the final head: coins sent to where it is not yet are lost. `None` if
+    /// nothing is final, or if the node does not keep the state of the final head.
+    had_contract: Option<bool>,
     /// Whether there is what puts it there.
     has_proxy: bool,
     /// The tokens that it holds, and how much of each the contract may take.
@@ -129,12 +132,14 @@ impl Facts {
 
     /// Whether the lane can pay many of a token at once.
     fn can_pay(&self, method: Method, token: Option<Address>) -> bool {
+        let is_final = self.had_contract != Some(false);
         self.has_contract
             && match (method, token) {
                 (Method::Delegate, _) => self.code == contract::delegation(),
-                (Method::Contract, None) => true,
+                (Method::Contract, None) => is_final,
                 (Method::Contract, Some(token)) => {
-                    self.allowances.iter().any(|it| it.0 == token && it.1 >= ALLOWANCE_MIN)
+                    is_final
+                        && self.allowances.iter().any(|it| it.0 == token && it.1 >= ALLOWANCE_MIN)
                 }
             }
     }
@@ -162,14 +167,8 @@ impl Evm {
     ) -> Result<Option<Chore>, Unreachable> {
         let account = address(&lane.address).map_err(|what| misconfigured(&what))?;
         let (at, facts) = self.facts(account).await?;
-        if let Some(sequence) = facts.gap(lane.next_sequence, live) {
-            let (count, block) = (facts.count, facts.final_head);
-            let doubt = agreeing::doubt_of_count(&self.pool, at, account, count, block).await;
-            if let Some(doubt) = doubt {
-                tracing::warn!(lane = %lane.id, sequence, "{}", doubt.detail);
-            } else {
-                return Ok(Some(Chore::Fill { sequence }));
-            }
+        if let Some(sequence) = self.gap(lane, account, live, (at, &facts)).await {
+            return Ok(Some(Chore::Fill { sequence }));
         }
         let Some(method) = self.settings.batching else { return Ok(None) };
         for asset in self.assets.values() {
@@ -182,6 +181,34 @@ impl Evm {
             tracing::warn!(%network, "no batches: the network lacks the proxy that deploys");
         }
         Ok(self.prepared.lacks(account, facts.missing(method)).map(Chore::Prepare))
+    }
+
+    /// The number that a lane has skipped.
+    pub(crate) async fn skipped(
+        &self,
+        lane: &Lane,
+        live: &BTreeSet<u64>,
+    ) -> Result<Option<u64>, Unreachable> {
+        let account = address(&lane.address).map_err(|what| misconfigured(&what))?;
+        let (at, facts) = self.facts(account).await?;
+        Ok(self.gap(lane, account, live, (at, &facts)).await)
+    }
+
+    /// The number that a lane has skipped by what an endpoint found, if the quorum counts the same.
+    async fn gap(
+        &self,
+        lane: &Lane,
+        account: Address,
+        live: &BTreeSet<u64>,
+        (at, facts): (usize, &Facts),
+    ) -> Option<u64> {
+        let sequence = facts.gap(lane.next_sequence, live)?;
+        let (count, block) = (facts.count, facts.final_head);
+        let doubt = agreeing::doubt_of_count(&self.pool, at, account, count, block).await;
+        if let Some(doubt) = &doubt {
+            tracing::warn!(lane = %lane.id, sequence, "not filled yet: {}", doubt.detail);
+        }
+        doubt.is_none().then_some(sequence)
     }
 
     /// Asks one node that keeps up about an account.
@@ -216,6 +243,7 @@ impl Evm {
             ("eth_getCode", json!([contract::ADDRESS, at])),
             ("eth_getCode", json!([contract::PROXY, at])),
         ];
+        calls.extend(final_head.map(|head| code_at(contract::ADDRESS, head)));
         for token in &tokens {
             let input = transfer::balance_of_input(account).to_vec();
             calls.push(tokens::reading(*token, input, &at));
@@ -237,6 +265,7 @@ impl Evm {
         let code = next().and_then(tokens::bytes).map_err(told)?;
         let has_contract = next().and_then(tokens::bytes).map_err(told)? == *contract::runtime();
         let has_proxy = !next().and_then(tokens::bytes).map_err(told)?.is_empty();
+        let had_contract = final_head.and_then(|_| had_code(next(), contract::runtime()));
         let mut allowances = vec![];
         for token in tokens {
             // What is no token here holds nothing, and is left alone.
@@ -248,8 +277,27 @@ impl Evm {
             }
         }
         let final_head = final_head.unwrap_or(0);
-        Ok(Facts { count, final_head, count_final, code, has_contract, has_proxy, allowances })
+        Ok(Facts {
+            count,
+            final_head,
+            count_final,
+            code,
+            has_contract,
+            had_contract,
+            has_proxy,
+            allowances,
+        })
     }
+}
+
+/// Asks for the code at an address as of a block.
+pub(crate) fn code_at(account: Address, block: u64) -> (&'static str, Value) {
+    ("eth_getCode", json!([account, quantity(block)]))
+}
+
+/// Whether code was at an address as of an earlier block; `None` if the node does not tell.
+pub(crate) fn had_code(told: Result<Value, RpcError>, code: &Bytes) -> Option<bool> {
+    told.and_then(tokens::bytes).ok().map(|found| found == *code)
 }
 
 #[cfg(test)]

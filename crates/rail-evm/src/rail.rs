@@ -278,6 +278,14 @@ impl Rail for Evm {
         Box::pin(self.chore(lane, live))
     }
 
+    fn skipped<'a>(
+        &'a self,
+        lane: &'a Lane,
+        live: &'a BTreeSet<u64>,
+    ) -> BoxFuture<'a, Result<Option<u64>, Unreachable>> {
+        Box::pin(self.skipped(lane, live))
+    }
+
     fn quote_fee<'a>(&'a self, asset: &'a Asset) -> BoxFuture<'a, Result<Amount, Unreachable>> {
         Box::pin(self.quote_fee(asset))
     }

@@ -208,31 +208,7 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
         app.signer = Some(signer);
     }
     if need != Need::Ledger {
-        let own = own_addresses(&*app.store).await?;
-        for network in &config.networks {
-            let new =
-                wallets.iter().filter(|it| it.0.network == network.id).map(|it| it.1.as_str());
-            let stored =
-                own.iter().filter(|it| it.0.as_str() == network.id).map(|it| it.1.as_str());
-            let fee_max = fee_max(config, &app.catalog, network)?;
-            let connected = connect(&app.catalog, network, fee_max, new.chain(stored)).await;
-            let place = || config.place(&["network", &network.id]);
-            let Connected { rail, odd_tokens } = connected.with_context(place)?;
-            app.odd_tokens.extend(odd_tokens);
-            #[cfg(feature = "crash-points")]
-            let rail = crate::crash::rail(rail);
-            let lanes = config.lanes.iter().filter(|it| it.network == network.id);
-            for lane in lanes {
-                app.lanes.push(LaneWork {
-                    lane: lane_id(lane),
-                    network: NetworkId::new(&lane.network),
-                    rail: rail.clone(),
-                    pays: lane.pays,
-                    station: config.station(lane, &app.catalog)?,
-                    rang: Arc::default(),
-                });
-            }
-        }
+        connect_lanes(config, &mut app, &wallets).await?;
     }
     // A lane is for ever, so it is stored when everything else is known to be right.
     for (lane, address) in wallets {
@@ -242,6 +218,41 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
     app.own_addresses = own_addresses(&*app.store).await?;
     check_assets(&app).await?;
     Ok(app)
+}
+
+/// Connects to every network, and gives its lanes their work. None of `wallets`, nor of those that
+/// the store knows, is ever paid.
+///
+/// # Errors
+/// Says which network cannot be connected to, or which setting makes no sense.
+async fn connect_lanes(
+    config: &Config,
+    app: &mut App,
+    wallets: &[(&LaneConfig, String)],
+) -> anyhow::Result<()> {
+    let own = own_addresses(&*app.store).await?;
+    for network in &config.networks {
+        let new = wallets.iter().filter(|it| it.0.network == network.id).map(|it| it.1.as_str());
+        let stored = own.iter().filter(|it| it.0.as_str() == network.id).map(|it| it.1.as_str());
+        let fee_max = fee_max(config, &app.catalog, network)?;
+        let connected = connect(&app.catalog, network, fee_max, new.chain(stored)).await;
+        let place = || config.place(&["network", &network.id]);
+        let Connected { rail, odd_tokens } = connected.with_context(place)?;
+        app.odd_tokens.extend(odd_tokens);
+        #[cfg(feature = "crash-points")]
+        let rail = crate::crash::rail(rail);
+        for lane in config.lanes.iter().filter(|it| it.network == network.id) {
+            app.lanes.push(LaneWork {
+                lane: lane_id(lane),
+                network: NetworkId::new(&lane.network),
+                rail: rail.clone(),
+                pays: lane.pays,
+                station: config.station(lane, &app.catalog)?,
+                rang: Arc::default(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Every asset that the ledger knows must have its row: without it, nobody knows its decimals.

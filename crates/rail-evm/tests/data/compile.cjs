@@ -25,7 +25,7 @@ function write(name, code) {
   if (code.object !== '') fs.writeFileSync(file(name), code.object + '\n');
 }
 
-for (const source of ['TestToken.sol', 'Tokens.sol']) {
+for (const source of ['TestToken.sol', 'Tokens.sol', 'FullToken.sol']) {
   for (const [name, { evm }] of Object.entries(compile(source))) {
     write(`${name}.hex`, evm.bytecode);
   }

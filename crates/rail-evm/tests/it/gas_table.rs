@@ -3,7 +3,10 @@
 //!
 //! `RUN_NODE_TESTS=1 ANVIL=... cargo test -p rail-evm --test it gas_table -- --nocapture`
 
+use std::collections::BTreeSet;
+
 use alloy_primitives::{Bytes, U256};
+use domain::ports::Rail;
 use rail_evm::{
     contract,
     pay_call::{Method, PayCall, Payment},
@@ -12,7 +15,8 @@ use rail_evm::{
 
 use crate::{
     bulk::{Bulk, data, lane, payments, word},
-    scene::LANE,
+    house::settings,
+    scene::{self, LANE},
 };
 
 /// A byte of data that is not zero, or zero (EIP-2028).
@@ -152,4 +156,57 @@ async fn gas_table() {
     println!("| putting the contract there | {to_put} | | | | | |");
     println!("| delegating | {to_delegate} | | | | | |");
     assert!(to_put < 700_000 && to_delegate < 60_000);
+}
+
+/// From how many payouts on the rail puts them into one transaction, once the lane is prepared:
+/// coins, and tokens.
+async fn minimums(bulk: &Bulk, method: Method) -> [u64; 2] {
+    if method == Method::Delegate && bulk.code(lane()).await.is_empty() {
+        assert!(bulk.delegate().await.succeeded());
+    }
+    bulk.anvil.mine(3).await;
+    let assets = [scene::coin(), scene::token(&bulk.token.to_string())];
+    let endpoints = scene::alone(bulk.anvil.client());
+    let rail = scene::over(endpoints, &assets, settings(Some(method)));
+    let lane = scene::lane(bulk.count().await);
+    assert_eq!(Rail::chore(&rail, &lane, &BTreeSet::new()).await, Ok(None));
+    assets.map(|asset| {
+        let size = Rail::batch_size(&rail, &lane, &asset.id);
+        assert!(size.max > 1);
+        size.min.into()
+    })
+}
+
+/// The least number of payouts that cost less together is the one from which on the rail puts them
+/// together. Coins for new accounts never do, and travel alone.
+#[tokio::test]
+async fn payouts_travel_together_from_where_it_costs_less() {
+    let Some(bulk) = Bulk::start().await else { return };
+    let alone = [alone(&bulk, false).await, alone(&bulk, true).await];
+    println!("| payout of | by | alone, each | 2, 3, 4 together, each | less from |");
+    println!("|---|---|---|---|---|");
+    for method in [Method::Contract, Method::Delegate] {
+        let minimums = minimums(&bulk, method).await;
+        for (token, minimum, alone) in
+            [(false, minimums[0], alone[0]), (true, minimums[1], alone[1])]
+        {
+            let mut each = [vec![], vec![]];
+            for count in 2..=4 {
+                for holders in [false, true] {
+                    let row = Row { token, method, holders };
+                    let gas = together(&bulk, row, count).await;
+                    each[usize::from(holders)].push((count, gas.div_ceil(count)));
+                }
+            }
+            for (holders, each) in [(false, &each[0]), (true, &each[1])] {
+                let row = Row { token, method, holders };
+                let alone = alone[usize::from(holders)];
+                let from = each.iter().find(|it| it.1 < alone).map(|it| it.0);
+                let gas: Vec<u64> = each.iter().map(|it| it.1).collect();
+                println!("| {} | {method:?} | {alone} | {gas:?} | {from:?} |", row.name());
+                let expected = (token || holders).then_some(minimum);
+                assert_eq!(from, expected, "{method:?} {}", row.name());
+            }
+        }
+    }
 }

@@ -5,7 +5,11 @@ mod actor;
 #[cfg(test)]
 mod anvil;
 #[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod bulk;
+#[cfg(test)]
+mod conformance;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
@@ -14,6 +18,8 @@ mod edr;
 mod fake;
 #[cfg(test)]
 mod gas_table;
+#[cfg(test)]
+mod house;
 #[cfg(test)]
 mod lagging;
 #[cfg(test)]
@@ -38,3 +44,5 @@ mod silent;
 mod tokens;
 #[cfg(test)]
 mod two_nodes;
+#[cfg(test)]
+mod upkeep;

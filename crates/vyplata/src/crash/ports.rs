@@ -234,6 +234,14 @@ impl Rail for Dying<Arc<dyn Rail>> {
         self.0.chore(lane, live)
     }
 
+    fn skipped<'a>(
+        &'a self,
+        lane: &'a Lane,
+        live: &'a BTreeSet<u64>,
+    ) -> BoxFuture<'a, Result<Option<u64>, Unreachable>> {
+        self.0.skipped(lane, live)
+    }
+
     fn alert(&self) -> Option<String> {
         self.0.alert()
     }
