@@ -160,7 +160,13 @@ impl Evm {
         if replaced.is_none() {
             check_share(draft, errand, &wallet)?;
         }
-        let wish = self.wish(draft, job);
+        let mut wish = self.wish(draft, job);
+        if let Errand::PayMany(call) = errand
+            && call.token().is_none()
+        {
+            let recipients = call.payments().iter().map(|it| it.recipient);
+            wish.programs = node.programs(recipients, market.block).await.map_err(unreachable)?;
+        }
         let drafted = self.decide(node, wish, market, &wallet).await;
         let terms = match (errand, draft.chore) {
             // It does what the first does, which may be included at any time: whatever would be
@@ -200,6 +206,7 @@ impl Evm {
             priority: draft.priority(),
             replaces: job.replaced.as_ref(),
             first_fee_max: draft.first.or(draft.replaces).map(|attempt| attempt.fee_max),
+            programs: 0,
             l1_gas: 0,
             l1_fee_wei: 0,
             committed: draft.committed,

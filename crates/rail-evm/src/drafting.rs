@@ -52,6 +52,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) replaces: Option<&'a Sent>,
     /// The most that the first transaction with that one's number can cost, in wei.
     pub(crate) first_fee_max: Option<Amount>,
+    /// How many of many recipients of coins are programs.
+    pub(crate) programs: u64,
     /// How much of the estimated gas is for the parent chain.
     pub(crate) l1_gas: u64,
     /// The most that is charged beside the gas, in wei.
@@ -212,12 +214,19 @@ impl Wish<'_> {
     }
 
     /// How much gas to allow: a quarter more than the node found, because contracts may take
-    /// another path in the next block, and of many at least as much more as one can take.
+    /// another path in the next block, and of many at least as much more as all can take that are
+    /// programs, or as the token can.
     fn gas_limit(&self, estimate: &Result<u64, RpcError>) -> Result<u64, BuildError> {
         let estimate = match estimate {
             Ok(gas) => gas.saturating_add(self.errand.gas_beside_call()),
             Err(RpcError::Refused { code, message, data }) => {
-                return Err(match revert::reason(*code, message, data.as_ref()) {
+                let reason = revert::reason(*code, message, data.as_ref());
+                // What would fail now may be what the first transaction does all the same: it is
+                // replaced as it is, or everything behind it would wait with it.
+                if let (Some(_), Some(sent)) = (&reason, self.replaces) {
+                    return Ok(sent.tx.gas_limit);
+                }
+                return Err(match reason {
                     Some(reason) => BuildError::Refused(reason),
                     None => {
                         let said = revert::printable(message);
@@ -233,7 +242,10 @@ impl Wish<'_> {
         };
         let limit = match estimate {
             GAS_PLAIN => GAS_PLAIN,
-            more => more.saturating_add(more.div_ceil(4).max(self.errand.gas_of_hostility())),
+            more => {
+                let hostility = self.errand.gas_of_hostility().saturating_mul(self.programs.max(1));
+                more.saturating_add(more.div_ceil(4).max(hostility))
+            }
         };
         // What the parent chain takes is not the recipient's doing, and has its own quarter.
         let (l1_gas, limit_max) = (self.l1_gas, self.gas_limit_max());

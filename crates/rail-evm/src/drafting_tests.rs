@@ -30,6 +30,7 @@ fn asset(ticker: &str, decimals: u8, contract: Option<Address>) -> Asset {
 /// A situation in which a transfer of a million units works.
 struct Scene {
     token: Option<Address>,
+    programs: u64,
     /// What is done instead of the transfer.
     errand: Option<Errand>,
     wallet: Wallet,
@@ -56,6 +57,7 @@ impl Scene {
         let settings = Settings { max_fee_per_gas_cap_wei: 1_000, ..Settings::default() };
         Self {
             token: Some(TOKEN),
+            programs: 0,
             errand: None,
             wallet,
             next_sequence: 9,
@@ -112,6 +114,7 @@ impl Scene {
             priority: self.priority,
             replaces: self.replaces.as_ref(),
             first_fee_max: self.first_fee_max,
+            programs: self.programs,
             l1_gas: self.l1_gas,
             l1_fee_wei: self.l1_fee_wei,
             committed: &self.committed,
@@ -474,7 +477,26 @@ fn gas_is_allowed_for_what_nodes_do_not_estimate() {
     };
     assert_eq!(allowed(many(None), 100_000), 165_000);
     assert_eq!(allowed(many(None), 400_000), 500_000);
+    let mut scene = Scene { errand: Some(many(None)), programs: 3, ..Scene::native() };
+    scene.wallet.gas = Ok(100_000);
+    assert_eq!(scene.draft(MARKET).unwrap().0.gas_limit, 295_000);
     let mut scene = Scene { errand: Some(many(Some(TOKEN))), ..Scene::token() };
     scene.wallet.gas = Ok(250_000);
     assert_eq!(scene.draft(MARKET).unwrap().0.gas_limit, 453_000);
+}
+
+/// A recipient that turns hostile after the first transaction was signed must not keep it from being
+/// replaced: whatever has a higher number waits behind it.
+#[test]
+fn what_would_fail_now_is_replaced_as_it_is() {
+    let first = Scene::token();
+    let (tx, _) = first.draft(MARKET).unwrap();
+    let gas_limit = tx.gas_limit;
+    let sent = Sent { tx, hash: B256::ZERO, sender: PAYER };
+    let mut scene = Scene { replaces: Some(sent), ..Scene::token() };
+    scene.wallet.gas = Err(refused(3, "execution reverted"));
+    let dearer = Market { base_fee: MARKET.base_fee * 3, ..MARKET };
+    assert_eq!(scene.draft(dearer).unwrap().0.gas_limit, gas_limit);
+    let fresh = Scene { replaces: None, ..scene };
+    assert!(matches!(fresh.draft(dearer), Err(BuildError::Refused(_))));
 }

@@ -145,13 +145,13 @@ fn whoever_got_something_is_not_paid_again() {
     // It moved coins, and answered that it did not.
     check(&[1], &all, Outcome::PaidOtherwise(vec![]));
     check(&[0, 1], &all, Outcome::PaidOtherwise(vec![]));
-    check(&[0, 1, 2], &[to_ann.clone()], Outcome::PaidOtherwise(vec![1, 2]));
+    check(&[0, 1, 2], std::slice::from_ref(&to_ann), Outcome::PaidOtherwise(vec![1, 2]));
     // It took a fee of its own, from one or for somebody else.
     check(&[], &[moved(ann, 6), to_bob.clone(), to_ann.clone()], Outcome::PaidOtherwise(vec![]));
     let taken = [to_ann.clone(), to_ann.clone(), moved(eve, 1)];
     check(&[1], &taken, Outcome::PaidOtherwise(vec![1]));
     // Nothing moved where it said that it did.
-    check(&[1], &[to_ann.clone()], Outcome::PaidOtherwise(vec![1]));
+    check(&[1], std::slice::from_ref(&to_ann), Outcome::PaidOtherwise(vec![1]));
     // What moves nothing says nothing, and fields may be indexed or not.
     let zero = [all.as_slice(), &[moved(eve, 0)]].concat();
     check(&[], &zero, Outcome::Done(vec![]));
