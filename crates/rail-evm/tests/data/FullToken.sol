@@ -64,7 +64,8 @@ contract FullToken {
 
     function move(address holder, address recipient, uint256 amount) private returns (bool) {
         require(!paused, "paused");
-        require(!isBlacklisted[holder] && !isBlacklisted[recipient], "blacklisted");
+        // As Tether's, it does not mind where coins go; they are frozen there.
+        require(!isBlacklisted[holder], "blacklisted");
         require(!barred[recipient], "barred");
         uint256 fee = amount * basisPointsRate / 10_000;
         balanceOf[holder] -= amount;

@@ -8,6 +8,7 @@ use domain::{
     batch::Attempt,
     catalog::Asset,
     chore::Chore,
+    event::EventKind,
     ids::PayoutId,
     payout::Status,
     ports::{HoldReason, Rail},
@@ -46,11 +47,13 @@ async fn a_fresh_lane_prepares_itself_and_pays_many_in_one_transaction() {
         }
         assert_eq!(house.lane(&hot()).next_sequence, house.count(LANE).await);
         for asset in [coin(), house.token.clone()] {
-            for count in [10, 100] {
+            for count in [10, 100, 101] {
                 let ids = house.ask_many(&asset, &format!("{asset:?} {count}"), count).await;
                 house.end(&ids).await;
                 house.are(&ids, Status::Paid);
-                assert_eq!(house.txids(&ids).len(), 1, "{method:?} {count}");
+                // One more than fit into a transaction goes by itself.
+                let expected = if count > 100 { 2 } else { 1 };
+                assert_eq!(house.txids(&ids).len(), expected, "{method:?} {count}");
             }
         }
     }
@@ -66,6 +69,7 @@ enum Odd {
     Reverts,
     Guzzles,
     IsTheToken,
+    IsTheLane,
     HasNoAccount,
     Blacklisted,
     Barred,
@@ -76,6 +80,9 @@ impl Odd {
     async fn somebody(self, house: &House, name: &str) -> String {
         if let Self::IsTheToken = self {
             return house.contract().to_owned();
+        }
+        if let Self::IsTheLane = self {
+            return LANE.to_owned();
         }
         if let Self::HasNoAccount = self {
             return somebody(name, 1_000).to_string();
@@ -91,7 +98,9 @@ impl Odd {
             Self::Guzzles => house.set_code(who, if is_so { GUZZLES } else { "0x" }).await,
             Self::Blacklisted => house.set_blacklisted(who, is_so).await,
             Self::Barred => house.set_barred(who, is_so).await,
-            Self::IsTheToken | Self::HasNoAccount => unreachable!("that does not change"),
+            Self::IsTheToken | Self::IsTheLane | Self::HasNoAccount => {
+                unreachable!("that does not change")
+            }
         }
     }
 }
@@ -105,6 +114,7 @@ async fn one_who_cannot_be_paid_with_others_holds_nobody_up() {
             (coin(), Odd::Reverts, Status::Failed),
             (coin(), Odd::Guzzles, Status::Failed),
             (coin(), Odd::IsTheToken, Status::Failed),
+            (coin(), Odd::IsTheLane, Status::Failed),
             (coin(), Odd::HasNoAccount, Status::Paid),
             (token.clone(), Odd::IsTheToken, Status::Failed),
             (token.clone(), Odd::Blacklisted, Status::Failed),
@@ -147,12 +157,9 @@ async fn one_who_turns_hostile_is_left_out_and_the_others_are_paid() {
     for method in METHODS {
         let Some(house) = House::ready(method).await else { return };
         let token = house.token.clone();
-        for (asset, odd) in [
-            (coin(), Odd::Reverts),
-            (coin(), Odd::Guzzles),
-            (token.clone(), Odd::Blacklisted),
-            (token.clone(), Odd::Barred),
-        ] {
+        for (asset, odd) in
+            [(coin(), Odd::Reverts), (coin(), Odd::Guzzles), (token.clone(), Odd::Barred)]
+        {
             for becomes_friendly in [false, true] {
                 let (friends, one, who) = turned(&house, &asset, odd).await;
                 let attempt = house.newest_of(&friends);
@@ -255,6 +262,26 @@ async fn what_the_lane_has_enough_for_is_paid_and_the_rest_waits() {
             house.are(&dear, Status::Paid);
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_is_not_there_for_the_next_batch() {
+    let Some(house) = House::ready(Method::Contract).await else { return };
+    let token = house.token.clone();
+    let held = house.held_by(LANE, &token).await;
+    let first = house.ask_many(&token, "first", 3).await;
+    house.wait(500);
+    house.turn().await;
+    house.are(&first, Status::Sending);
+    let second = house.ask_many(&token, "second", 3).await;
+    // As much as the first three are, and two of the others.
+    house.set_tokens(LANE, 3_003 + 2_001 + 1_001).await;
+    house.wait(500);
+    house.turn().await;
+    house.are(&second[..2], Status::Sending);
+    assert_eq!(house.hold_of(second[2]), Some(HoldReason::AwaitingFunds));
+    house.set_tokens(LANE, held).await;
+    house.end(&[first, second].concat()).await;
 }
 
 /// Signs and hands over a batch, lets fees jump, and has it replaced.
@@ -393,6 +420,8 @@ async fn nothing_is_sent_to_where_no_code_is() {
             house.wait(500);
             house.turn().await;
             assert!(ids.iter().all(|it| house.payout(*it).travels_alone));
+            let why = house.told(ids[0], EventKind::Requeued);
+            assert!(why.contains("the contract that pays many is not there"), "{why}");
             house.end(&ids).await;
             house.are(&ids, Status::Paid);
             assert_eq!(house.txids(&ids).len(), 4, "{method:?}");

@@ -12,6 +12,7 @@ use domain::{
     batch::{Attempt, Batch},
     catalog::{Asset, Catalog},
     chore::Chore,
+    event::EventKind,
     ids::{AssetId, BatchId, LaneId, MerchantId, PayoutId},
     lane::Lane,
     ledger::{self, Cause, LedgerAccount, Posting},
@@ -305,8 +306,10 @@ impl House {
     pub(crate) async fn ask(&self, asset: &Asset, recipient: &str, units: u128) -> PayoutId {
         let id = PayoutId(self.draw().0);
         let held = self.held_by(recipient, asset).await;
-        let line = (asset.id.clone(), recipient.to_owned());
-        self.before.borrow_mut().entry(line).or_insert(held);
+        if recipient != LANE {
+            let line = (asset.id.clone(), recipient.to_owned());
+            self.before.borrow_mut().entry(line).or_insert(held);
+        }
         let now = self.now.get();
         let payout = Payout {
             id,
@@ -376,6 +379,14 @@ impl House {
             panic!("{:?}", self.payout(id).state)
         };
         failure.detail
+    }
+
+    /// What was last told of a payout, of one kind.
+    pub(crate) fn told(&self, id: PayoutId, kind: EventKind) -> String {
+        self.store.look(|it| {
+            let mut told = it.events.iter().rev().filter(|it| it.payout == id && it.kind == kind);
+            told.next().map(|it| it.detail.clone()).unwrap_or_default()
+        })
     }
 
     /// The open batch that carries a payout.
