@@ -12,8 +12,8 @@ use domain::{
     money::Amount,
     payout::{Failure, FailureCode},
     ports::{
-        BatchView, BuildError, CommitError, Draft, Handover, Hold, HoldReason, Intent, Payment,
-        SignError, UnsignedTx,
+        BatchView, BuildError, CommitError, Commitment, Draft, Handover, Hold, HoldReason, Intent,
+        Payment, SignError, UnsignedTx,
     },
 };
 
@@ -29,6 +29,30 @@ pub async fn advance(
     id: BatchId,
     now: Timestamp,
 ) -> Result<Progress, CommitError> {
+    let moved = go_on(world, id, now, true).await?;
+    Ok(moved.expect("whoever may sign moves"))
+}
+
+/// Moves one batch one step, unless that makes a transaction: then there is no progress, and
+/// [`advance`] is to be called. Of the steps that make transactions of a lane, those that are taken
+/// at the same time meet a conflict, all but one; other steps of different batches get on together.
+///
+/// # Errors
+/// As [`advance`].
+pub async fn advance_unless_signing(
+    world: &World<'_>,
+    id: BatchId,
+    now: Timestamp,
+) -> Result<Option<Progress>, CommitError> {
+    go_on(world, id, now, false).await
+}
+
+async fn go_on(
+    world: &World<'_>,
+    id: BatchId,
+    now: Timestamp,
+    may_sign: bool,
+) -> Result<Option<Progress>, CommitError> {
     let loaded = world.store.load_batch(id).await;
     let view = loaded.map_err(|_| CommitError::Unreachable)?;
     let profile = world.rail.profile();
@@ -36,17 +60,18 @@ pub async fn advance(
     let fee_asset = &network.expect("a batch is on a network of the catalog").fee_asset;
     let mut lane = None;
     let input = match view.batch.next_step(profile, now) {
-        Step::Wait(until) => return Ok(Progress::Idle(until)),
+        Step::Wait(until) => return Ok(Some(Progress::Idle(until))),
         Step::Settle(settled) => {
             let settled = settled.clone();
             world.store.commit(follow::settle(view, &settled, fee_asset, now)).await?;
-            return Ok(Progress::Advanced);
+            return Ok(Some(Progress::Advanced));
         }
         Step::Fail(failure) => {
             world.store.commit(follow::fail(view, &failure, fee_asset, now)).await?;
-            return Ok(Progress::Advanced);
+            return Ok(Some(Progress::Advanced));
         }
-        Step::Sign => match sign(world, &view, None, now).await {
+        Step::Sign | Step::Replace(_) if !may_sign => return Ok(None),
+        Step::Sign => match sign(world, &view, None, now).await? {
             Signing::Input(input, changed) => {
                 lane = changed;
                 input
@@ -54,10 +79,10 @@ pub async fn advance(
             Signing::Split { alone, detail } => {
                 let change = follow::split(view, &alone, &detail, fee_asset, now);
                 world.store.commit(change).await?;
-                return Ok(Progress::Advanced);
+                return Ok(Some(Progress::Advanced));
             }
         },
-        Step::Replace(previous) => match sign(world, &view, Some(previous), now).await {
+        Step::Replace(previous) => match sign(world, &view, Some(previous), now).await? {
             Signing::Input(input, changed) => {
                 lane = changed;
                 input
@@ -82,7 +107,7 @@ pub async fn advance(
     let mut change = follow::advance(batch, payouts, &told, now);
     change.lanes.extend(lane);
     world.store.commit(change).await?;
-    Ok(Progress::Advanced)
+    Ok(Some(Progress::Advanced))
 }
 
 /// What came of making a transaction.
@@ -100,9 +125,13 @@ async fn sign(
     view: &BatchView,
     replaces: Option<&Attempt>,
     now: Timestamp,
-) -> Signing {
-    let nothing = |input| Signing::Input(input, None);
-    let Some(committed) = committed(world, view) else {
+) -> Result<Signing, CommitError> {
+    let nothing = |input| Ok(Signing::Input(input, None));
+    // The lane was loaded before: if somebody signs in between, our commit of the lane's next version
+    // is a conflict. What ends in between is missing from the lane when the rail asks for it below.
+    let others = world.store.commitments(&view.lane.id, view.batch.id).await;
+    let others = others.map_err(|_| CommitError::Unreachable)?;
+    let Some(committed) = committed(world, view, &others) else {
         let detail = "what is on its way already is more than can be represented".to_owned();
         return nothing(Input::Held(Hold { reason: HoldReason::AwaitingFunds, detail }));
     };
@@ -115,7 +144,7 @@ async fn sign(
         Err(BuildError::Unreachable) => return nothing(Input::Unreachable),
         Err(BuildError::Hold(hold)) => return nothing(Input::Held(hold)),
         Err(BuildError::NotNeeded) => return nothing(Input::ReplacementNotNeeded),
-        Err(BuildError::Split { alone, detail }) => return Signing::Split { alone, detail },
+        Err(BuildError::Split { alone, detail }) => return Ok(Signing::Split { alone, detail }),
         Err(BuildError::Refused(detail)) if replaces.is_none() => {
             return nothing(refused(FailureCode::RefusedByNetwork, detail));
         }
@@ -146,14 +175,18 @@ async fn sign(
         fee: None,
         unpaid: vec![],
     };
-    Signing::Input(Input::Signed(Box::new(attempt)), lane)
+    Ok(Signing::Input(Input::Signed(Box::new(attempt)), lane))
 }
 
 /// What the lane's other transactions may still take of each asset.
-fn committed(world: &World<'_>, view: &BatchView) -> Option<BTreeMap<AssetId, Amount>> {
+fn committed(
+    world: &World<'_>,
+    view: &BatchView,
+    others: &[Commitment],
+) -> Option<BTreeMap<AssetId, Amount>> {
     let network = world.catalog.network(view.batch.network.as_str())?;
     let mut sums: BTreeMap<AssetId, Amount> = BTreeMap::new();
-    for other in &view.committed {
+    for other in others {
         let fee = (network.fee_asset.clone(), other.fee_max);
         for (asset, amount) in other.payments.iter().cloned().chain([fee]) {
             let sum = sums.entry(asset).or_default();

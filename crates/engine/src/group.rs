@@ -10,6 +10,10 @@ use domain::{
 
 use crate::{Progress, World};
 
+/// For how many batches payouts are looked at, even if there is room for fewer: the oldest may be
+/// of several assets, each of which waits for company of its own.
+const LOOK_MIN: u32 = 4;
+
 /// Puts what waits for a lane into batches, as many as may be on their way at once.
 ///
 /// `draw` gives a fresh identifier each time.
@@ -23,13 +27,20 @@ pub async fn group(
     now: Timestamp,
 ) -> Result<Progress, CommitError> {
     let profile = world.rail.profile();
-    let queued_max = profile.in_flight_max.saturating_mul(profile.batch_max);
+    let idle = Progress::Idle(now.plus_ms(profile.poll_ms));
+    let room_of = |in_flight| profile.in_flight_max.saturating_sub(in_flight);
+    // A look without the queue costs little, and tells how much of the queue is worth a look.
+    let loaded = world.store.load_lane(lane, 0).await.map_err(|_| CommitError::Unreachable)?;
+    let room = loaded.map_or(0, |view| room_of(view.in_flight));
+    if room == 0 {
+        return Ok(idle);
+    }
+    let batches = room.max(LOOK_MIN).min(profile.in_flight_max);
+    let queued_max = batches.saturating_mul(profile.batch_max);
     let loaded = world.store.load_lane(lane, queued_max).await;
-    let Some(view) = loaded.map_err(|_| CommitError::Unreachable)? else {
-        return Ok(Progress::Idle(now.plus_ms(profile.poll_ms)));
-    };
-    let room = profile.in_flight_max.saturating_sub(view.in_flight);
+    let Some(view) = loaded.map_err(|_| CommitError::Unreachable)? else { return Ok(idle) };
     let size = |asset: &AssetId| world.rail.batch_size(&view.lane, asset);
+    let room = room_of(view.in_flight);
     let groups = grouping::group(view.queued, &size, profile.batch_wait_ms, room, now);
     if groups.now.is_empty() {
         let poll_at = now.plus_ms(profile.poll_ms);

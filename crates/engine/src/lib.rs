@@ -18,7 +18,7 @@ mod refuel;
 mod tend;
 
 pub use accept::accept;
-pub use advance::advance;
+pub use advance::{advance, advance_unless_signing};
 pub use deliver::deliver;
 pub use group::group;
 pub use reconcile::reconcile;

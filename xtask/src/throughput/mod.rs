@@ -185,7 +185,9 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         }
     }
     if args.has("json") {
-        rows.iter().for_each(|row| println!("{}", row.json()));
+        for row in &rows {
+            println!("{}", row.json());
+        }
     } else {
         report::print(&rows);
     }

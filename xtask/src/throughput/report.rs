@@ -84,7 +84,9 @@ pub(crate) fn print(rows: &[Row]) {
         let (plan, pace) = (&row.plan, &row.paid.pace);
         let together = match plan.batching {
             super::Batching::Off => "1".to_owned(),
-            other => format!("{} ({})", plan.batch_max, other.word()),
+            other @ (super::Batching::Contract | super::Batching::Delegate) => {
+                format!("{} ({})", plan.batch_max, other.word())
+            }
         };
         println!(
             "| {} k | {} | {together} | {}/s | {}/s | {}/s | {} % | {} % | {} ms | {} % | {} % | {} MB | {} |",

@@ -31,9 +31,9 @@ const RECIPIENTS: u32 = 500;
 /// How often the gateway looks at a transaction, in milliseconds: as often as there are blocks.
 const POLL_MS: u64 = 250;
 /// How long nothing may move before the run is given up.
-const STANDSTILL_MAX: Duration = Duration::from_secs(60);
+const STANDSTILL_MAX: Duration = Duration::from_mins(1);
 /// How long the wallet may take to prepare itself.
-const PREPARING_MAX: Duration = Duration::from_secs(60);
+const PREPARING_MAX: Duration = Duration::from_mins(1);
 /// How often progress is shown.
 const SHOWN_EVERY: Duration = Duration::from_secs(2);
 
@@ -250,7 +250,7 @@ impl Stage {
 fn configuration(text: &str, plan: Plan) -> String {
     let batching = match plan.batching {
         Batching::Off => String::new(),
-        other => format!(
+        other @ (Batching::Contract | Batching::Delegate) => format!(
             "batching = \"{}\"\nbatch_max = {}\nbatch_wait_ms = 500\n",
             other.word(),
             plan.batch_max

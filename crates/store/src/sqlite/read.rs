@@ -179,8 +179,7 @@ pub(crate) fn batch_view(connection: &Connection, id: BatchId) -> Result<BatchVi
     }
     let lane = lane(connection, &batch.lane)?;
     let lane = lane.ok_or_else(|| missing("lanes", batch.lane.to_string()))?;
-    let committed = commitments(connection, &batch)?;
-    Ok(BatchView { batch, payouts, lane, committed })
+    Ok(BatchView { batch, payouts, lane })
 }
 
 const COMMITTED_PAYMENTS: &str = "SELECT batches.id, batches.chore, payouts.asset, payouts.amount \
@@ -192,15 +191,19 @@ const COMMITTED_FEES: &str = "SELECT attempts.batch, attempts.fee_max FROM batch
     JOIN attempts ON attempts.batch = batches.id \
     WHERE batches.lane = ?1 AND batches.closed = 0";
 
-/// What the other batches of a batch's lane that have a signed transaction may take.
-fn commitments(connection: &Connection, batch: &Batch) -> Result<Vec<Commitment>, Fault> {
-    let lane = [batch.lane.as_str()];
+/// What the batches of a lane that have a signed transaction may take, but for one batch.
+pub(crate) fn commitments(
+    connection: &Connection,
+    lane: &LaneId,
+    without: BatchId,
+) -> Result<Vec<Commitment>, Fault> {
+    let lane = [lane.as_str()];
     let fees: Vec<(BatchId, Amount)> = list(connection, COMMITTED_FEES, lane, |row| {
         let cells = Cells::new(row, "attempts");
         Ok((cells.id("batch")?, cells.amount("fee_max")?))
     })?;
     let mut fee_max: BTreeMap<BatchId, Amount> = BTreeMap::new();
-    for (id, fee) in fees.into_iter().filter(|it| it.0 != batch.id) {
+    for (id, fee) in fees.into_iter().filter(|it| it.0 != without) {
         let most = fee_max.entry(id).or_default();
         *most = fee.max(*most);
     }
