@@ -71,7 +71,7 @@ async fn go_on(
             return Ok(Some(Progress::Advanced));
         }
         Step::Sign | Step::Replace(_) if !may_sign => return Ok(None),
-        Step::Sign => match sign(world, &view, None, now).await? {
+        Step::Sign => match sign(world, &view, &others(world, &view).await?, None, now).await {
             Signing::Input(input, changed) => {
                 lane = changed;
                 input
@@ -82,14 +82,16 @@ async fn go_on(
                 return Ok(Some(Progress::Advanced));
             }
         },
-        Step::Replace(previous) => match sign(world, &view, Some(previous), now).await? {
-            Signing::Input(input, changed) => {
-                lane = changed;
-                input
+        Step::Replace(previous) => {
+            match sign(world, &view, &others(world, &view).await?, Some(previous), now).await {
+                Signing::Input(input, changed) => {
+                    lane = changed;
+                    input
+                }
+                // The first transaction may still pay them together.
+                Signing::Split { .. } => Input::ReplacementNotNeeded,
             }
-            // The first transaction may still pay them together.
-            Signing::Split { .. } => Input::ReplacementNotNeeded,
-        },
+        }
         Step::Broadcast(tx) => match world.rail.broadcast(tx).await {
             Ok(Handover::Accepted) => Input::Accepted(tx.txid.clone()),
             Ok(Handover::Underpriced) => Input::Underpriced(tx.txid.clone()),
@@ -110,8 +112,23 @@ async fn go_on(
     Ok(Some(Progress::Advanced))
 }
 
+/// What the lane's other transactions may take. The lane was loaded before: if somebody signs in
+/// between, our commit of its next version is a conflict. What ends in between is missing from the
+/// lane when the rail asks for it afterwards.
+async fn others(world: &World<'_>, view: &BatchView) -> Result<Vec<Commitment>, CommitError> {
+    let others = world.store.commitments(&view.lane.id, view.batch.id).await;
+    others.map_err(|_| CommitError::Unreachable)
+}
+
+/// What a batch may take with a transaction that was just made.
+pub(crate) fn commitment(view: &BatchView, fee_max: Amount) -> Commitment {
+    let payment = |it: &domain::payout::Payout| (it.asset.clone(), it.quote.amount);
+    let payments = view.payouts.iter().map(payment).collect();
+    Commitment { batch: view.batch.id, payments, fee_max }
+}
+
 /// What came of making a transaction.
-enum Signing {
+pub(crate) enum Signing {
     /// What the batch is told, and the lane if a number of it was used up.
     Input(Input, Option<Lane>),
     /// The payouts cannot be paid together.
@@ -120,18 +137,15 @@ enum Signing {
 
 /// Makes and signs a transaction. Nothing of it has left this process yet; the lane's number is
 /// used up by the commit that stores the attempt.
-async fn sign(
+pub(crate) async fn sign(
     world: &World<'_>,
     view: &BatchView,
+    others: &[Commitment],
     replaces: Option<&Attempt>,
     now: Timestamp,
-) -> Result<Signing, CommitError> {
-    let nothing = |input| Ok(Signing::Input(input, None));
-    // The lane was loaded before: if somebody signs in between, our commit of the lane's next version
-    // is a conflict. What ends in between is missing from the lane when the rail asks for it below.
-    let others = world.store.commitments(&view.lane.id, view.batch.id).await;
-    let others = others.map_err(|_| CommitError::Unreachable)?;
-    let Some(committed) = committed(world, view, &others) else {
+) -> Signing {
+    let nothing = |input| Signing::Input(input, None);
+    let Some(committed) = committed(world, view, others) else {
         let detail = "what is on its way already is more than can be represented".to_owned();
         return nothing(Input::Held(Hold { reason: HoldReason::AwaitingFunds, detail }));
     };
@@ -144,7 +158,7 @@ async fn sign(
         Err(BuildError::Unreachable) => return nothing(Input::Unreachable),
         Err(BuildError::Hold(hold)) => return nothing(Input::Held(hold)),
         Err(BuildError::NotNeeded) => return nothing(Input::ReplacementNotNeeded),
-        Err(BuildError::Split { alone, detail }) => return Ok(Signing::Split { alone, detail }),
+        Err(BuildError::Split { alone, detail }) => return Signing::Split { alone, detail },
         Err(BuildError::Refused(detail)) if replaces.is_none() => {
             return nothing(refused(FailureCode::RefusedByNetwork, detail));
         }
@@ -175,7 +189,7 @@ async fn sign(
         fee: None,
         unpaid: vec![],
     };
-    Ok(Signing::Input(Input::Signed(Box::new(attempt)), lane))
+    Signing::Input(Input::Signed(Box::new(attempt)), lane)
 }
 
 /// What the lane's other transactions may still take of each asset.

@@ -15,6 +15,7 @@ mod deliver;
 mod group;
 mod reconcile;
 mod refuel;
+mod sign_together;
 mod tend;
 
 pub use accept::accept;
@@ -23,6 +24,7 @@ pub use deliver::deliver;
 pub use group::group;
 pub use reconcile::reconcile;
 pub use refuel::{Refueled, refuel};
+pub use sign_together::sign_together;
 pub use tend::tend;
 
 use domain::{

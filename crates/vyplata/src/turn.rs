@@ -5,7 +5,12 @@
 //! two at once one would be a conflict. Whoever makes one holds the pen. All of it happens on the
 //! lane's own thread.
 
-use std::{collections::BTreeSet, panic::AssertUnwindSafe, time::Duration};
+use std::{
+    collections::BTreeSet,
+    panic::AssertUnwindSafe,
+    sync::{MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use domain::{Timestamp, ids::BatchId, ports::CommitError};
 use engine::{Progress, World};
@@ -26,6 +31,8 @@ use crate::{
 const UNDER_WAY_MAX: u32 = 64;
 /// How many batches at most ask the node at once, beside the one that makes a transaction.
 const EXCHANGES_MAX: usize = 16;
+/// How many batches get their transactions in one commit at most.
+const SIGNED_TOGETHER_MAX: usize = 16;
 /// How many steps a batch may take before others have their turn.
 const STEPS_MAX: u32 = 8;
 /// How many batches of a lane may fail in a row before its turn ends.
@@ -67,7 +74,7 @@ impl Turns {
         let (store, rail) = (&*app.store, &*work.rail);
         let world = World { catalog: &app.catalog, store, rail, signer: &**signer };
         self.upkeep.tend(app, &world, work).await;
-        let hands = Hands { pen: Mutex::new(()), exchanges: Semaphore::new(EXCHANGES_MAX) };
+        let hands = Hands::new();
         let mut under_way = FuturesUnordered::new();
         let mut taken = BTreeSet::new();
         let mut looked_at = None::<Timestamp>;
@@ -163,8 +170,21 @@ impl Turns {
 struct Hands {
     /// Held by whoever makes a transaction.
     pen: Mutex<()>,
+    /// The batches that wait for it. Whoever gets it makes transactions for several of them.
+    waiting: std::sync::Mutex<Vec<BatchId>>,
     /// Bounds how many ask the node at once.
     exchanges: Semaphore,
+}
+
+impl Hands {
+    fn new() -> Self {
+        let (pen, waiting) = Default::default();
+        Self { pen, waiting, exchanges: Semaphore::new(EXCHANGES_MAX) }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<BatchId>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Takes a batch as far as it goes now.
@@ -192,6 +212,18 @@ async fn step(world: &World<'_>, hands: &Hands, id: BatchId) -> Result<Progress,
             return Ok(moved);
         }
     }
+    hands.waiting().push(id);
     let _pen = hands.pen.lock().await;
-    engine::advance(world, id, clock::now()).await
+    let mut ids = vec![];
+    {
+        let mut waiting = hands.waiting();
+        // Whoever held the pen before may have done it.
+        let Some(place) = waiting.iter().position(|it| *it == id) else {
+            return Ok(Progress::Advanced);
+        };
+        ids.push(waiting.remove(place));
+        let more = waiting.len().min(SIGNED_TOGETHER_MAX - 1);
+        ids.extend(waiting.drain(..more));
+    }
+    engine::sign_together(world, &ids, clock::now()).await
 }

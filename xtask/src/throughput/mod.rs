@@ -130,12 +130,12 @@ impl Plan {
         ensure!(per_block > 0, "no payout fits into a block of {gas_limit} gas");
         let payouts = (BLOCKS * per_block).clamp(PAYOUTS_MIN, PAYOUTS_MAX);
         // The limit of a transaction is a quarter more than it takes, and must fit into what is
-        // left of a block: so that little is left over, four of them go into one at least.
-        let fits = gas_limit / 5 / gas_each;
+        // left of a block: so that little is left over, several of them go into one.
+        let fits = gas_limit / 10 / gas_each;
         let batch_max = BATCH_MAX.min(fits.max(10));
         let per_transaction = if batching == Batching::Off { 1 } else { batch_max };
         // From handing over until a transaction is closed, a few blocks go by.
-        let in_flight = (8 * per_block / per_transaction).clamp(16, 1_024);
+        let in_flight = (5 * per_block / per_transaction).clamp(32, 600);
         Ok(Self {
             gas_limit,
             batching,
@@ -210,7 +210,7 @@ mod tests {
     fn a_plan_fits_into_its_blocks() {
         let plan = |limit, batching| Plan::new(limit, batching, Asset::Coin, &Args::default());
         let small = plan(1_250_000, Batching::Contract).unwrap();
-        assert!(small.batch_max * 10_374 * 5 / 4 * 4 <= 1_250_000);
+        assert!(small.batch_max * 10_374 * 5 / 4 * 6 <= 1_250_000);
         assert_eq!(plan(60_000_000, Batching::Contract).unwrap().batch_max, 100);
         assert!(plan(20_000, Batching::Off).is_err());
     }
