@@ -13,6 +13,7 @@ mod mutants;
 mod nodes;
 mod npm;
 mod process;
+mod throughput;
 mod tidy;
 
 use std::process::ExitCode;
@@ -40,7 +41,12 @@ cargo xtask COMMAND
                        requests made of the API's description against a sandbox, or what runs at URL
   fuzz [--seconds 60] [--only NAME]
                        the targets in fuzz/: inputs that reach new code, until the time is over
-  bench                figures of the release binary: size, start, memory, creates per second";
+  bench                figures of the release binary: size, start, memory, creates per second
+  throughput [--payouts N] [--gas-limit G] [--batching off|contract|delegate] [--asset coin|token]
+             [--batch 100] [--in-flight N] [--json]
+                       payouts per second on a node with four blocks a second, beside what the
+                       chain could take and what the node takes when it is flooded;
+                       --program PATH takes a gateway that was built before";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -71,6 +77,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "api-fuzz" => api_fuzz::run(&root, rest),
         "fuzz" => fuzz::run(&root, rest),
         "bench" => bench::run(&root),
+        "throughput" => throughput::run(&root, rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(())

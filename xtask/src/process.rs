@@ -110,6 +110,11 @@ impl Guarded {
         drop(self.0.wait());
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// What it writes to its standard output, if that is piped and was not taken before.
     pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
         self.0.stdout.take()

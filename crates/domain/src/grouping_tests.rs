@@ -119,7 +119,7 @@ fn whose_batch_was_dissolved_does_not_wait_for_company_again() {
         next_sequence: 0,
         version: 1,
     };
-    let view = BatchView { batch, payouts: change.payouts, lane, committed: vec![] };
+    let view = BatchView { batch, payouts: change.payouts, lane };
     let queued = follow::split(view, &[2], "too little", &coin, NOW).payouts;
     assert!(queued.iter().all(|it| it.updated_at == Timestamp(9_000)));
     check(queued.clone(), 1_000, 9, &[&[1, 2], &[3]], None);

@@ -431,9 +431,6 @@ pub struct BatchView {
     pub payouts: Vec<Payout>,
     /// Its lane.
     pub lane: Lane,
-    /// What the lane's other batches that have a signed transaction and have not ended may take:
-    /// their amounts and highest fees, by asset.
-    pub committed: Vec<Commitment>,
 }
 
 /// What a batch that is on its way may take from its lane.
@@ -557,6 +554,13 @@ pub trait Store: Send + Sync {
     fn commit(&self, change: ChangeSet) -> BoxFuture<'_, Result<(), CommitError>>;
     /// Loads a batch.
     fn load_batch(&self, id: BatchId) -> BoxFuture<'_, Result<BatchView, Unreachable>>;
+    /// Loads what the lane's batches that have a signed transaction and have not ended may take,
+    /// but for the batch `without`: their amounts and highest fees.
+    fn commitments<'a>(
+        &'a self,
+        lane: &'a LaneId,
+        without: BatchId,
+    ) -> BoxFuture<'a, Result<Vec<Commitment>, Unreachable>>;
     /// Loads a lane and at most `queued_max` payouts that wait for it.
     fn load_lane<'a>(
         &'a self,

@@ -12,8 +12,8 @@ use domain::{
     money::Amount,
     payout::{Failure, FailureCode},
     ports::{
-        BatchView, BuildError, CommitError, Draft, Handover, Hold, HoldReason, Intent, Payment,
-        SignError, UnsignedTx,
+        BatchView, BuildError, CommitError, Commitment, Draft, Handover, Hold, HoldReason, Intent,
+        Payment, SignError, UnsignedTx,
     },
 };
 
@@ -29,6 +29,30 @@ pub async fn advance(
     id: BatchId,
     now: Timestamp,
 ) -> Result<Progress, CommitError> {
+    let moved = go_on(world, id, now, true).await?;
+    Ok(moved.expect("whoever may sign moves"))
+}
+
+/// Moves one batch one step, unless that makes a transaction: then there is no progress, and
+/// [`advance`] is to be called. Of the steps that make transactions of a lane, those that are taken
+/// at the same time meet a conflict, all but one; other steps of different batches get on together.
+///
+/// # Errors
+/// As [`advance`].
+pub async fn advance_unless_signing(
+    world: &World<'_>,
+    id: BatchId,
+    now: Timestamp,
+) -> Result<Option<Progress>, CommitError> {
+    go_on(world, id, now, false).await
+}
+
+async fn go_on(
+    world: &World<'_>,
+    id: BatchId,
+    now: Timestamp,
+    may_sign: bool,
+) -> Result<Option<Progress>, CommitError> {
     let loaded = world.store.load_batch(id).await;
     let view = loaded.map_err(|_| CommitError::Unreachable)?;
     let profile = world.rail.profile();
@@ -36,17 +60,18 @@ pub async fn advance(
     let fee_asset = &network.expect("a batch is on a network of the catalog").fee_asset;
     let mut lane = None;
     let input = match view.batch.next_step(profile, now) {
-        Step::Wait(until) => return Ok(Progress::Idle(until)),
+        Step::Wait(until) => return Ok(Some(Progress::Idle(until))),
         Step::Settle(settled) => {
             let settled = settled.clone();
             world.store.commit(follow::settle(view, &settled, fee_asset, now)).await?;
-            return Ok(Progress::Advanced);
+            return Ok(Some(Progress::Advanced));
         }
         Step::Fail(failure) => {
             world.store.commit(follow::fail(view, &failure, fee_asset, now)).await?;
-            return Ok(Progress::Advanced);
+            return Ok(Some(Progress::Advanced));
         }
-        Step::Sign => match sign(world, &view, None, now).await {
+        Step::Sign | Step::Replace(_) if !may_sign => return Ok(None),
+        Step::Sign => match sign(world, &view, &others(world, &view).await?, None, now).await {
             Signing::Input(input, changed) => {
                 lane = changed;
                 input
@@ -54,17 +79,19 @@ pub async fn advance(
             Signing::Split { alone, detail } => {
                 let change = follow::split(view, &alone, &detail, fee_asset, now);
                 world.store.commit(change).await?;
-                return Ok(Progress::Advanced);
+                return Ok(Some(Progress::Advanced));
             }
         },
-        Step::Replace(previous) => match sign(world, &view, Some(previous), now).await {
-            Signing::Input(input, changed) => {
-                lane = changed;
-                input
+        Step::Replace(previous) => {
+            match sign(world, &view, &others(world, &view).await?, Some(previous), now).await {
+                Signing::Input(input, changed) => {
+                    lane = changed;
+                    input
+                }
+                // The first transaction may still pay them together.
+                Signing::Split { .. } => Input::ReplacementNotNeeded,
             }
-            // The first transaction may still pay them together.
-            Signing::Split { .. } => Input::ReplacementNotNeeded,
-        },
+        }
         Step::Broadcast(tx) => match world.rail.broadcast(tx).await {
             Ok(Handover::Accepted) => Input::Accepted(tx.txid.clone()),
             Ok(Handover::Underpriced) => Input::Underpriced(tx.txid.clone()),
@@ -82,11 +109,26 @@ pub async fn advance(
     let mut change = follow::advance(batch, payouts, &told, now);
     change.lanes.extend(lane);
     world.store.commit(change).await?;
-    Ok(Progress::Advanced)
+    Ok(Some(Progress::Advanced))
+}
+
+/// What the lane's other transactions may take. The lane was loaded before: if somebody signs in
+/// between, our commit of its next version is a conflict. What ends in between is missing from the
+/// lane when the rail asks for it afterwards.
+async fn others(world: &World<'_>, view: &BatchView) -> Result<Vec<Commitment>, CommitError> {
+    let others = world.store.commitments(&view.lane.id, view.batch.id).await;
+    others.map_err(|_| CommitError::Unreachable)
+}
+
+/// What a batch may take with a transaction that was just made.
+pub(crate) fn commitment(view: &BatchView, fee_max: Amount) -> Commitment {
+    let payment = |it: &domain::payout::Payout| (it.asset.clone(), it.quote.amount);
+    let payments = view.payouts.iter().map(payment).collect();
+    Commitment { batch: view.batch.id, payments, fee_max }
 }
 
 /// What came of making a transaction.
-enum Signing {
+pub(crate) enum Signing {
     /// What the batch is told, and the lane if a number of it was used up.
     Input(Input, Option<Lane>),
     /// The payouts cannot be paid together.
@@ -95,14 +137,15 @@ enum Signing {
 
 /// Makes and signs a transaction. Nothing of it has left this process yet; the lane's number is
 /// used up by the commit that stores the attempt.
-async fn sign(
+pub(crate) async fn sign(
     world: &World<'_>,
     view: &BatchView,
+    others: &[Commitment],
     replaces: Option<&Attempt>,
     now: Timestamp,
 ) -> Signing {
     let nothing = |input| Signing::Input(input, None);
-    let Some(committed) = committed(world, view) else {
+    let Some(committed) = committed(world, view, others) else {
         let detail = "what is on its way already is more than can be represented".to_owned();
         return nothing(Input::Held(Hold { reason: HoldReason::AwaitingFunds, detail }));
     };
@@ -157,10 +200,14 @@ async fn sign(
 }
 
 /// What the lane's other transactions may still take of each asset.
-fn committed(world: &World<'_>, view: &BatchView) -> Option<BTreeMap<AssetId, Amount>> {
+fn committed(
+    world: &World<'_>,
+    view: &BatchView,
+    others: &[Commitment],
+) -> Option<BTreeMap<AssetId, Amount>> {
     let network = world.catalog.network(view.batch.network.as_str())?;
     let mut sums: BTreeMap<AssetId, Amount> = BTreeMap::new();
-    for other in &view.committed {
+    for other in others {
         let fee = (network.fee_asset.clone(), other.fee_max);
         for (asset, amount) in other.payments.iter().cloned().chain([fee]) {
             let sum = sums.entry(asset).or_default();

@@ -5,10 +5,14 @@ use domain::{
     batch::Batch,
     follow, grouping,
     ids::{AssetId, BatchId, LaneId},
-    ports::{ChangeSet, CommitError},
+    ports::{ChangeSet, CommitError, LaneView},
 };
 
 use crate::{Progress, World};
+
+/// For how many batches payouts are looked at, even if there is room for fewer: the oldest may be
+/// of several assets, each of which waits for company of its own.
+const LOOK_MIN: u32 = 4;
 
 /// Puts what waits for a lane into batches, as many as may be on their way at once.
 ///
@@ -23,13 +27,21 @@ pub async fn group(
     now: Timestamp,
 ) -> Result<Progress, CommitError> {
     let profile = world.rail.profile();
-    let queued_max = profile.in_flight_max.saturating_mul(profile.batch_max);
+    let idle = Progress::Idle(now.plus_ms(profile.poll_ms));
+    let room_of =
+        |view: &LaneView| grouping::room(profile.in_flight_max, view.in_flight, view.open);
+    // A look without the queue costs little, and tells how much of the queue is worth a look.
+    let loaded = world.store.load_lane(lane, 0).await.map_err(|_| CommitError::Unreachable)?;
+    let room = loaded.as_ref().map_or(0, room_of);
+    if room == 0 {
+        return Ok(idle);
+    }
+    let batches = room.max(LOOK_MIN).min(profile.in_flight_max);
+    let queued_max = batches.saturating_mul(profile.batch_max);
     let loaded = world.store.load_lane(lane, queued_max).await;
-    let Some(view) = loaded.map_err(|_| CommitError::Unreachable)? else {
-        return Ok(Progress::Idle(now.plus_ms(profile.poll_ms)));
-    };
-    let room = grouping::room(profile.in_flight_max, view.in_flight, view.open);
+    let Some(view) = loaded.map_err(|_| CommitError::Unreachable)? else { return Ok(idle) };
     let size = |asset: &AssetId| world.rail.batch_size(&view.lane, asset);
+    let room = room_of(&view);
     let groups = grouping::group(view.queued, &size, profile.batch_wait_ms, room, now);
     if groups.now.is_empty() {
         let poll_at = now.plus_ms(profile.poll_ms);

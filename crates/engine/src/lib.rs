@@ -15,14 +15,16 @@ mod deliver;
 mod group;
 mod reconcile;
 mod refuel;
+mod sign_together;
 mod tend;
 
 pub use accept::accept;
-pub use advance::advance;
+pub use advance::{advance, advance_unless_signing};
 pub use deliver::deliver;
 pub use group::group;
 pub use reconcile::reconcile;
 pub use refuel::{Refueled, refuel};
+pub use sign_together::sign_together;
 pub use tend::tend;
 
 use domain::{

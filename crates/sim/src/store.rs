@@ -21,8 +21,8 @@ use domain::{
     money::Amount,
     payout::{Payout, Status},
     ports::{
-        AcceptNeeds, Balance, BatchView, ChangeSet, Claim, CommitError, Decide, DeliveryView,
-        LaneView, PageQuery, PayoutKey, PayoutView, Store, Unreachable,
+        AcceptNeeds, Balance, BatchView, ChangeSet, Claim, CommitError, Commitment, Decide,
+        DeliveryView, LaneView, PageQuery, PayoutKey, PayoutView, Store, Unreachable,
     },
 };
 
@@ -109,6 +109,14 @@ impl Store for MemoryStore {
 
     fn load_batch(&self, id: BatchId) -> BoxFuture<'_, Result<BatchView, Unreachable>> {
         ready(move || self.contents().batch_view(id).ok_or(Unreachable))
+    }
+
+    fn commitments<'a>(
+        &'a self,
+        lane: &'a LaneId,
+        without: BatchId,
+    ) -> BoxFuture<'a, Result<Vec<Commitment>, Unreachable>> {
+        ready(move || Ok(self.contents().commitments(lane, without)))
     }
 
     fn load_lane<'a>(

@@ -14,11 +14,10 @@ use std::{
 use domain::{
     Timestamp,
     command::Command,
-    ids::{BatchId, DeliveryId},
+    ids::DeliveryId,
     ports::CommitError,
     reconcile::{Comparison, Verdict},
 };
-use engine::{Progress, World};
 use futures_util::FutureExt as _;
 use tokio::{runtime::Handle, sync::watch, task::JoinSet, time::timeout};
 
@@ -29,21 +28,15 @@ use crate::{
     courier::HttpCourier,
     prices::Pricing,
     rates::Rates,
-    upkeep::Upkeep,
+    turn::{self, Turns},
 };
 
-/// How many due things are taken at once.
-const DUE_MAX: u32 = 64;
-/// How many steps a batch may take before others have their turn.
-const STEPS_MAX: u32 = 8;
 /// How many due webhooks are looked at.
 const DELIVERIES_DUE_MAX: u32 = 512;
 /// How many webhooks are on their way at once.
 const DELIVERIES_AT_ONCE: usize = 64;
 /// How many of them go to one host, so that a receiver that does not answer delays nobody else's.
 const DELIVERIES_PER_HOST: usize = 4;
-/// How many batches of a lane may fail in a row before its turn ends.
-const FAILURES_MAX: u32 = 3;
 /// How long a loop without work sleeps at most, in milliseconds.
 const IDLE_MS: u64 = 500;
 /// How long a loop waits after a failure, in milliseconds.
@@ -68,13 +61,11 @@ pub(crate) fn start_lane(app: Arc<App>, work: LaneWork, mut stop: Stop) -> threa
     let runtime = Handle::current();
     let run = move || {
         runtime.block_on(async {
-            let mut broken = BTreeSet::new();
-            let mut upkeep = Upkeep::default();
+            let mut turns = Turns::default();
             wait_until_books_agree(&app, &work, &mut stop).await;
             while !*stop.borrow() {
-                let idle_ms = match lane_turn(&app, &work, &mut broken, &mut upkeep).await {
-                    Ok(true) => continue,
-                    Ok(false) => IDLE_MS.min(work.rail.profile().poll_ms),
+                let idle_ms = match turns.take(&app, &work, &stop).await {
+                    Ok(()) => turn::idle_ms(&work).min(IDLE_MS),
                     Err(error) => {
                         failed(&app, work.lane.as_str(), error);
                         FAILURE_MS
@@ -132,71 +123,6 @@ async fn missing(app: &App, work: &LaneWork) -> Result<Vec<String>, CommitError>
     let compared = app.compare(work).await.map_err(|_| CommitError::Unreachable)?;
     let is_missing = |it: &Comparison| matches!(it.verdict(), Verdict::Differ { units: 1.. });
     Ok(compared.iter().filter(|it| is_missing(it)).map(|it| it.asset.to_string()).collect())
-}
-
-/// Does what is due for a lane; says whether there may be more. A batch on which the code fails an
-/// assertion is left alone until the process is started again: `broken` remembers it.
-async fn lane_turn(
-    app: &App,
-    work: &LaneWork,
-    broken: &mut BTreeSet<BatchId>,
-    upkeep: &mut Upkeep,
-) -> Result<bool, CommitError> {
-    let Some(signer) = &app.signer else { return Ok(false) };
-    let world =
-        World { catalog: &app.catalog, store: &*app.store, rail: &*work.rail, signer: &**signer };
-    let now = clock::now();
-    let mut draw = || BatchId(clock::uuid_v7(now));
-    if AssertUnwindSafe(upkeep.tend(app, &world, work)).catch_unwind().await.is_err() {
-        tracing::error!(lane = %work.lane, "this is a bug: the lane is not looked after; report it");
-    }
-    if work.pays {
-        engine::group(&world, &work.lane, &mut draw, now).await?;
-    }
-    let due = app.store.due_batches(&work.lane, now, DUE_MAX).await;
-    let due = due.map_err(|_| CommitError::Unreachable)?;
-    let more = due.len() >= usize::try_from(DUE_MAX).unwrap_or(usize::MAX);
-    let is_idle = due.is_empty();
-    let mut failures = 0;
-    for id in due {
-        if broken.contains(&id) {
-            continue;
-        }
-        let steps = AssertUnwindSafe(steps(app, &world, id)).catch_unwind();
-        match steps.await {
-            Ok(Ok(())) => failures = 0,
-            // One batch that cannot be read must not hold up the others.
-            Ok(Err(error)) => {
-                failures += 1;
-                if failures >= FAILURES_MAX {
-                    return Err(error);
-                }
-                tracing::warn!(batch = %id, ?error, "the batch did not get on; it is tried again");
-            }
-            Err(_) => {
-                tracing::error!(batch = %id, "this is a bug: the batch is left alone; report it");
-                app.metrics.broken_batches.inc();
-                broken.insert(id);
-            }
-        }
-    }
-    if !is_idle {
-        app.deliveries_rang.notify_one();
-    }
-    Ok(more)
-}
-
-/// Takes a batch as far as it goes now.
-async fn steps(app: &App, world: &World<'_>, id: BatchId) -> Result<(), CommitError> {
-    for _ in 0..STEPS_MAX {
-        match engine::advance(world, id, clock::now()).await {
-            Ok(Progress::Advanced) => app.metrics.steps.inc(),
-            // Somebody else moved it; it is still due if it needs to be.
-            Ok(Progress::Idle(_)) | Err(CommitError::Conflict) => break,
-            Err(error) => return Err(error),
-        };
-    }
-    Ok(())
 }
 
 /// Delivers webhooks until told to stop.

@@ -24,6 +24,8 @@ mod rules;
 mod sandbox;
 mod server;
 mod terms;
+mod together;
+mod turn;
 mod upkeep;
 mod wiring;
 

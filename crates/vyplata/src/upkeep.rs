@@ -30,6 +30,11 @@ pub(crate) struct Upkeep {
 }
 
 impl Upkeep {
+    /// Whether it is time to look after the lane.
+    pub(crate) fn is_due(&self) -> bool {
+        self.due_at.is_due(clock::now())
+    }
+
     /// Looks after a lane, if it is time. What cannot be done now is done the next time: it must not
     /// hold up payments.
     pub(crate) async fn tend(&mut self, app: &App, world: &World<'_>, work: &LaneWork) {

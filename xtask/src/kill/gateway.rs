@@ -66,6 +66,15 @@ impl Gateway {
         Ok(Self { program: copy, folder: folder.into(), address, process, is_control })
     }
 
+    /// Writes another configuration, made of what it is.
+    ///
+    /// # Errors
+    /// If it cannot be read or written.
+    pub(crate) fn reconfigure(&self, change: impl FnOnce(String) -> String) -> Result<()> {
+        let path = self.folder.join("vyplata.toml");
+        Ok(fs::write(&path, change(fs::read_to_string(&path)?))?)
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.current_dir(&self.folder).env("VYPLATA_PASSPHRASE", PASSPHRASE);

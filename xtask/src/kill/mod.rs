@@ -8,21 +8,21 @@
 //! With `--every-point` the deaths come at every crash point of a gateway that is built with them:
 //! see [`points`].
 
-mod api;
+pub(crate) mod api;
 mod audit;
 mod control;
-mod funds;
-mod gateway;
-mod http;
+pub(crate) mod funds;
+pub(crate) mod gateway;
+pub(crate) mod http;
 mod native;
-mod node;
+pub(crate) mod node;
 mod points;
 mod proxy;
 mod random;
 mod receiver;
 mod settle;
 mod trial;
-mod workload;
+pub(crate) mod workload;
 
 use std::{
     fs,

@@ -22,6 +22,11 @@ const START_MAX: Duration = Duration::from_secs(20);
 pub(crate) enum Blocks {
     /// Four a second.
     ByTime,
+    /// Four a second, and so much gas in each at the most.
+    Limited {
+        /// The gas limit of a block.
+        gas: u64,
+    },
     /// When they are asked for.
     ByHand,
 }
@@ -44,6 +49,9 @@ impl Node {
         command.args(["--silent", "--chain-id", "1"]);
         match blocks {
             Blocks::ByTime => command.args(["--block-time", "0.25"]),
+            Blocks::Limited { gas } => {
+                command.args(["--block-time", "0.25", "--gas-limit", &gas.to_string()])
+            }
             Blocks::ByHand => command.arg("--no-mining"),
         };
         command.args(["--slots-in-an-epoch", "1", "--port", &address.port().to_string()]);
@@ -58,6 +66,11 @@ impl Node {
             thread::sleep(Duration::from_millis(20));
         }
         Ok(node)
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Asks one question.

@@ -11,8 +11,8 @@ use domain::{
     money::Amount,
     payout::Payout,
     ports::{
-        AcceptNeeds, Balance, BatchView, ChangeSet, CommitError, Decide, DeliveryView, LaneView,
-        PageQuery, PayoutKey, PayoutView, Store, Unreachable,
+        AcceptNeeds, Balance, BatchView, ChangeSet, CommitError, Commitment, Decide, DeliveryView,
+        LaneView, PageQuery, PayoutKey, PayoutView, Store, Unreachable,
     },
 };
 
@@ -92,6 +92,19 @@ impl Store for FaultyStore {
             let view = self.honest.load_batch(id).await;
             pause_or_stall(&self.faults).await;
             view
+        })
+    }
+
+    fn commitments<'a>(
+        &'a self,
+        lane: &'a LaneId,
+        without: BatchId,
+    ) -> BoxFuture<'a, Result<Vec<Commitment>, Unreachable>> {
+        Box::pin(async move {
+            self.before_load().await?;
+            let commitments = self.honest.commitments(lane, without).await;
+            pause_or_stall(&self.faults).await;
+            commitments
         })
     }
 

@@ -60,13 +60,12 @@ impl Contents {
         let payouts = batch.payouts.iter().map(|it| self.payouts.get(it).cloned());
         let payouts = payouts.collect::<Option<_>>()?;
         let lane = self.lanes.get(&batch.lane)?.clone();
-        let committed = self.commitments(&batch);
-        Some(BatchView { batch, payouts, lane, committed })
+        Some(BatchView { batch, payouts, lane })
     }
 
-    fn commitments(&self, batch: &Batch) -> Vec<Commitment> {
+    pub(super) fn commitments(&self, lane: &LaneId, without: BatchId) -> Vec<Commitment> {
         let others = self.batches.values().filter(|it| {
-            it.lane == batch.lane && !it.closed && it.id != batch.id && !it.attempts.is_empty()
+            it.lane == *lane && !it.closed && it.id != without && !it.attempts.is_empty()
         });
         let mut others: Vec<&Batch> = others.collect();
         others.sort_by_key(|it| (it.due_at, it.id));

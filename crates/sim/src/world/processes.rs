@@ -35,6 +35,8 @@ pub enum Work {
     Group(LaneId),
     /// Move a batch of a network one step.
     Advance(NetworkId, BatchId),
+    /// Sign for several batches of a network in one commit.
+    Sign(NetworkId, Vec<BatchId>),
     /// Try a delivery once.
     Deliver(DeliveryId),
     /// Withdraw a payout that nobody approved in time.
@@ -81,6 +83,10 @@ impl World {
             Work::Advance(network, batch) => Box::pin(async move {
                 let engine = ports.engine(network.as_str());
                 Outcome::Progress(engine::advance(&engine, batch, now).await)
+            }),
+            Work::Sign(network, batches) => Box::pin(async move {
+                let engine = ports.engine(network.as_str());
+                Outcome::Progress(engine::sign_together(&engine, &batches, now).await)
             }),
             Work::Deliver(id) => Box::pin(async move {
                 let done = engine::deliver(&ports.store, &ports.courier, id, now).await;
@@ -230,6 +236,13 @@ impl World {
                     due.push(Work::Group(lane.id.clone()));
                 }
                 let batches = contents.due_batches(&lane.id, now, u32::MAX);
+                let is_new = |id: &&BatchId| {
+                    contents.batches.get(*id).is_some_and(|it| it.attempts.is_empty())
+                };
+                let new: Vec<BatchId> = batches.iter().filter(is_new).copied().collect();
+                if new.len() > 1 {
+                    due.push(Work::Sign(lane.network.clone(), new));
+                }
                 due.extend(batches.into_iter().map(|it| Work::Advance(lane.network.clone(), it)));
             }
             due.extend(contents.due_deliveries(now, u32::MAX).into_iter().map(Work::Deliver));
@@ -261,6 +274,7 @@ fn same(one: &Work, other: &Work) -> bool {
     match (one, other) {
         (Work::Group(one), Work::Group(other)) => one == other,
         (Work::Advance(_, one), Work::Advance(_, other)) => one == other,
+        (Work::Sign(_, one), Work::Sign(_, other)) => one == other,
         (Work::Deliver(one), Work::Deliver(other)) => one == other,
         (Work::Expire(one), Work::Expire(other)) => one == other,
         (Work::Refuel, Work::Refuel) => true,
@@ -273,6 +287,7 @@ fn name(work: &Work) -> String {
         Work::Accept(slice) => format!("accept {} commands", slice.commands.len()),
         Work::Group(lane) => format!("group {lane}"),
         Work::Advance(_, batch) => format!("advance {batch}"),
+        Work::Sign(_, batches) => format!("sign {batches:?}"),
         Work::Deliver(delivery) => format!("deliver {delivery}"),
         Work::Expire(payout) => format!("expire {payout}"),
         Work::Refuel => "refuel".to_owned(),

@@ -23,8 +23,8 @@ use domain::{
     money::Amount,
     payout::Payout,
     ports::{
-        AcceptNeeds, Balance, BatchView, ChangeSet, CommitError, Decide, DeliveryView, LaneView,
-        PageQuery, PayoutKey, PayoutView, Store, Unreachable,
+        AcceptNeeds, Balance, BatchView, ChangeSet, CommitError, Commitment, Decide, DeliveryView,
+        LaneView, PageQuery, PayoutKey, PayoutView, Store, Unreachable,
     },
 };
 use rusqlite::{Connection, TransactionBehavior};
@@ -96,6 +96,37 @@ impl Sqlite {
         self.connections.backup(path)
     }
 
+    /// Commits several change sets with one write to the disk. Each of them is written as a whole or
+    /// not at all, whatever becomes of the others, and sees those before it.
+    pub fn commit_all(&self, changes: &[ChangeSet]) -> Vec<Result<(), CommitError>> {
+        let mut writer = self.connections.writer();
+        let mut attempt = || -> Result<Vec<Result<(), CommitError>>, Fault> {
+            let mut transaction =
+                writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut results = vec![];
+            for change in changes {
+                let savepoint = transaction.savepoint()?;
+                let written = write::change_set(&savepoint, change);
+                // Some faults, such as a full disk, end the transaction with all that is in it.
+                if savepoint.is_autocommit() {
+                    return Err(written.err().unwrap_or(Fault::Conflict));
+                }
+                match written {
+                    Ok(()) => savepoint.commit()?,
+                    Err(_) => savepoint.finish()?,
+                }
+                results.push(written.map_err(|fault| fault.refusal()));
+            }
+            transaction.commit()?;
+            Ok(results)
+        };
+        let all_failed = |fault: Fault| {
+            let refusal = fault.refusal();
+            changes.iter().map(|_| Err(refusal)).collect()
+        };
+        attempt().unwrap_or_else(all_failed)
+    }
+
     /// Writes inside one transaction that nobody else can write beside.
     fn write(
         &self,
@@ -146,6 +177,14 @@ impl Store for Sqlite {
 
     fn load_batch(&self, id: BatchId) -> BoxFuture<'_, Result<BatchView, Unreachable>> {
         Box::pin(async move { self.read(|it| read::batch_view(it, id)) })
+    }
+
+    fn commitments<'a>(
+        &'a self,
+        lane: &'a LaneId,
+        without: BatchId,
+    ) -> BoxFuture<'a, Result<Vec<Commitment>, Unreachable>> {
+        Box::pin(async move { self.read(|it| read::commitments(it, lane, without)) })
     }
 
     fn load_lane<'a>(

@@ -179,24 +179,27 @@ pub(crate) fn batch_view(connection: &Connection, id: BatchId) -> Result<BatchVi
     }
     let lane = lane(connection, &batch.lane)?;
     let lane = lane.ok_or_else(|| missing("lanes", batch.lane.to_string()))?;
-    let committed = commitments(connection, &batch)?;
-    Ok(BatchView { batch, payouts, lane, committed })
+    Ok(BatchView { batch, payouts, lane })
 }
 
 const COMMITTED: &str = "SELECT batches.id, batches.takes, attempts.fee_max FROM batches \
     JOIN attempts ON attempts.batch = batches.id \
     WHERE batches.lane = ?1 AND batches.closed = 0 ORDER BY batches.due_at, batches.id";
 
-/// What the other batches of a batch's lane that have a signed transaction may take.
-fn commitments(connection: &Connection, batch: &Batch) -> Result<Vec<Commitment>, Fault> {
-    let lane = [batch.lane.as_str()];
+/// What the batches of a lane that have a signed transaction may take, but for one batch.
+pub(crate) fn commitments(
+    connection: &Connection,
+    lane: &LaneId,
+    without: BatchId,
+) -> Result<Vec<Commitment>, Fault> {
+    let lane = [lane.as_str()];
     let signed = list(connection, COMMITTED, lane, |row| {
         let cells = Cells::new(row, "batches");
         let takes = cells.maybe_word("takes", codec::sums)?;
         Ok((cells.id::<BatchId>("id")?, takes, cells.amount("fee_max")?))
     })?;
     let mut commitments: Vec<Commitment> = vec![];
-    for (id, sums, fee_max) in signed.into_iter().filter(|it| it.0 != batch.id) {
+    for (id, sums, fee_max) in signed.into_iter().filter(|it| it.0 != without) {
         match commitments.last_mut() {
             Some(last) if last.batch == id => last.fee_max = last.fee_max.max(fee_max),
             _ => {

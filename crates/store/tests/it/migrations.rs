@@ -184,7 +184,7 @@ fn payouts_of_the_first_release_are_kept_and_know_what_they_were_asked_for() {
     let (network, chore) = (view.batch.network, Chore::Fill { sequence: 0 });
     let later = Batch::of_chore(BatchId(10), network, view.batch.lane, chore, Timestamp(7));
     write(&store, ChangeSet { batches: vec![later], ..ChangeSet::default() });
-    let committed = ready(store.load_batch(BatchId(10))).unwrap().committed;
+    let committed = ready(store.commitments(&view.lane.id, BatchId(10))).unwrap();
     let (asset, amount) = &committed[0].payments[0];
     assert_eq!((committed.len(), asset.as_str(), amount.units()), (1, "COIN@net", 90));
     let removed = raw(&path).execute_batch("DELETE FROM batch_payouts");

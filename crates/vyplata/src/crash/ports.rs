@@ -20,9 +20,10 @@ use domain::{
     money::Amount,
     payout::Payout,
     ports::{
-        AcceptNeeds, Balance, BatchView, BuildError, ChangeSet, CommitError, Courier, Decide,
-        DeliveryView, Draft, Handover, Holding, Intent, LaneView, PageQuery, PayoutKey, PayoutView,
-        Rail, RailProfile, SignError, Signature, Signer, Store, Unreachable, UnsignedTx,
+        AcceptNeeds, Balance, BatchView, BuildError, ChangeSet, CommitError, Commitment, Courier,
+        Decide, DeliveryView, Draft, Handover, Holding, Intent, LaneView, PageQuery, PayoutKey,
+        PayoutView, Rail, RailProfile, SignError, Signature, Signer, Store, Unreachable,
+        UnsignedTx,
     },
 };
 
@@ -104,6 +105,14 @@ impl Store for Dying<Arc<dyn Store>> {
 
     fn load_batch(&self, id: BatchId) -> BoxFuture<'_, Result<BatchView, Unreachable>> {
         self.0.load_batch(id)
+    }
+
+    fn commitments<'a>(
+        &'a self,
+        lane: &'a LaneId,
+        without: BatchId,
+    ) -> BoxFuture<'a, Result<Vec<Commitment>, Unreachable>> {
+        self.0.commitments(lane, without)
     }
 
     fn load_lane<'a>(

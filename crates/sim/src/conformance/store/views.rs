@@ -30,7 +30,6 @@ pub(super) fn a_batch_with_its_payouts(store: &dyn Store) {
         batch: batch(1, &order),
         payouts: order.map(|number| sending(number, 1, Stage::Preparing)).to_vec(),
         lane: lane("net/hot"),
-        committed: vec![],
     };
     assert_eq!(ready(store.load_batch(BatchId(1))), Ok(expected));
 }
@@ -46,7 +45,7 @@ pub(super) fn a_batch_with_what_others_may_take(store: &dyn Store) {
         it.payouts = [1, 2, 3, 4].map(|it| sending(it, it, Stage::Signed)).to_vec();
         it.batches = vec![batch(1, &[1]), signed.clone(), ended, batch(4, &[4])];
     });
-    let committed = |id| ready(store.load_batch(BatchId(id))).map(|it| it.committed);
+    let committed = |id| ready(store.commitments(&lane_id(), BatchId(id)));
     let fee_max = signed.attempts.iter().map(|it| it.fee_max).max().expect("two");
     let payments = vec![(asset(), payout(2).quote.amount)];
     assert_eq!(committed(1), Ok(vec![Commitment { batch: BatchId(2), payments, fee_max }]));

@@ -1,0 +1,232 @@
+//! What a lane's loop does in one turn: everything that is due, several batches at a time.
+//!
+//! Most of the time of a step goes by with the node's answer on its way, so the steps of different
+//! batches overlap. Those that make a transaction do not: each takes the lane's next number, and of
+//! two at once one would be a conflict. Whoever makes one holds the pen. All of it happens on the
+//! lane's own thread.
+
+use std::{
+    collections::BTreeSet,
+    panic::AssertUnwindSafe,
+    sync::{MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use domain::{Timestamp, ids::BatchId, ports::CommitError};
+use engine::{Progress, World};
+use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use tokio::{
+    sync::{Mutex, Semaphore},
+    time::sleep,
+};
+
+use crate::{
+    app::{App, LaneWork},
+    clock,
+    loops::Stop,
+    upkeep::Upkeep,
+};
+
+/// How many batches are taken up at once: those that wait for the pen, and the others.
+const UNDER_WAY_MAX: u32 = 64;
+/// How many batches at most ask the node at once, beside the one that makes a transaction.
+const EXCHANGES_MAX: usize = 16;
+/// How many batches get their transactions in one commit at most.
+const SIGNED_TOGETHER_MAX: usize = 16;
+/// How many steps a batch may take before others have their turn.
+const STEPS_MAX: u32 = 8;
+/// How many batches of a lane may fail in a row before its turn ends.
+const FAILURES_MAX: u32 = 3;
+/// How long a turn waits, while batches are under way, until it looks for more, in milliseconds.
+const LOOK_MS: u64 = 20;
+/// The part of the time between looks at a transaction that a lane sleeps when nothing is due.
+const IDLE_PART: u64 = 4;
+
+/// What a lane's loop remembers between turns.
+#[derive(Default)]
+pub(crate) struct Turns {
+    /// Batches on which the code failed an assertion: they are left alone until the process is
+    /// started again.
+    broken: BTreeSet<BatchId>,
+    upkeep: Upkeep,
+}
+
+/// A batch that was taken as far as it went; `None` if the code failed an assertion.
+type Done = (BatchId, Option<Result<(), CommitError>>);
+
+/// How long a lane without work sleeps, in milliseconds.
+pub(crate) fn idle_ms(work: &LaneWork) -> u64 {
+    (work.rail.profile().poll_ms / IDLE_PART).max(LOOK_MS)
+}
+
+impl Turns {
+    /// Does what is due for a lane, until nothing is, or it is time to look after the lane itself.
+    ///
+    /// # Errors
+    /// If store or network did not answer several times in a row.
+    pub(crate) async fn take(
+        &mut self,
+        app: &App,
+        work: &LaneWork,
+        stop: &Stop,
+    ) -> Result<(), CommitError> {
+        let Some(signer) = &app.signer else { return Ok(()) };
+        let (store, rail) = (&*app.store, &*work.rail);
+        let world = World { catalog: &app.catalog, store, rail, signer: &**signer };
+        let tend = AssertUnwindSafe(self.upkeep.tend(app, &world, work)).catch_unwind();
+        if tend.await.is_err() {
+            tracing::error!(lane = %work.lane, "this is a bug: the lane is not looked after; report it");
+        }
+        let hands = Hands::new();
+        let mut under_way = FuturesUnordered::new();
+        let mut taken = BTreeSet::new();
+        let mut looked_at = None::<Timestamp>;
+        // What failed in this turn is tried again in the next.
+        let mut failed = BTreeSet::new();
+        let mut failures = 0;
+        let mut result = Ok(());
+        loop {
+            let is_over = result.is_err() || *stop.borrow() || self.upkeep.is_due();
+            let since = |it: Timestamp| clock::now().0.saturating_sub(it.0);
+            let is_time = taken.is_empty() || looked_at.is_none_or(|it| since(it) >= LOOK_MS);
+            if is_time && !is_over {
+                looked_at = Some(clock::now());
+                match self.due(app, &world, work, [&taken, &failed]).await {
+                    Ok(due) => {
+                        for id in due {
+                            taken.insert(id);
+                            let steps = AssertUnwindSafe(steps(app, &world, &hands, id));
+                            under_way.push(steps.catch_unwind().map(move |it| (id, it.ok())));
+                        }
+                    }
+                    Err(error) => result = Err(error),
+                }
+            }
+            if taken.is_empty() {
+                return result;
+            }
+            tokio::select! {
+                Some(done) = under_way.next() => {
+                    taken.remove(&done.0);
+                    if matches!(done.1, Some(Err(_))) {
+                        failed.insert(done.0);
+                    }
+                    result = result.and(self.took(app, done, &mut failures));
+                    app.deliveries_rang.notify_one();
+                }
+                () = sleep(Duration::from_millis(LOOK_MS)) => {}
+            }
+        }
+    }
+
+    /// Puts what waits into batches, and finds those that are due and not taken up yet.
+    async fn due(
+        &self,
+        app: &App,
+        world: &World<'_>,
+        work: &LaneWork,
+        [taken, failed]: [&BTreeSet<BatchId>; 2],
+    ) -> Result<Vec<BatchId>, CommitError> {
+        let now = clock::now();
+        let mut draw = || BatchId(clock::uuid_v7(now));
+        if work.pays {
+            match engine::group(world, &work.lane, &mut draw, now).await {
+                // Whoever withdrew a payout meanwhile was first.
+                Ok(_) | Err(CommitError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let count = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
+        let passed_over = [taken, failed, &self.broken];
+        let count_max =
+            UNDER_WAY_MAX.saturating_add(passed_over.map(|it| count(it.len())).iter().sum());
+        let due = app.store.due_batches(&work.lane, now, count_max).await;
+        let due = due.map_err(|_| CommitError::Unreachable)?;
+        let is_free = |id: &BatchId| !passed_over.iter().any(|it| it.contains(id));
+        let room = UNDER_WAY_MAX.saturating_sub(count(taken.len()));
+        let room = usize::try_from(room).unwrap_or(0);
+        Ok(due.into_iter().filter(is_free).take(room).collect())
+    }
+
+    /// Takes down what came of a batch. One that cannot be read must not hold up the others.
+    fn took(&mut self, app: &App, (id, done): Done, failures: &mut u32) -> Result<(), CommitError> {
+        match done {
+            Some(Ok(())) => *failures = 0,
+            Some(Err(error)) => {
+                *failures += 1;
+                if *failures >= FAILURES_MAX {
+                    return Err(error);
+                }
+                tracing::warn!(batch = %id, ?error, "the batch did not get on; it is tried again");
+            }
+            None => {
+                tracing::error!(batch = %id, "this is a bug: the batch is left alone; report it");
+                app.metrics.broken_batches.inc();
+                self.broken.insert(id);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the batches of a turn share.
+struct Hands {
+    /// Held by whoever makes a transaction.
+    pen: Mutex<()>,
+    /// The batches that wait for it. Whoever gets it makes transactions for several of them.
+    waiting: std::sync::Mutex<Vec<BatchId>>,
+    /// Bounds how many ask the node at once.
+    exchanges: Semaphore,
+}
+
+impl Hands {
+    fn new() -> Self {
+        let (pen, waiting) = Default::default();
+        Self { pen, waiting, exchanges: Semaphore::new(EXCHANGES_MAX) }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<BatchId>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes a batch as far as it goes now.
+async fn steps(
+    app: &App,
+    world: &World<'_>,
+    hands: &Hands,
+    id: BatchId,
+) -> Result<(), CommitError> {
+    for _ in 0..STEPS_MAX {
+        match step(world, hands, id).await {
+            Ok(Progress::Advanced) => app.metrics.steps.inc(),
+            // Somebody else moved it; it is still due if it needs to be.
+            Ok(Progress::Idle(_)) | Err(CommitError::Conflict) => break,
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(())
+}
+
+async fn step(world: &World<'_>, hands: &Hands, id: BatchId) -> Result<Progress, CommitError> {
+    {
+        let _place = hands.exchanges.acquire().await.map_err(|_| CommitError::Unreachable)?;
+        if let Some(moved) = engine::advance_unless_signing(world, id, clock::now()).await? {
+            return Ok(moved);
+        }
+    }
+    hands.waiting().push(id);
+    let _pen = hands.pen.lock().await;
+    let mut ids = vec![];
+    {
+        let mut waiting = hands.waiting();
+        // Whoever held the pen before may have done it.
+        let Some(place) = waiting.iter().position(|it| *it == id) else {
+            return Ok(Progress::Advanced);
+        };
+        ids.push(waiting.remove(place));
+        let more = waiting.len().min(SIGNED_TOGETHER_MAX - 1);
+        ids.extend(waiting.drain(..more));
+    }
+    engine::sign_together(world, &ids, clock::now()).await
+}
