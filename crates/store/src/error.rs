@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use domain::ports::{CommitError, Unreachable};
-use rusqlite::{Error, ffi};
+use rusqlite::{Error, ErrorCode, ffi};
 
 /// Why a database file cannot be used. The text names the file and says what to do.
 #[derive(Debug)]
@@ -22,6 +22,13 @@ pub enum StoreError {
         /// The file.
         file: PathBuf,
         /// What the file system said.
+        error: std::io::Error,
+    },
+    /// The operating system gives no thread to write with.
+    NoThread {
+        /// The file.
+        file: PathBuf,
+        /// What it said.
         error: std::io::Error,
     },
     /// The file is a database of another program.
@@ -78,6 +85,12 @@ impl fmt::Display for StoreError {
                  writable",
                 file.display()
             ),
+            Self::NoThread { file, error } => write!(
+                f,
+                "there is no thread to write the database {} with: {error}; allow the user of the \
+                 gateway more of them",
+                file.display()
+            ),
             Self::Foreign { file } => {
                 write!(f, "{} is a database of another program; name another file", file.display())
             }
@@ -112,7 +125,7 @@ impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Sqlite { error, .. } => Some(error),
-            Self::Create { error, .. } => Some(error),
+            Self::Create { error, .. } | Self::NoThread { error, .. } => Some(error),
             Self::Foreign { .. }
             | Self::NoWriteAheadLog { .. }
             | Self::Outdated { .. }
@@ -194,6 +207,12 @@ impl Fault {
                 CommitError::Unreachable
             }
         }
+    }
+
+    /// Whether another process holds the lock of those who write.
+    pub(crate) fn is_busy(&self) -> bool {
+        let Self::Sqlite(error) = self else { return false };
+        error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
     }
 
     /// What a reader is told; the rest goes to the log.

@@ -24,7 +24,6 @@ mod rules;
 mod sandbox;
 mod server;
 mod terms;
-mod together;
 mod turn;
 mod upkeep;
 mod wiring;

@@ -7,7 +7,7 @@
 
 use std::{
     collections::BTreeSet,
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, resume_unwind},
     sync::{MutexGuard, PoisonError},
     time::Duration,
 };
@@ -228,5 +228,11 @@ async fn step(world: &World<'_>, hands: &Hands, id: BatchId) -> Result<Progress,
         let more = waiting.len().min(SIGNED_TOGETHER_MAX - 1);
         ids.extend(waiting.drain(..more));
     }
-    engine::sign_together(world, &ids, clock::now()).await
+    let together = AssertUnwindSafe(engine::sign_together(world, &ids, clock::now()));
+    match together.catch_unwind().await {
+        // Whichever of them the code fails on, it is not this one's fault until it fails alone.
+        Err(_) if ids.len() > 1 => engine::advance(world, id, clock::now()).await,
+        Err(panic) => resume_unwind(panic),
+        Ok(done) => done,
+    }
 }

@@ -30,7 +30,6 @@ use crate::{
     rates,
     rules::RAILS,
     terms,
-    together::Together,
 };
 
 /// Reads the built-in catalogs, the operator's own, and the operator's changes of parameters.
@@ -173,7 +172,7 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
     for lane in &config.lanes {
         config.station(lane, &catalog)?;
     }
-    let store: Arc<dyn Store> = Arc::new(Together::new(open_store(config)?));
+    let store: Arc<dyn Store> = open_store(config)?;
     #[cfg(feature = "crash-points")]
     let store = crate::crash::store(store);
     let mut app = App {

@@ -4,18 +4,7 @@ pub mod rail;
 pub mod rates;
 pub mod store;
 
-use std::{
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
-
-/// Takes the result of a future that is ready at once.
-///
-/// # Panics
-/// If it is not: the ports that are tested here do their work when they are polled.
+/// Waits for the result of a future that needs nothing but threads of its own.
 pub fn ready<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("the future is not ready at once"),
-    }
+    futures_executor::block_on(future)
 }

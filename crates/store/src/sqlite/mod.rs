@@ -1,6 +1,7 @@
 //! [`Store`] over an `SQLite` file.
 //!
-//! Every method does its work inside the first poll of the future it returns, and blocks the
+//! Commits are written by a thread of the store's own, several in one transaction if several wait.
+//! Every other method does its work inside the first poll of the future it returns, and blocks the
 //! thread while it does: on the disk, on another connection of this process, and for at most five
 //! seconds on another process. Callers with something else to do run it on a thread of its own.
 
@@ -11,8 +12,9 @@ mod report;
 mod rows;
 mod table;
 mod write;
+mod writer;
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use domain::{
     BoxFuture, Timestamp,
@@ -31,10 +33,12 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::{Fault, StoreError};
 use open::{BUSY_TIMEOUT, Connections};
+use writer::Writer;
 
 /// Durable state in one `SQLite` file. Several processes may have it open at once.
 pub struct Sqlite {
-    connections: Connections,
+    connections: Arc<Connections>,
+    writer: Writer,
 }
 
 impl Sqlite {
@@ -62,13 +66,20 @@ impl Sqlite {
     /// # Errors
     /// If there is no memory for it.
     pub fn open_in_memory() -> Result<Self, StoreError> {
-        let store = Self { connections: Connections::to_memory()? };
+        let store = Self::over(Connections::to_memory()?)?;
         store.migrate()?;
         Ok(store)
     }
 
     fn open_waiting(path: &Path, busy_timeout: Duration) -> Result<Self, StoreError> {
-        Ok(Self { connections: Connections::to_file(path, busy_timeout)? })
+        Self::over(Connections::to_file(path, busy_timeout)?)
+    }
+
+    fn over(connections: Connections) -> Result<Self, StoreError> {
+        let connections = Arc::new(connections);
+        let writer = Writer::start(Arc::clone(&connections))
+            .map_err(|error| StoreError::NoThread { file: connections.file.clone(), error })?;
+        Ok(Self { connections, writer })
     }
 
     /// Applies the migrations that are missing and returns how many those were.
@@ -94,37 +105,6 @@ impl Sqlite {
     /// If the copy could not be written; what is there of it is then no backup.
     pub fn backup_to(&self, path: &Path) -> Result<(), StoreError> {
         self.connections.backup(path)
-    }
-
-    /// Commits several change sets with one write to the disk. Each of them is written as a whole or
-    /// not at all, whatever becomes of the others, and sees those before it.
-    pub fn commit_all(&self, changes: &[ChangeSet]) -> Vec<Result<(), CommitError>> {
-        let mut writer = self.connections.writer();
-        let mut attempt = || -> Result<Vec<Result<(), CommitError>>, Fault> {
-            let mut transaction =
-                writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let mut results = vec![];
-            for change in changes {
-                let savepoint = transaction.savepoint()?;
-                let written = write::change_set(&savepoint, change);
-                // Some faults, such as a full disk, end the transaction with all that is in it.
-                if savepoint.is_autocommit() {
-                    return Err(written.err().unwrap_or(Fault::Conflict));
-                }
-                match written {
-                    Ok(()) => savepoint.commit()?,
-                    Err(_) => savepoint.finish()?,
-                }
-                results.push(written.map_err(|fault| fault.refusal()));
-            }
-            transaction.commit()?;
-            Ok(results)
-        };
-        let all_failed = |fault: Fault| {
-            let refusal = fault.refusal();
-            changes.iter().map(|_| Err(refusal)).collect()
-        };
-        attempt().unwrap_or_else(all_failed)
     }
 
     /// Writes inside one transaction that nobody else can write beside.
@@ -172,7 +152,7 @@ impl Store for Sqlite {
     }
 
     fn commit(&self, change: ChangeSet) -> BoxFuture<'_, Result<(), CommitError>> {
-        Box::pin(async move { self.write(|it| write::change_set(it, &change)) })
+        Box::pin(self.writer.commit(change))
     }
 
     fn load_batch(&self, id: BatchId) -> BoxFuture<'_, Result<BatchView, Unreachable>> {
@@ -302,17 +282,9 @@ impl Store for Sqlite {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
+    use sim::conformance::ready;
 
     use super::*;
-
-    fn ready<T>(future: impl Future<Output = T>) -> T {
-        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(value) => value,
-            Poll::Pending => panic!("every method is ready at once"),
-        }
-    }
 
     #[test]
     fn another_process_that_does_not_end_its_transaction_is_not_waited_for_for_ever() {

@@ -2,7 +2,12 @@
 
 use std::{panic::AssertUnwindSafe, thread};
 
-use domain::ports::{AcceptNeeds, ChangeSet, CommitError, Store};
+use domain::{
+    ids::LaneId,
+    lane::Lane,
+    ports::{AcceptNeeds, ChangeSet, CommitError, Store},
+};
+use futures_util::future::join_all;
 use sim::conformance::ready;
 use store::Sqlite;
 
@@ -71,4 +76,45 @@ fn a_decision_that_panics_writes_nothing_and_blocks_nobody() {
     assert!(panicked.is_err());
     write(&store, step(2));
     assert_eq!(steps(&store), 2);
+}
+
+#[test]
+fn of_many_that_want_the_next_version_one_gets_it_and_others_are_not_harmed() {
+    let store = Sqlite::open_in_memory().unwrap();
+    write(&store, step(1));
+    let rivals = (0..20).map(|_| store.commit(step(2)));
+    let mut others = (1..=20).map(|number| {
+        let lane = Lane { id: LaneId::new(&format!("net/other{number}")), ..lane(1) };
+        store.commit(ChangeSet { lanes: vec![lane], ..ChangeSet::default() })
+    });
+    let all = rivals.flat_map(|rival| [Some(rival), others.next()]).flatten();
+    let written = ready(join_all(all));
+    let (rivals, others): (Vec<_>, Vec<_>) = written.chunks(2).map(|it| (it[0], it[1])).unzip();
+    assert_eq!(rivals.iter().filter(|it| it.is_ok()).count(), 1);
+    assert!(rivals.iter().all(|it| matches!(it, Ok(()) | Err(CommitError::Conflict))));
+    assert_eq!(others, [Ok(()); 20]);
+    assert_eq!((ready(store.lanes()).unwrap().len(), steps(&store)), (21, 2));
+}
+
+/// As a full disk does, which ends the whole transaction in which it is noticed.
+#[test]
+fn one_that_ends_the_transaction_takes_nobody_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.db");
+    let store = Sqlite::open_and_migrate(&path).unwrap();
+    raw(&path)
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON lanes WHEN NEW.id = 'net/full'
+            BEGIN SELECT RAISE(ROLLBACK, 'the disk is full'); END",
+        )
+        .unwrap();
+    let commits = (0..41).map(|number| {
+        let name = if number == 20 { "net/full".to_owned() } else { format!("net/{number}") };
+        let lane = Lane { id: LaneId::new(&name), ..lane(1) };
+        store.commit(ChangeSet { lanes: vec![lane], ..ChangeSet::default() })
+    });
+    let written = ready(join_all(commits));
+    let failed: Vec<_> = (0..).zip(&written).filter(|it| it.1.is_err()).collect();
+    assert_eq!(failed, [(20, &Err(CommitError::Unreachable))]);
+    assert_eq!(ready(store.lanes()).unwrap().len(), 40);
 }
