@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use domain::ports::{CommitError, Unreachable};
-use rusqlite::{Error, ErrorCode, ffi};
+use rusqlite::{Error, ffi};
 
 /// Why a database file cannot be used. The text names the file and says what to do.
 #[derive(Debug)]
@@ -167,6 +167,8 @@ pub(crate) enum Fault {
     Conflict,
     /// An account would fall below zero, or a balance would not fit.
     Overdrawn,
+    /// The code failed an assertion.
+    Bug,
 }
 
 impl From<Error> for Fault {
@@ -188,6 +190,7 @@ impl fmt::Display for Fault {
             }
             Self::Conflict => f.write_str("somebody else was first"),
             Self::Overdrawn => f.write_str("an account would be overdrawn"),
+            Self::Bug => f.write_str("this is a bug; report it with the message before this one"),
         }
     }
 }
@@ -202,17 +205,12 @@ impl Fault {
             Self::Sqlite(_)
             | Self::Damaged { .. }
             | Self::Missing { .. }
-            | Self::Forbidden { .. } => {
+            | Self::Forbidden { .. }
+            | Self::Bug => {
                 tracing::error!(error = %self, "the store cannot write");
                 CommitError::Unreachable
             }
         }
-    }
-
-    /// Whether another process holds the lock of those who write.
-    pub(crate) fn is_busy(&self) -> bool {
-        let Self::Sqlite(error) = self else { return false };
-        error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
     }
 
     /// What a reader is told; the rest goes to the log.

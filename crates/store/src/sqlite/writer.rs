@@ -7,7 +7,6 @@
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    slice,
     sync::Arc,
     thread::{self, JoinHandle},
 };
@@ -83,45 +82,38 @@ fn serve(connections: &Connections, mut waiting: mpsc::Receiver<Waiting>) {
     }
 }
 
-/// Writes several change sets with one write to the disk. Each sees those before it. If they cannot
-/// be written together, each is tried alone: one that ends the transaction, or on which the code
-/// fails an assertion, must not take the others with it. Had any of them been written in spite of
-/// that, its versions would make writing it again a conflict.
+/// Writes several change sets with one write to the disk. Each sees those before it. One that cannot
+/// be written is left out, and the others are written again without it: that is rare, and savepoints
+/// would cost each of them more than that.
 fn commit_all(connections: &Connections, changes: &[ChangeSet]) -> Vec<Written> {
-    let together = catch_unwind(AssertUnwindSafe(|| transaction(connections, changes)));
-    let refused = |why| vec![Err(why); changes.len()];
-    match together {
-        Ok(Ok(written)) => written,
-        // Another process does not let anybody write.
-        Ok(Err(fault)) if fault.is_busy() => refused(fault.refusal()),
-        Ok(Err(_)) | Err(_) if changes.len() > 1 => {
-            changes.iter().flat_map(|it| commit_all(connections, slice::from_ref(it))).collect()
-        }
-        Ok(Err(fault)) => refused(fault.refusal()),
-        Err(_) => {
-            tracing::error!("this is a bug: something cannot be written; report it");
-            refused(CommitError::Unreachable)
+    let mut all = vec![Ok(()); changes.len()];
+    while let Err((place, why)) = transaction(connections, changes, &all) {
+        match place {
+            Some(place) => all[place] = Err(why),
+            None => all.iter_mut().filter(|it| it.is_ok()).for_each(|it| *it = Err(why)),
         }
     }
+    all
 }
 
-fn transaction(connections: &Connections, changes: &[ChangeSet]) -> Result<Vec<Written>, Fault> {
-    let mut connection = connections.writer();
-    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut all = vec![];
-    for change in changes {
-        let savepoint = transaction.savepoint()?;
-        let written = write::change_set(&savepoint, change);
-        // Some faults, such as a full disk, end the transaction with all that is in it.
-        if savepoint.is_autocommit() {
-            return Err(written.err().unwrap_or(Fault::Conflict));
-        }
-        match written {
-            Ok(()) => savepoint.commit()?,
-            Err(_) => savepoint.finish()?,
-        }
-        all.push(written.map_err(|fault| fault.refusal()));
+/// Writes those that were not refused before. If it fails, nothing is written; says which one it
+/// failed for, unless it was for all of them.
+fn transaction(
+    connections: &Connections,
+    changes: &[ChangeSet],
+    refused: &[Written],
+) -> Result<(), (Option<usize>, CommitError)> {
+    let for_all = |error: rusqlite::Error| (None, Fault::from(error).refusal());
+    if refused.iter().all(Result::is_err) {
+        return Ok(());
     }
-    transaction.commit()?;
-    Ok(all)
+    let mut connection = connections.writer();
+    let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+    let transaction = begun.map_err(for_all)?;
+    for (place, change) in changes.iter().enumerate().filter(|it| refused[it.0].is_ok()) {
+        let written = catch_unwind(AssertUnwindSafe(|| write::change_set(&transaction, change)));
+        let written = written.unwrap_or_else(|_| Err(Fault::Bug));
+        written.map_err(|fault| (Some(place), fault.refusal()))?;
+    }
+    transaction.commit().map_err(for_all)
 }
