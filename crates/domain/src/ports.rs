@@ -554,6 +554,8 @@ pub trait Store: Send + Sync {
     fn commit(&self, change: ChangeSet) -> BoxFuture<'_, Result<(), CommitError>>;
     /// Loads a batch.
     fn load_batch(&self, id: BatchId) -> BoxFuture<'_, Result<BatchView, Unreachable>>;
+    /// Loads a batch and its lane without its payouts, which most steps do not touch.
+    fn peek_batch(&self, id: BatchId) -> BoxFuture<'_, Result<(Batch, Lane), Unreachable>>;
     /// Loads what the lane's batches that have a signed transaction and have not ended may take,
     /// but for the batch `without`: their amounts and highest fees.
     fn commitments<'a>(

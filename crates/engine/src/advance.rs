@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     Timestamp,
-    batch::{Attempt, AttemptStatus, Input, Step},
+    batch::{Attempt, AttemptStatus, Batch, Input, Step},
     chore::Chore,
     follow,
     ids::{AssetId, BatchId},
@@ -12,8 +12,8 @@ use domain::{
     money::Amount,
     payout::{Failure, FailureCode},
     ports::{
-        BatchView, BuildError, CommitError, Commitment, Draft, Handover, Hold, HoldReason, Intent,
-        Payment, SignError, UnsignedTx,
+        BatchView, BuildError, ChangeSet, CommitError, Commitment, Draft, Handover, Hold,
+        HoldReason, Intent, Payment, SignError, UnsignedTx,
     },
 };
 
@@ -53,69 +53,90 @@ async fn go_on(
     now: Timestamp,
     may_sign: bool,
 ) -> Result<Option<Progress>, CommitError> {
-    let loaded = world.store.load_batch(id).await;
-    let view = loaded.map_err(|_| CommitError::Unreachable)?;
+    let peeked = world.store.peek_batch(id).await;
+    let (batch, lane) = peeked.map_err(|_| CommitError::Unreachable)?;
     let profile = world.rail.profile();
-    let network = world.catalog.network(view.batch.network.as_str());
-    let fee_asset = &network.expect("a batch is on a network of the catalog").fee_asset;
-    let mut lane = None;
-    let input = match view.batch.next_step(profile, now) {
+    let change = match batch.next_step(profile, now) {
         Step::Wait(until) => return Ok(Some(Progress::Idle(until))),
-        Step::Settle(settled) => {
-            let settled = settled.clone();
-            world.store.commit(follow::settle(view, &settled, fee_asset, now)).await?;
-            return Ok(Some(Progress::Advanced));
-        }
-        Step::Fail(failure) => {
-            world.store.commit(follow::fail(view, &failure, fee_asset, now)).await?;
-            return Ok(Some(Progress::Advanced));
-        }
         Step::Sign | Step::Replace(_) if !may_sign => return Ok(None),
-        Step::Sign => match sign(world, &view, &others(world, &view).await?, None, now).await {
-            Signing::Input(input, changed) => {
-                lane = changed;
-                input
-            }
-            Signing::Split { alone, detail } => {
-                let change = follow::split(view, &alone, &detail, fee_asset, now);
-                world.store.commit(change).await?;
-                return Ok(Some(Progress::Advanced));
-            }
-        },
-        Step::Replace(previous) => {
-            match sign(world, &view, &others(world, &view).await?, Some(previous), now).await {
-                Signing::Input(input, changed) => {
-                    lane = changed;
-                    input
-                }
-                // The first transaction may still pay them together.
-                Signing::Split { .. } => Input::ReplacementNotNeeded,
-            }
+        Step::Settle(_) | Step::Fail(_) | Step::Sign | Step::Replace(_) => {
+            with_payouts(world, &batch, now).await?
         }
-        Step::Broadcast(tx) => match world.rail.broadcast(tx).await {
-            Ok(Handover::Accepted) => Input::Accepted(tx.txid.clone()),
-            Ok(Handover::Underpriced) => Input::Underpriced(tx.txid.clone()),
-            Ok(Handover::Refused(why)) => Input::NotRelayed(tx.txid.clone(), why),
-            Err(_) => Input::Unreachable,
-        },
+        Step::Broadcast(tx) => {
+            let input = match world.rail.broadcast(tx).await {
+                Ok(Handover::Accepted) => Input::Accepted(tx.txid.clone()),
+                Ok(Handover::Underpriced) => Input::Underpriced(tx.txid.clone()),
+                Ok(Handover::Refused(why)) => Input::NotRelayed(tx.txid.clone(), why),
+                Err(_) => Input::Unreachable,
+            };
+            take_in(world, batch, input, now).await?
+        }
         Step::Observe => {
-            let live: Vec<Attempt> = view.batch.live().cloned().collect();
-            let seen = world.rail.observe(&view.lane, &live).await;
-            seen.map_or(Input::Unreachable, Input::Observed)
+            let live: Vec<Attempt> = batch.live().cloned().collect();
+            let seen = world.rail.observe(&lane, &live).await;
+            let input = seen.map_or(Input::Unreachable, Input::Observed);
+            take_in(world, batch, input, now).await?
         }
     };
-    let BatchView { mut batch, payouts, .. } = view;
-    let told = batch.apply(input, profile, now);
-    let mut change = follow::advance(batch, payouts, &told, now);
-    change.lanes.extend(lane);
     world.store.commit(change).await?;
     Ok(Some(Progress::Advanced))
+}
+
+/// The same batch with its payouts. If somebody moved it meanwhile, that was first.
+async fn view_of(world: &World<'_>, batch: &Batch) -> Result<BatchView, CommitError> {
+    let loaded = world.store.load_batch(batch.id).await;
+    let view = loaded.map_err(|_| CommitError::Unreachable)?;
+    if view.batch.version == batch.version { Ok(view) } else { Err(CommitError::Conflict) }
+}
+
+/// A batch takes in what came of a step; its payouts follow if there is something to follow.
+async fn take_in(
+    world: &World<'_>,
+    before: Batch,
+    input: Input,
+    now: Timestamp,
+) -> Result<ChangeSet, CommitError> {
+    let mut batch = before.clone();
+    let told = batch.apply(input, world.rail.profile(), now);
+    let payouts = if told.is_empty() && batch.stage() == before.stage() {
+        vec![]
+    } else {
+        view_of(world, &before).await?.payouts
+    };
+    Ok(follow::advance(batch, payouts, &told, now))
+}
+
+/// What comes of the steps that need the payouts.
+async fn with_payouts(
+    world: &World<'_>,
+    batch: &Batch,
+    now: Timestamp,
+) -> Result<ChangeSet, CommitError> {
+    let view = view_of(world, batch).await?;
+    let fee_asset = fee_asset(world, batch);
+    let replaces = match batch.next_step(world.rail.profile(), now) {
+        Step::Settle(settled) => return Ok(follow::settle(view, settled, fee_asset, now)),
+        Step::Fail(failure) => return Ok(follow::fail(view, &failure, fee_asset, now)),
+        Step::Replace(previous) => Some(previous),
+        Step::Sign | Step::Wait(_) | Step::Broadcast(_) | Step::Observe => None,
+    };
+    let others = others(world, &view).await?;
+    let signing = sign(world, &view, &others, replaces, now).await;
+    Ok(signing.outcome(world, view, replaces.is_some(), now))
+}
+
+fn fee_asset<'a>(world: &World<'a>, batch: &Batch) -> &'a AssetId {
+    let network = world.catalog.network(batch.network.as_str());
+    &network.expect("a batch is on a network of the catalog").fee_asset
 }
 
 /// What the lane's other transactions may take. The lane was loaded before: if somebody signs in
 /// between, our commit of its next version is a conflict. What ends in between is missing from the
 /// lane when the rail asks for it afterwards.
-async fn others(world: &World<'_>, view: &BatchView) -> Result<Vec<Commitment>, CommitError> {
+pub(crate) async fn others(
+    world: &World<'_>,
+    view: &BatchView,
+) -> Result<Vec<Commitment>, CommitError> {
     let others = world.store.commitments(&view.lane.id, view.batch.id).await;
     others.map_err(|_| CommitError::Unreachable)
 }
@@ -133,6 +154,32 @@ pub(crate) enum Signing {
     Input(Input, Option<Lane>),
     /// The payouts cannot be paid together.
     Split { alone: Vec<u32>, detail: String },
+}
+
+impl Signing {
+    /// What it changes.
+    pub(crate) fn outcome(
+        self,
+        world: &World<'_>,
+        view: BatchView,
+        is_replacement: bool,
+        now: Timestamp,
+    ) -> ChangeSet {
+        let (input, lane) = match self {
+            Self::Input(input, lane) => (input, lane),
+            Self::Split { alone, detail } if !is_replacement => {
+                let fee_asset = fee_asset(world, &view.batch);
+                return follow::split(view, &alone, &detail, fee_asset, now);
+            }
+            // The first transaction may still pay them together.
+            Self::Split { .. } => (Input::ReplacementNotNeeded, None),
+        };
+        let BatchView { mut batch, payouts, .. } = view;
+        let told = batch.apply(input, world.rail.profile(), now);
+        let mut change = follow::advance(batch, payouts, &told, now);
+        change.lanes.extend(lane);
+        change
+    }
 }
 
 /// Makes and signs a transaction. Nothing of it has left this process yet; the lane's number is

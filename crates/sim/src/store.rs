@@ -111,6 +111,10 @@ impl Store for MemoryStore {
         ready(move || self.contents().batch_view(id).ok_or(Unreachable))
     }
 
+    fn peek_batch(&self, id: BatchId) -> BoxFuture<'_, Result<(Batch, Lane), Unreachable>> {
+        ready(move || self.contents().peek_batch(id).ok_or(Unreachable))
+    }
+
     fn commitments<'a>(
         &'a self,
         lane: &'a LaneId,

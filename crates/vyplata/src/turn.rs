@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How many batches are taken up at once: those that wait for the pen, and the others.
-const UNDER_WAY_MAX: u32 = 64;
+const UNDER_WAY_MAX: u32 = 512;
 /// How many batches at most ask the node at once, beside the one that makes a transaction.
 const EXCHANGES_MAX: usize = 16;
 /// How many batches get their transactions in one commit at most.

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     BoxFuture, Timestamp,
+    batch::Batch,
     ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId},
     lane::Lane,
     ledger::{LedgerAccount, Posting},
@@ -92,6 +93,15 @@ impl Store for FaultyStore {
             let view = self.honest.load_batch(id).await;
             pause_or_stall(&self.faults).await;
             view
+        })
+    }
+
+    fn peek_batch(&self, id: BatchId) -> BoxFuture<'_, Result<(Batch, Lane), Unreachable>> {
+        Box::pin(async move {
+            self.before_load().await?;
+            let peeked = self.honest.peek_batch(id).await;
+            pause_or_stall(&self.faults).await;
+            peeked
         })
     }
 

@@ -8,6 +8,7 @@ use domain::{
     chore::Chore,
     delivery::{Delivery, DeliveryState},
     ids::{AssetId, BatchId, DeliveryId, LaneId, MerchantId, PayoutId},
+    lane::Lane,
     ledger::LedgerAccount,
     merchant::ApiKey,
     money::Amount,
@@ -56,11 +57,16 @@ impl Contents {
     }
 
     pub(super) fn batch_view(&self, id: BatchId) -> Option<BatchView> {
-        let batch = self.batches.get(&id)?.clone();
+        let (batch, lane) = self.peek_batch(id)?;
         let payouts = batch.payouts.iter().map(|it| self.payouts.get(it).cloned());
         let payouts = payouts.collect::<Option<_>>()?;
-        let lane = self.lanes.get(&batch.lane)?.clone();
         Some(BatchView { batch, payouts, lane })
+    }
+
+    pub(super) fn peek_batch(&self, id: BatchId) -> Option<(Batch, Lane)> {
+        let batch = self.batches.get(&id)?.clone();
+        let lane = self.lanes.get(&batch.lane)?.clone();
+        Some((batch, lane))
     }
 
     pub(super) fn commitments(&self, lane: &LaneId, without: BatchId) -> Vec<Commitment> {

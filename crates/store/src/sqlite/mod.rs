@@ -18,6 +18,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use domain::{
     BoxFuture, Timestamp,
+    batch::Batch,
     ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId},
     lane::Lane,
     ledger::{LedgerAccount, Posting},
@@ -157,6 +158,10 @@ impl Store for Sqlite {
 
     fn load_batch(&self, id: BatchId) -> BoxFuture<'_, Result<BatchView, Unreachable>> {
         Box::pin(async move { self.read(|it| read::batch_view(it, id)) })
+    }
+
+    fn peek_batch(&self, id: BatchId) -> BoxFuture<'_, Result<(Batch, Lane), Unreachable>> {
+        Box::pin(async move { self.read(|it| read::peek_batch(it, id)) })
     }
 
     fn commitments<'a>(

@@ -1,6 +1,6 @@
 //! Reading for the engine: what decisions and steps need.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display};
 
 use domain::{
     Timestamp,
@@ -169,17 +169,23 @@ fn attempts_of(connection: &Connection, id: BatchId) -> Result<Vec<Attempt>, Fau
 }
 
 pub(crate) fn batch_view(connection: &Connection, id: BatchId) -> Result<BatchView, Fault> {
-    let missing = |table, row| Fault::Missing { table, row };
-    let found = batch(connection, id)?;
-    let batch = found.ok_or_else(|| missing("batches", id.to_string()))?;
+    let (batch, lane) = peek_batch(connection, id)?;
     let mut payouts = vec![];
     for id in &batch.payouts {
         let found = payout(connection, *id)?;
-        payouts.push(found.ok_or_else(|| missing("payouts", id.to_string()))?);
+        payouts.push(found.ok_or_else(|| missing("payouts", id))?);
     }
-    let lane = lane(connection, &batch.lane)?;
-    let lane = lane.ok_or_else(|| missing("lanes", batch.lane.to_string()))?;
     Ok(BatchView { batch, payouts, lane })
+}
+
+pub(crate) fn peek_batch(connection: &Connection, id: BatchId) -> Result<(Batch, Lane), Fault> {
+    let batch = batch(connection, id)?.ok_or_else(|| missing("batches", &id))?;
+    let lane = lane(connection, &batch.lane)?.ok_or_else(|| missing("lanes", &batch.lane))?;
+    Ok((batch, lane))
+}
+
+fn missing(table: &'static str, row: &dyn Display) -> Fault {
+    Fault::Missing { table, row: row.to_string() }
 }
 
 const COMMITTED: &str = "SELECT batches.id, batches.takes, attempts.fee_max FROM batches \

@@ -8,7 +8,7 @@ use std::{
 
 use domain::{
     BoxFuture, Timestamp,
-    batch::{Attempt, Observation, SignedTx},
+    batch::{Attempt, Batch, Observation, SignedTx},
     catalog::Asset,
     chore::Chore,
     delivery::Receipt,
@@ -105,6 +105,10 @@ impl Store for Dying<Arc<dyn Store>> {
 
     fn load_batch(&self, id: BatchId) -> BoxFuture<'_, Result<BatchView, Unreachable>> {
         self.0.load_batch(id)
+    }
+
+    fn peek_batch(&self, id: BatchId) -> BoxFuture<'_, Result<(Batch, Lane), Unreachable>> {
+        self.0.peek_batch(id)
     }
 
     fn commitments<'a>(

@@ -31,7 +31,10 @@ pub(super) fn a_batch_with_its_payouts(store: &dyn Store) {
         payouts: order.map(|number| sending(number, 1, Stage::Preparing)).to_vec(),
         lane: lane("net/hot"),
     };
+    let peeked = (expected.batch.clone(), expected.lane.clone());
     assert_eq!(ready(store.load_batch(BatchId(1))), Ok(expected));
+    assert_eq!(ready(store.peek_batch(BatchId(1))), Ok(peeked));
+    assert_eq!(ready(store.peek_batch(BatchId(77))), Err(Unreachable));
 }
 
 pub(super) fn a_batch_with_what_others_may_take(store: &dyn Store) {
