@@ -29,39 +29,44 @@ pub async fn advance(
     id: BatchId,
     now: Timestamp,
 ) -> Result<Progress, CommitError> {
-    let moved = go_on(world, id, now, true).await?;
-    Ok(moved.expect("whoever may sign moves"))
+    let change = match look(world, id, now).await? {
+        Look::Idle(until) => return Ok(Progress::Idle(until)),
+        Look::Change(change) => *change,
+        Look::Signs => {
+            let peeked = world.store.peek_batch(id).await;
+            let (batch, _) = peeked.map_err(|_| CommitError::Unreachable)?;
+            with_payouts(world, &batch, now).await?
+        }
+    };
+    world.store.commit(change).await?;
+    Ok(Progress::Advanced)
 }
 
-/// Moves one batch one step, unless that makes a transaction: then there is no progress, and
-/// [`advance`] is to be called. Of the steps that make transactions of a lane, those that are taken
-/// at the same time meet a conflict, all but one; other steps of different batches get on together.
+/// What a batch does next.
+#[derive(Debug)]
+pub enum Look {
+    /// Nothing before this time.
+    Idle(Timestamp),
+    /// It makes a transaction: [`advance`] or [`crate::sign_together`] is to be called. Of those that
+    /// make transactions of one lane at the same time, all but one meet a conflict.
+    Signs,
+    /// It takes in what was found out, which is to be committed. Other batches do so at the same
+    /// time without a conflict.
+    Change(Box<ChangeSet>),
+}
+
+/// Finds out what moves a batch one step, unless that makes a transaction.
 ///
 /// # Errors
 /// As [`advance`].
-pub async fn advance_unless_signing(
-    world: &World<'_>,
-    id: BatchId,
-    now: Timestamp,
-) -> Result<Option<Progress>, CommitError> {
-    go_on(world, id, now, false).await
-}
-
-async fn go_on(
-    world: &World<'_>,
-    id: BatchId,
-    now: Timestamp,
-    may_sign: bool,
-) -> Result<Option<Progress>, CommitError> {
+pub async fn look(world: &World<'_>, id: BatchId, now: Timestamp) -> Result<Look, CommitError> {
     let peeked = world.store.peek_batch(id).await;
     let (batch, lane) = peeked.map_err(|_| CommitError::Unreachable)?;
     let profile = world.rail.profile();
     let change = match batch.next_step(profile, now) {
-        Step::Wait(until) => return Ok(Some(Progress::Idle(until))),
-        Step::Sign | Step::Replace(_) if !may_sign => return Ok(None),
-        Step::Settle(_) | Step::Fail(_) | Step::Sign | Step::Replace(_) => {
-            with_payouts(world, &batch, now).await?
-        }
+        Step::Wait(until) => return Ok(Look::Idle(until)),
+        Step::Sign | Step::Replace(_) => return Ok(Look::Signs),
+        Step::Settle(_) | Step::Fail(_) => with_payouts(world, &batch, now).await?,
         Step::Broadcast(tx) => {
             let input = match world.rail.broadcast(tx).await {
                 Ok(Handover::Accepted) => Input::Accepted(tx.txid.clone()),
@@ -78,8 +83,7 @@ async fn go_on(
             take_in(world, batch, input, now).await?
         }
     };
-    world.store.commit(change).await?;
-    Ok(Some(Progress::Advanced))
+    Ok(Look::Change(Box::new(change)))
 }
 
 /// The same batch with its payouts. If somebody moved it meanwhile, that was first.
@@ -118,7 +122,9 @@ async fn with_payouts(
         Step::Settle(settled) => return Ok(follow::settle(view, settled, fee_asset, now)),
         Step::Fail(failure) => return Ok(follow::fail(view, &failure, fee_asset, now)),
         Step::Replace(previous) => Some(previous),
-        Step::Sign | Step::Wait(_) | Step::Broadcast(_) | Step::Observe => None,
+        Step::Sign => None,
+        // Somebody moved it meanwhile.
+        Step::Wait(_) | Step::Broadcast(_) | Step::Observe => return Err(CommitError::Conflict),
     };
     let others = others(world, &view).await?;
     let signing = sign(world, &view, &others, replaces, now).await;

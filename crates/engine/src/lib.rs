@@ -19,7 +19,7 @@ mod sign_together;
 mod tend;
 
 pub use accept::accept;
-pub use advance::{advance, advance_unless_signing};
+pub use advance::{Look, advance, look};
 pub use deliver::deliver;
 pub use group::group;
 pub use reconcile::reconcile;

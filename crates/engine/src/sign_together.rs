@@ -1,13 +1,13 @@
 //! Several batches of a lane get their transactions in one commit.
 
 use domain::{
-    Timestamp,
+    BoxFuture, Timestamp,
     batch::{Input, Step},
     ids::BatchId,
     money::{Amount, Rounding},
     ports::{BatchView, ChangeSet, CommitError, Commitment},
 };
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 
 use crate::{
     Progress, World,
@@ -16,6 +16,8 @@ use crate::{
 
 /// How much more than the first of several transactions the others are taken to cost at most.
 const FEE_FACTOR: u128 = 2;
+/// How many transactions are made at the same time at most: the node answers for each of them.
+const AT_ONCE_MAX: usize = 16;
 
 /// Makes transactions for batches of one lane, with one number after another, and stores all of them
 /// and the lane in one commit: none of them can leave before that, and a conflict about any of them
@@ -111,11 +113,12 @@ async fn with_others(
 ) -> ChangeSet {
     let before = taken.len();
     taken.extend(rest.iter().map(|it| commitment(&it.view, it.fee_guess)));
-    let signings = rest.iter().enumerate().map(|(place, it)| {
+    let mut signings: Vec<BoxFuture<'_, Signing>> = vec![];
+    for (place, it) in rest.iter().enumerate() {
         let taken = taken.get(..before + place).unwrap_or(&taken);
-        sign(world, &it.view, taken, None, now)
-    });
-    let signings = join_all(signings).await;
+        signings.push(Box::pin(sign(world, &it.view, taken, None, now)));
+    }
+    let signings: Vec<Signing> = stream::iter(signings).buffered(AT_ONCE_MAX).collect().await;
     for (planned, signing) in rest.into_iter().zip(signings) {
         let Some((fee_max, next_sequence)) = made(&signing) else { break };
         let (number, fee_guess) = (planned.view.lane.next_sequence, planned.fee_guess);

@@ -29,10 +29,12 @@ struct Pause(u64);
 impl Future for Pause {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         match self.0.checked_sub(1) {
             Some(left) => {
                 self.0 = left;
+                // Whoever runs several futures polls those that ask for it.
+                context.waker().wake_by_ref();
                 Poll::Pending
             }
             None => Poll::Ready(()),

@@ -13,7 +13,7 @@ use std::{
 };
 
 use domain::{Timestamp, ids::BatchId, ports::CommitError};
-use engine::{Progress, World};
+use engine::{Look, Progress, World};
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use tokio::{
     sync::{Mutex, Semaphore},
@@ -32,7 +32,7 @@ const UNDER_WAY_MAX: u32 = 512;
 /// How many batches at most ask the node at once, beside the one that makes a transaction.
 const EXCHANGES_MAX: usize = 16;
 /// How many batches get their transactions in one commit at most.
-const SIGNED_TOGETHER_MAX: usize = 16;
+const SIGNED_TOGETHER_MAX: usize = 64;
 /// How many steps a batch may take before others have their turn.
 const STEPS_MAX: u32 = 8;
 /// How many batches of a lane may fail in a row before its turn ends.
@@ -209,10 +209,16 @@ async fn steps(
 }
 
 async fn step(world: &World<'_>, hands: &Hands, id: BatchId) -> Result<Progress, CommitError> {
-    {
+    let look = {
         let _place = hands.exchanges.acquire().await.map_err(|_| CommitError::Unreachable)?;
-        if let Some(moved) = engine::advance_unless_signing(world, id, clock::now()).await? {
-            return Ok(moved);
+        engine::look(world, id, clock::now()).await?
+    };
+    match look {
+        Look::Idle(until) => return Ok(Progress::Idle(until)),
+        Look::Signs => {}
+        Look::Change(change) => {
+            world.store.commit(*change).await?;
+            return Ok(Progress::Advanced);
         }
     }
     hands.waiting().push(id);
