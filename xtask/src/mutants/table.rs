@@ -10,6 +10,7 @@ const LEDGER: &str = "crates/domain/src/ledger.rs";
 const PAYOUT: &str = "crates/domain/src/payout.rs";
 const DELIVERY: &str = "crates/domain/src/delivery.rs";
 const ADVANCE: &str = "crates/engine/src/advance.rs";
+const TOGETHER: &str = "crates/engine/src/sign_together.rs";
 const RECONCILE: &str = "crates/engine/src/reconcile.rs";
 const STORE: &str = "crates/sim/src/store/write.rs";
 
@@ -248,9 +249,14 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "view-loaded-torn",
         file: ADVANCE,
-        old: "    let BatchView { mut batch, payouts, .. } = view;\n",
-        new: "    let BatchView { mut batch, payouts, .. } = view;\n    \
-              let payouts = world.store.load_batch(id).await.map_or(payouts, |it| it.payouts);\n",
+        old: "if view.batch.version == batch.version { Ok(view) } else { Err(CommitError::Conflict) }",
+        new: "Ok(view)",
+    },
+    Mutant {
+        name: "signed-together-with-one-number",
+        file: TOGETHER,
+        old: "next_sequence.checked_add(u64::try_from(place).ok()?)?;",
+        new: "next_sequence;",
     },
     Mutant {
         name: "reconcile-has-the-wrong-sign",

@@ -41,6 +41,8 @@ mod several;
 #[cfg(test)]
 mod silent;
 #[cfg(test)]
+mod together;
+#[cfg(test)]
 mod tokens;
 #[cfg(test)]
 mod two_nodes;

@@ -236,14 +236,17 @@ impl World {
                     due.push(Work::Group(lane.id.clone()));
                 }
                 let batches = contents.due_batches(&lane.id, now, u32::MAX);
-                let is_new = |id: &&BatchId| {
-                    contents.batches.get(*id).is_some_and(|it| it.attempts.is_empty())
+                let is_new = |id: &BatchId| {
+                    contents.batches.get(id).is_some_and(|it| it.attempts.is_empty())
                 };
-                let new: Vec<BatchId> = batches.iter().filter(is_new).copied().collect();
+                let (mut new, mut old): (Vec<BatchId>, Vec<BatchId>) =
+                    batches.into_iter().partition(is_new);
                 if new.len() > 1 {
                     due.push(Work::Sign(lane.network.clone(), new));
+                } else {
+                    old.append(&mut new);
                 }
-                due.extend(batches.into_iter().map(|it| Work::Advance(lane.network.clone(), it)));
+                due.extend(old.into_iter().map(|it| Work::Advance(lane.network.clone(), it)));
             }
             due.extend(contents.due_deliveries(now, u32::MAX).into_iter().map(Work::Deliver));
             due.extend(contents.expired_approvals(now, u32::MAX).into_iter().map(Work::Expire));
