@@ -52,7 +52,8 @@ impl Open {
     }
 }
 
-/// Begins what a lane has to do for itself, one thing at a time. `draw` gives a fresh identifier.
+/// Begins what a lane has to do for itself, one thing at a time; but a number that was skipped is used
+/// up whatever else is open, since that may wait for it. `draw` gives a fresh identifier.
 ///
 /// # Errors
 /// If the store did not take it; call again.
@@ -64,12 +65,20 @@ pub async fn tend(
 ) -> Result<Progress, CommitError> {
     let idle = Progress::Idle(now.plus_ms(world.rail.profile().poll_ms));
     let open = Open::load(world.store, lane).await?;
-    if open.chores().next().is_some() {
-        return Ok(idle);
-    }
     match world.rail.chore(&open.lane, &open.live()).await {
-        Ok(Some(chore)) => begin(world.store, open.lane, chore, draw(), now).await,
-        Ok(None) | Err(_) => Ok(idle),
+        Ok(Some(chore)) if may_begin(open.chores(), &chore) => {
+            begin(world.store, open.lane, chore, draw(), now).await
+        }
+        Ok(Some(_) | None) | Err(_) => Ok(idle),
+    }
+}
+
+/// Whether a chore may be begun beside those that are open. What is open may wait for a number that
+/// was skipped, so filling that waits for nothing but another filling.
+fn may_begin<'a>(mut open: impl Iterator<Item = &'a Chore>, chore: &Chore) -> bool {
+    match chore {
+        Chore::Fill { .. } => !open.any(|it| matches!(it, Chore::Fill { .. })),
+        Chore::TopUp(_) | Chore::Prepare(_) => open.next().is_none(),
     }
 }
 
@@ -87,4 +96,21 @@ pub(crate) async fn begin(
     let change = ChangeSet { lanes: vec![lane], batches: vec![batch], ..ChangeSet::default() };
     store.commit(change).await?;
     Ok(Progress::Advanced)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Chore, may_begin};
+
+    #[test]
+    fn a_skipped_number_is_filled_although_something_else_waits_for_it() {
+        let fill = |sequence| Chore::Fill { sequence };
+        let approve = Chore::Prepare("approve".to_owned());
+        let may = |open: &[Chore], chore: &Chore| may_begin(open.iter(), chore);
+        assert!(may(&[], &approve) && may(&[], &fill(7)));
+        assert!(may(&[approve.clone()], &fill(7)));
+        assert!(!may(&[approve.clone()], &approve));
+        assert!(!may(&[fill(7)], &approve));
+        assert!(!may(&[approve, fill(7)], &fill(8)));
+    }
 }

@@ -71,7 +71,7 @@ impl Wish<'_> {
             self.replaced(self.for_priority(market, asked.min(100), u128::MAX), wallet)?;
         let nonce = match (self.replaces, self.skipped) {
             (Some(sent), _) => sent.tx.nonce,
-            (None, Some(skipped)) => skipped,
+            (None, Some(skipped)) => skipped_number(skipped, wallet)?,
             (None, None) => self.fresh_number(wallet)?,
         };
         let held = if self.errand.token().is_some() { wallet.token } else { wallet.native };
@@ -240,6 +240,15 @@ impl Wish<'_> {
         }
         Ok(limit.min(limit_max.saturating_add(l1_gas).saturating_add(l1_gas.div_ceil(4))))
     }
+}
+
+/// A number that was skipped, unless somebody has used it meanwhile for good.
+fn skipped_number(skipped: u64, wallet: &Wallet) -> Result<u64, BuildError> {
+    if wallet.count_final.is_some_and(|settled| settled > skipped) {
+        let detail = format!("the skipped number {skipped} is used up already");
+        return Err(BuildError::Refused(detail));
+    }
+    Ok(skipped)
 }
 
 /// Makes the answer of a batch that has to wait.

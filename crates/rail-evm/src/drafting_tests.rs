@@ -32,6 +32,7 @@ struct Scene {
     token: Option<Address>,
     wallet: Wallet,
     next_sequence: u64,
+    skipped: Option<u64>,
     replaces: Option<Sent>,
     committed: BTreeMap<AssetId, Amount>,
     priority: Priority,
@@ -56,6 +57,7 @@ impl Scene {
             token: Some(TOKEN),
             wallet,
             next_sequence: 9,
+            skipped: None,
             replaces: None,
             committed: BTreeMap::new(),
             priority: Priority::Recommended,
@@ -104,7 +106,7 @@ impl Scene {
             asset: if self.token.is_some() { &token } else { &fee_asset },
             fee_asset: &fee_asset,
             errand: &Errand::Pay(transfer),
-            skipped: None,
+            skipped: self.skipped,
             priority: self.priority,
             replaces: self.replaces.as_ref(),
             first_fee_max: self.first_fee_max,
@@ -189,6 +191,20 @@ fn numbers_are_never_used_twice_and_only_what_is_final_skips_any() {
         assert_eq!(number(odd.0, odd.1, odd.2), Err(None), "{odd:?}");
     }
     assert_eq!(number(u64::MAX - 1, Some(9), 9), Ok(u64::MAX - 1));
+}
+
+#[test]
+fn a_skipped_number_is_used_unless_somebody_used_it_for_good() {
+    let number = |skipped, count, count_final| {
+        let mut scene = Scene { skipped: Some(skipped), ..Scene::native() };
+        (scene.wallet.count, scene.wallet.count_final) = (count, count_final);
+        scene.draft(MARKET).map(|(tx, _)| tx.nonce)
+    };
+    assert_eq!(number(7, 7, Some(7)), Ok(7));
+    // Not for good yet: whoever used it may be undone.
+    assert_eq!(number(7, 8, Some(7)), Ok(7));
+    assert_eq!(number(7, 7, None), Ok(7));
+    assert!(matches!(number(7, 8, Some(8)), Err(BuildError::Refused(_))));
 }
 
 #[test]

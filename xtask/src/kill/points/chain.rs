@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::kill::{
     node::{Node, quantity},
-    workload::Wanted,
+    token,
+    workload::{Asset, Wanted},
 };
 
 /// A program that undoes every call: the invalid instruction of
@@ -27,13 +28,52 @@ pub(crate) struct Waiting {
     max_fee: u128,
 }
 
-/// Makes the recipients programs that accept nothing.
+/// Gives recipients of coins what they are to have before.
+///
+/// # Errors
+/// If the node does not answer.
+pub(crate) fn give(node: &Node, plan: &[Wanted]) -> Result<()> {
+    for wanted in plan.iter().filter(|it| it.gift > 0) {
+        node.set_balance(&wanted.address, wanted.gift)?;
+    }
+    // What is not in a block is undone with the newest one.
+    node.mine()
+}
+
+/// Makes recipients programs that accept nothing. The token refuses those that are to get it.
 ///
 /// # Errors
 /// If the node does not answer.
 pub(crate) fn turn_hostile(node: &Node, plan: &[Wanted]) -> Result<()> {
-    let turn = |it: &Wanted| node.call("anvil_setCode", &json!([it.address, HOSTILE])).map(drop);
-    plan.iter().try_for_each(turn)
+    plan.iter().try_for_each(|it| match it.asset {
+        Asset::Coin => set_code(node, &it.address, HOSTILE),
+        Asset::Token => token::set_blacklisted(node, &it.address, true),
+    })
+}
+
+/// Makes recipients what they were before.
+///
+/// # Errors
+/// If the node does not answer.
+pub(crate) fn turn_friendly(node: &Node, plan: &[Wanted]) -> Result<()> {
+    plan.iter().try_for_each(|it| match it.asset {
+        Asset::Coin => set_code(node, &it.address, "0x"),
+        Asset::Token => token::set_blacklisted(node, &it.address, false),
+    })
+}
+
+/// Makes a block while `address` accepts nothing.
+///
+/// # Errors
+/// If the node does not answer.
+pub(crate) fn mine_without(node: &Node, address: &str) -> Result<()> {
+    set_code(node, address, HOSTILE)?;
+    node.mine()?;
+    set_code(node, address, "0x")
+}
+
+fn set_code(node: &Node, address: &str, code: &str) -> Result<()> {
+    node.call("anvil_setCode", &json!([address, code])).map(drop)
 }
 
 /// The waiting transactions of `wallet` that pay the recipients; `None` unless each has one.
@@ -41,24 +81,49 @@ pub(crate) fn turn_hostile(node: &Node, plan: &[Wanted]) -> Result<()> {
 /// # Errors
 /// If the node does not answer, or makes no sense.
 pub(crate) fn waiting(node: &Node, wallet: &str, plan: &[Wanted]) -> Result<Option<Vec<Waiting>>> {
+    let transactions = pool(node, wallet)?;
+    plan.iter().map(|it| find(transactions.iter(), it)).collect()
+}
+
+/// A waiting transaction of `wallet` that is what is looked for.
+///
+/// # Errors
+/// If the node does not answer, or makes no sense.
+pub(crate) fn waiting_for(
+    node: &Node,
+    wallet: &str,
+    is_it: impl Fn(&Value) -> bool,
+) -> Result<Option<Waiting>> {
+    pool(node, wallet)?.iter().find(|it| is_it(it)).map(Waiting::read).transpose()
+}
+
+/// What waits in the node's pool and can be included.
+fn pool(node: &Node, wallet: &str) -> Result<Vec<Value>> {
     let pool = node.call("txpool_content", &json!([]))?;
     let accounts = pool["pending"].as_object().context("a pool without accounts")?;
     let own = accounts.iter().find(|(address, _)| address.eq_ignore_ascii_case(wallet));
-    let Some(transactions) = own.and_then(|(_, it)| it.as_object()) else { return Ok(None) };
-    plan.iter().map(|it| find(transactions.values(), it)).collect()
+    let own = own.and_then(|(_, it)| it.as_object());
+    Ok(own.into_iter().flat_map(|it| it.values().cloned()).collect())
+}
+
+impl Waiting {
+    fn read(it: &Value) -> Result<Self> {
+        Ok(Self { nonce: quantity(&it["nonce"])?, max_fee: quantity(&it["maxFeePerGas"])? })
+    }
 }
 
 fn find<'a>(
     mut transactions: impl Iterator<Item = &'a Value>,
     wanted: &Wanted,
 ) -> Result<Option<Waiting>> {
-    let pays =
-        |it: &&Value| it["to"].as_str().is_some_and(|to| to.eq_ignore_ascii_case(&wanted.address));
-    let found = transactions.find(pays).map(|it| {
-        let (nonce, max_fee) = (quantity(&it["nonce"])?, quantity(&it["maxFeePerGas"])?);
-        Ok(Waiting { nonce, max_fee })
-    });
-    found.transpose()
+    // Alone, a recipient of coins is called; everybody else is named in the call's data.
+    let (address, digits) = (&wanted.address, wanted.address.trim_start_matches("0x"));
+    let pays = |it: &&Value| {
+        let is_called = it["to"].as_str().is_some_and(|to| to.eq_ignore_ascii_case(address));
+        let input = it["input"].as_str().unwrap_or_default();
+        is_called || input.to_lowercase().contains(digits)
+    };
+    transactions.find(pays).map(Waiting::read).transpose()
 }
 
 /// Raises the base fee to twice what the waiting transactions offer, and makes a block of it.
@@ -96,6 +161,35 @@ pub(crate) fn take_numbers(node: &Node, wallet: &str, waiting: &[Waiting]) -> Re
     node.mine()?;
     ensure!(count()? >= end, "somebody else's transactions are not in a block");
     Ok(())
+}
+
+/// What `wallet` has, in wei, as of a block.
+///
+/// # Errors
+/// If the node does not answer.
+pub(crate) fn coins_of(node: &Node, wallet: &str, block: &str) -> Result<u128> {
+    quantity(&node.call("eth_getBalance", &json!([wallet, block]))?)
+}
+
+/// How many transactions `wallet` has made, if none of them can be undone any more and none waits.
+///
+/// # Errors
+/// If the node does not answer.
+pub(crate) fn settled_count(node: &Node, wallet: &str) -> Result<Option<u128>> {
+    let count = |block| quantity(&node.call("eth_getTransactionCount", &json!([wallet, block]))?);
+    let (latest, settled) = (count("latest")?, count("finalized")?);
+    Ok((latest == settled && pool(node, wallet)?.is_empty()).then_some(latest))
+}
+
+/// Makes the node count one transaction of `wallet` less, as one does that was set up from an older
+/// state: the wallet's next number leaves a gap.
+///
+/// # Errors
+/// If the node does not answer.
+pub(crate) fn forget_a_number(node: &Node, wallet: &str, count: u128) -> Result<()> {
+    let before = count.checked_sub(1).context("there is nothing to forget")?;
+    node.call("anvil_setNonce", &json!([wallet, format!("{before:#x}")]))?;
+    node.mine()
 }
 
 /// Undoes the newest block; an empty one takes its place.
@@ -145,5 +239,9 @@ mod tests {
         let of_first = found(0).unwrap();
         assert_eq!((of_first.nonce, of_first.max_fee), (5, 7));
         assert!(found(1).is_none());
+        let input = format!("0x01{}02", wanted[1].address.trim_start_matches("0x"));
+        let call = json!({ "to": "0xc", "input": input, "nonce": "0x6", "maxFeePerGas": "0x7" });
+        let of_second = find([&transaction, &call].into_iter(), &wanted[1]).unwrap().unwrap();
+        assert_eq!(of_second.nonce, 6);
     }
 }

@@ -6,6 +6,8 @@
 //! transaction. In the end it starts unarmed, everything comes to its end, and payments are counted.
 
 mod chain;
+mod chores;
+mod company;
 mod miner;
 mod ordeal;
 mod scene;

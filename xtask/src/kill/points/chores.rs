@@ -1,0 +1,175 @@
+//! What the wallets do for themselves, and what makes it necessary.
+
+use std::{
+    sync::{Arc, MutexGuard},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::{
+    chain::{self, Waiting},
+    company::Company,
+    ordeal::{DEATH_MAX, HELPING_MAX, HELPINGS, Ordeal},
+};
+use crate::kill::{
+    api::coins,
+    audit, gateway,
+    setup::{BELOW_WEI, WEI_PER_COIN},
+    token, top_ups,
+    workload::End,
+};
+
+/// How long a transaction is looked for.
+const CATCH_MAX: Duration = Duration::from_secs(5);
+
+/// What a wallet is left with that is to be short of coins, in wei: not enough for any transaction.
+const REST_WEI: u128 = 1_000_000_000;
+
+impl Ordeal {
+    /// The wallet's approval is taken back, so that it approves anew; for the very first time it puts
+    /// the contract onto the chain before. If that is to fail, the token refuses it once.
+    pub(crate) fn preparation(&mut self, is_possible: bool) -> Result<()> {
+        let (node, hot) = (Arc::clone(&self.node), self.wallets.hot.clone());
+        self.again_and_again(|stage| {
+            token::revoke(&node, &hot)?;
+            if is_possible {
+                return Ok(());
+            }
+            if let Some((held, _)) = stage.catch(&hot, token::is_approval)? {
+                token::refuse_approvals_once(&node)?;
+                drop(held);
+            }
+            Ok(())
+        })
+    }
+
+    /// The wallet's coins are taken out of it, by the ledger and on the chain, while payouts wait
+    /// that need some. If bringing others is to fail, the wallet refuses them once.
+    pub(crate) fn shortage(&mut self, is_mended: bool) -> Result<()> {
+        let node = Arc::clone(&self.node);
+        let hot = self.wallets.hot.clone();
+        let station = self.wallets.station.clone().context("there is no station")?;
+        self.again_and_again(|stage| {
+            if !stage.drain()? {
+                return Ok(());
+            }
+            if !is_mended {
+                let brings = |it: &Value| has(it, "to", &hot);
+                if let Some((held, _)) = stage.catch(&station, brings)? {
+                    chain::mine_without(&node, &hot)?;
+                    drop(held);
+                }
+            }
+            let drawn = stage.draw_in(Company::Tokens, 1, End::Paid, None)?;
+            stage.ask(&drawn)
+        })
+    }
+
+    /// The node counts one transaction of the wallet less, so that a number is left out before the
+    /// next. It may be that somebody else uses that number first.
+    pub(crate) fn gap(&mut self, is_taken: bool) -> Result<()> {
+        let (node, hot) = (Arc::clone(&self.node), self.wallets.hot.clone());
+        self.again_and_again(|stage| {
+            let counted = stage.counted;
+            let healed = || {
+                let count = chain::settled_count(&node, &hot)?;
+                Ok(count.filter(|it| *it >= counted.max(1)))
+            };
+            let Some(count) = stage.look(HELPING_MAX, healed)? else { return Ok(()) };
+            stage.counted = count;
+            let held = stage.miner.hold();
+            chain::forget_a_number(&node, &hot, count)?;
+            drop(held);
+            if !is_taken {
+                return Ok(());
+            }
+            let fills = |it: &Value| has(it, "to", &hot) && has(it, "input", "0x");
+            if let Some((held, fill)) = stage.catch(&hot, fills)? {
+                chain::take_numbers(&node, &hot, &[fill])?;
+                drop(held);
+            }
+            Ok(())
+        })
+    }
+
+    /// Holds the chain still once a transaction waits that is what is looked for. It may be in a
+    /// block before it is seen; holding the chain before would hold up what must be final first.
+    fn catch(
+        &self,
+        wallet: &str,
+        is_it: impl Fn(&Value) -> bool,
+    ) -> Result<Option<(MutexGuard<'_, ()>, Waiting)>> {
+        self.look(CATCH_MAX, || {
+            if chain::waiting_for(&self.node, wallet, &is_it)?.is_none() {
+                return Ok(None);
+            }
+            let held = self.miner.hold();
+            let found = chain::waiting_for(&self.node, wallet, &is_it)?;
+            Ok(found.map(|waiting| (held, waiting)))
+        })
+    }
+
+    /// Does what makes a chore necessary until the death has come, since it cannot be told from
+    /// outside whether the last one is over.
+    fn again_and_again(&mut self, mut cause: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
+        for _ in 0..HELPINGS {
+            cause(self)?;
+            self.await_death(HELPING_MAX)?;
+            if self.has_died()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the coins out of the wallet, if it has been brought what it last needed; says whether.
+    fn drain(&mut self) -> Result<bool> {
+        let (node, hot) = (Arc::clone(&self.node), self.wallets.hot.clone());
+        if chain::coins_of(&node, &hot, "finalized")? < BELOW_WEI {
+            return Ok(false);
+        }
+        let held = self.miner.hold();
+        let has = chain::coins_of(&node, &hot, "latest")?;
+        let taken = has.saturating_sub(REST_WEI);
+        if taken > 0 {
+            let (asset, amount) = ("ETH@ethereum", coins(taken));
+            let lane = ["--lane", "ethereum/hot", "--note", "the kill test takes them"];
+            self.gateway.operate(&[&["house", "withdraw", asset, &amount], &lane[..]].concat())?;
+            node.set_balance(&hot, has - taken)?;
+            node.mine()?;
+        }
+        drop(held);
+        Ok(taken > 0)
+    }
+
+    /// Leaves the station one more coin for the day, and makes the wallet short of coins: it must be
+    /// brought that one and no other.
+    pub(crate) fn limit_a_day(&mut self) -> Result<()> {
+        let (node, hot) = (Arc::clone(&self.node), self.wallets.hot.clone());
+        self.gateway.start()?;
+        let rich = || Ok((chain::coins_of(&node, &hot, "finalized")? >= BELOW_WEI).then_some(()));
+        ensure!(self.look(DEATH_MAX, rich)?.is_some(), "the wallet is not brought coins");
+        gateway::kill(&self.process);
+        let brought = top_ups::sum(&self.wallets, &audit::look(&node, &self.wallets, &self.plan)?);
+        let limit = brought + WEI_PER_COIN;
+        self.gateway.limit_a_day(&coins(limit))?;
+        self.limit = limit;
+        self.gateway.start()?;
+        ensure!(self.drain()?, "the wallet has no coins");
+        let some = || {
+            let has = chain::coins_of(&node, &hot, "finalized")?;
+            Ok((has > WEI_PER_COIN / 2).then_some(()))
+        };
+        let is_brought = self.look(DEATH_MAX, some)?.is_some();
+        gateway::kill(&self.process);
+        ensure!(is_brought, "what is left of the day's limit is not brought");
+        Ok(())
+    }
+}
+
+/// Whether a transaction has this, in letters of whatever size.
+fn has(transaction: &Value, key: &str, text: &str) -> bool {
+    transaction[key].as_str().is_some_and(|it| it.eq_ignore_ascii_case(text))
+}

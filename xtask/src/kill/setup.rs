@@ -1,0 +1,144 @@
+//! How the gateway under test is configured.
+
+use std::{net::SocketAddr, str::FromStr};
+
+use anyhow::{Result, bail};
+
+use super::api::coins;
+
+/// How payouts share transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Batching {
+    /// Each has its own.
+    Off,
+    /// The contract pays many.
+    Contract,
+    /// The wallet's account runs the contract's code.
+    Delegate,
+}
+
+impl FromStr for Batching {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Ok(match text {
+            "off" => Self::Off,
+            "contract" => Self::Contract,
+            "delegate" => Self::Delegate,
+            other => bail!("batching is off, contract or delegate, and not {other:?}"),
+        })
+    }
+}
+
+impl Batching {
+    fn lines(self) -> String {
+        let method = match self {
+            Self::Off => return String::new(),
+            Self::Contract => "contract",
+            Self::Delegate => "delegate",
+        };
+        format!("batching = \"{method}\"\nbatch_max = {BATCH_MAX}\nbatch_wait_ms = {WAIT_MS}\n")
+    }
+}
+
+/// The most payouts of one transaction: the fewest coins for which one together costs less.
+pub(crate) const BATCH_MAX: usize = 3;
+/// How long a payout waits for others, in milliseconds.
+const WAIT_MS: u64 = 150;
+
+/// The wallet that pays is brought coins when it has less than this, in wei.
+pub(crate) const BELOW_WEI: u128 = 2 * WEI_PER_COIN;
+/// So many that it has this.
+pub(crate) const UP_TO_WEI: u128 = 20 * WEI_PER_COIN;
+/// So many within a day, until the end of the test: more than it needs.
+pub(crate) const DAILY_MAX_WEI: u128 = 5_000 * WEI_PER_COIN;
+/// One coin, in wei.
+pub(crate) const WEI_PER_COIN: u128 = 1_000_000_000_000_000_000;
+
+/// What is configured in one way or another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    /// How many transactions may be on their way at once.
+    pub(crate) in_flight_max: usize,
+    /// How payouts share transactions.
+    pub(crate) batching: Batching,
+    /// Whether a second wallet brings the first one coins.
+    pub(crate) has_station: bool,
+}
+
+impl Setup {
+    /// The configuration of a gateway that listens at `address`.
+    pub(crate) fn configuration(
+        self,
+        address: SocketAddr,
+        (node, receiver): (SocketAddr, SocketAddr),
+    ) -> String {
+        let Self { in_flight_max, batching, has_station } = self;
+        let (batching, station) =
+            (batching.lines(), if has_station { station() } else { String::new() });
+        format!(
+            r#"data = "data"
+listen = "{address}"
+catalog = ["tokens.toml"]
+
+# What is tested is the gateway, not its patience with a single client.
+[requests]
+per_address_per_second = 0
+per_key_per_second = 0
+
+[webhooks]
+allow = ["{receiver}"]
+
+[approvals]
+timeout_ms = 4000
+
+[rates]
+ETH = "3000"
+TOKEN = "1"
+
+[[network]]
+id = "ethereum"
+rpc = ["http://{node}"]
+poll_ms = 200
+replace_after_ms = 3000
+in_flight_max = {in_flight_max}
+{batching}
+[[lane]]
+network = "ethereum"
+name = "hot"
+key = "m/44'/60'/0'/0/0"
+{station}"#
+        )
+    }
+}
+
+fn station() -> String {
+    let (below, up_to, daily_max) = (coins(BELOW_WEI), coins(UP_TO_WEI), coins(DAILY_MAX_WEI));
+    format!(
+        r#"[lane.gas]
+from = "station"
+below = "{below}"
+up_to = "{up_to}"
+daily_max = "{daily_max}"
+
+[[lane]]
+network = "ethereum"
+name = "station"
+key = "m/44'/60'/0'/0/1"
+pays = false
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Batching;
+
+    #[test]
+    fn ways_to_share_transactions_are_read() {
+        assert_eq!("delegate".parse::<Batching>().unwrap(), Batching::Delegate);
+        assert_eq!("off".parse::<Batching>().unwrap().lines(), "");
+        assert!("contract".parse::<Batching>().unwrap().lines().contains("\"contract\""));
+        assert!("Contract".parse::<Batching>().is_err());
+    }
+}
