@@ -11,6 +11,9 @@ pub(crate) const ID: &str = "TOKEN@ethereum";
 /// Where its code is put, without anybody's deploying it.
 pub(crate) const ADDRESS: &str = "0x70e50000000000000000000000000000000000aa";
 
+/// The same with its checksum, as the catalog has it.
+const WITH_CHECKSUM: &str = "0x70e50000000000000000000000000000000000aA";
+
 /// The contract that pays many; crates/rail-evm/README.md says why it is there.
 pub(crate) const PAYOUTS: &str = "0xd9732d1d51800e1641672fb9c76add1373154fc8";
 
@@ -39,7 +42,7 @@ const APPROVE: &str = "0x095ea7b3";
 pub(crate) fn catalog() -> String {
     format!(
         "[[asset]]\nnetwork = \"ethereum\"\nticker = \"TOKEN\"\ntitle = \"Token\"\ndecimals = 6\n\
-         contract = \"{ADDRESS}\"\n"
+         contract = \"{WITH_CHECKSUM}\"\n"
     )
 }
 

@@ -144,7 +144,10 @@ pub(crate) fn outgrow(node: &Node, waiting: &[Waiting]) -> Result<()> {
 pub(crate) fn take_numbers(node: &Node, wallet: &str, waiting: &[Waiting]) -> Result<()> {
     let count = || quantity(&node.call("eth_getTransactionCount", &json!([wallet, "latest"]))?);
     let (first, end) = (count()?, waiting.iter().map(|it| it.nonce + 1).max().unwrap_or(0));
-    let gas_price = 8 * waiting.iter().map(|it| it.max_fee).max().unwrap_or(1);
+    // Others may wait before them, and offer more.
+    let others = pool(node, wallet)?;
+    let others = others.iter().map(Waiting::read).collect::<Result<Vec<_>>>()?;
+    let gas_price = 8 * others.iter().chain(waiting).map(|it| it.max_fee).max().unwrap_or(1);
     let cost = gas_price * GAS_PLAIN * end.saturating_sub(first);
     let has = quantity(&node.call("eth_getBalance", &json!([wallet, "latest"]))?)?;
     node.set_balance(wallet, has + cost)?;
