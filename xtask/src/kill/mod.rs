@@ -5,6 +5,8 @@
 //! there is: the node has accepted a transaction, the gateway dies before it hears of it, and the
 //! base fee rises by 40 % before it is back, so that signing again would give another transaction.
 //!
+//! With `--batching` payouts of the coin and of a token share transactions.
+//!
 //! With `--every-point` the deaths come at every crash point of a gateway that is built with them:
 //! see [`points`].
 
@@ -80,6 +82,8 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let given: PathBuf = args.get("program", PathBuf::new())?;
     let built = || build(root, options, features);
     if args.has("every-point") {
+        let is_able = options.batching == Batching::Contract;
+        ensure!(is_able, "every point needs --batching contract, which is the default there");
         let times = args.get("times", 2)?;
         ensure!(times > 0, "no deaths: nothing to survive");
         let program = if given.as_os_str().is_empty() { built()? } else { given };
