@@ -211,7 +211,7 @@ impl Wish<'_> {
     /// another path in the next block.
     fn gas_limit(&self, estimate: &Result<u64, RpcError>) -> Result<u64, BuildError> {
         let estimate = match estimate {
-            Ok(gas) => *gas,
+            Ok(gas) => gas.saturating_add(self.errand.gas_beside()),
             Err(RpcError::Refused { code, message, data }) => {
                 return Err(match revert::reason(*code, message, data.as_ref()) {
                     Some(reason) => BuildError::Refused(reason),

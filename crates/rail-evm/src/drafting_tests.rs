@@ -32,6 +32,7 @@ struct Scene {
     token: Option<Address>,
     wallet: Wallet,
     next_sequence: u64,
+    errand: Option<Errand>,
     skipped: Option<u64>,
     replaces: Option<Sent>,
     committed: BTreeMap<AssetId, Amount>,
@@ -57,6 +58,7 @@ impl Scene {
             token: Some(TOKEN),
             wallet,
             next_sequence: 9,
+            errand: None,
             skipped: None,
             replaces: None,
             committed: BTreeMap::new(),
@@ -105,7 +107,7 @@ impl Scene {
             payer: PAYER,
             asset: if self.token.is_some() { &token } else { &fee_asset },
             fee_asset: &fee_asset,
-            errand: &Errand::Pay(transfer),
+            errand: &self.errand.clone().unwrap_or(Errand::Pay(transfer)),
             skipped: self.skipped,
             priority: self.priority,
             replaces: self.replaces.as_ref(),
@@ -191,6 +193,14 @@ fn numbers_are_never_used_twice_and_only_what_is_final_skips_any() {
         assert_eq!(number(odd.0, odd.1, odd.2), Err(None), "{odd:?}");
     }
     assert_eq!(number(u64::MAX - 1, Some(9), 9), Ok(u64::MAX - 1));
+}
+
+#[test]
+fn a_delegating_transaction_has_gas_for_its_authorization() {
+    let scene = Scene { errand: Some(Errand::Delegate), ..Scene::native() };
+    let tx = scene.terms(MARKET).unwrap();
+    // 21,000, 25,000 for the authorization, and a quarter more.
+    assert_eq!(tx.gas_limit, 57_500);
 }
 
 #[test]

@@ -107,6 +107,16 @@ impl Errand {
         }
     }
 
+    /// How much gas it takes beside what a node estimates, which is not told of the authorization:
+    /// that costs as much as an account that is not there yet, before anything runs
+    /// ([EIP-7702](https://eips.ethereum.org/EIPS/eip-7702)).
+    pub(crate) fn gas_beside(&self) -> u64 {
+        match self {
+            Self::Delegate => 25_000,
+            Self::Pay(_) | Self::PayMany(_) | Self::Nothing | Self::Approve(_) | Self::Deploy => 0,
+        }
+    }
+
     /// The token that it pays; `None` for the network's coin, and for what pays nothing.
     pub(crate) fn token(&self) -> Option<Address> {
         match self {

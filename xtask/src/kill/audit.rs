@@ -29,8 +29,8 @@ pub(crate) struct Seen {
     pub(crate) payments: Payments,
     /// The transactions between wallets: the block, who sent it, who got it, and how many wei.
     pub(crate) transfers: Vec<(u128, String, String, u128)>,
-    /// Calls that may have made payments: who was called, and the transaction.
-    calls: Vec<String>,
+    /// The transactions that made payments by a call.
+    pub(crate) calls: Vec<String>,
 }
 
 /// The statuses that the gateway reports, by reference.
@@ -77,8 +77,7 @@ pub(crate) fn look(node: &Node, wallets: &Wallets, plan: &[Wanted]) -> Result<Se
             take_in(&mut seen, wallets, block, receipts)?;
         }
     }
-    let calls = std::mem::take(&mut seen.calls);
-    for hashes in calls.chunks(TRACES_AT_ONCE) {
+    for hashes in seen.calls.chunks(TRACES_AT_ONCE) {
         let trace = |hash| ("debug_traceTransaction", json!([hash, { "tracer": "callTracer" }]));
         for trace in node.ask(&hashes.iter().map(trace).collect::<Vec<_>>())? {
             ensure!(trace.get("error").is_none(), "a call that was undone and was not");

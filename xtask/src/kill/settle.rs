@@ -14,6 +14,7 @@ use super::{
     gateway::Gateway,
     node::Node,
     receiver::Receiver,
+    setup::Batching,
     top_ups,
     workload::{Clients, Wanted},
 };
@@ -48,6 +49,8 @@ pub(crate) struct Ending<'a> {
     pub(crate) plan: &'a [Wanted],
     /// The most that may have been brought from wallet to wallet, in wei.
     pub(crate) daily_max: u128,
+    /// How payouts share transactions.
+    pub(crate) batching: Batching,
     /// Whether the gateway is one that pays twice.
     pub(crate) is_control: bool,
 }
@@ -134,6 +137,10 @@ impl Ending<'_> {
         println!("webhooks: {} came, {unheard} that must come did not", self.receiver.count());
         let seen = audit::look(self.node, self.wallets, self.plan)?;
         findings.extend(top_ups::complaints(self.node, self.wallets, &seen, self.daily_max)?);
+        println!("transactions that may have paid several: {}", seen.calls.len());
+        if self.batching != Batching::Off && !self.is_control && seen.calls.is_empty() {
+            findings.push("no payouts shared a transaction".into());
+        }
         let payments = seen.payments;
         for wanted in self.plan {
             let amounts = payments.get(&wanted.place()).map_or(&[][..], Vec::as_slice);

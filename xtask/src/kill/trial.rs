@@ -66,6 +66,7 @@ pub(crate) fn run(root: &Path, program: &Path, folder: &Path, options: Options) 
         api: &api,
         plan: &stage.plan,
         daily_max: 0,
+        batching: options.batching,
         is_control: options.is_control,
     };
     ending.settle(&[&clients])

@@ -25,7 +25,7 @@ use crate::kill::{
     random::Random,
     receiver::Receiver,
     settle::{self, Ending, Verdict},
-    setup::{DAILY_MAX_WEI, Setup},
+    setup::{Batching, DAILY_MAX_WEI, Setup},
     workload::{Clients, End, Reply, Wanted, plan},
 };
 
@@ -183,6 +183,7 @@ impl Ordeal {
             api: &api,
             plan: &self.plan,
             daily_max: self.limit,
+            batching: Batching::Contract,
             is_control: self.is_control,
         };
         let clients: Vec<&Clients> = self.clients.iter().collect();
