@@ -74,6 +74,8 @@ impl Setup {
         (node, receiver): (SocketAddr, SocketAddr),
     ) -> String {
         let Self { in_flight_max, batching, has_station } = self;
+        // Where every death is followed by a rise of fees, a transaction may see many of them.
+        let budget = if has_station { "replacement_budget_percent = 5000\n" } else { "" };
         let (batching, station) =
             (batching.lines(), if has_station { station() } else { String::new() });
         format!(
@@ -102,7 +104,7 @@ rpc = ["http://{node}"]
 poll_ms = 200
 replace_after_ms = 3000
 in_flight_max = {in_flight_max}
-{batching}
+{budget}{batching}
 [[lane]]
 network = "ethereum"
 name = "hot"

@@ -19,6 +19,9 @@ const STRANGER: &str = "0x00000000000000000000000000000000005747a6";
 /// What a plain payment takes.
 const GAS_PLAIN: u128 = 21_000;
 
+/// The least that a base fee is, in wei per gas.
+const BASE_FEE_MIN: u128 = 1_000_000_000;
+
 /// The most that a base fee is raised to by a death, in wei per gas: the cap is far above.
 const BASE_FEE_MAX: u128 = 50_000_000_000;
 
@@ -203,6 +206,19 @@ pub(crate) fn undo_block(node: &Node) -> Result<()> {
     node.call("anvil_reorg", &json!([1, []])).map(drop)
 }
 
+/// Makes a block whose base fee has not fallen to nothing, as it does while blocks are empty: what is
+/// signed then would be worth nothing after the next rise.
+///
+/// # Errors
+/// If the node does not answer.
+pub(crate) fn mine(node: &Node) -> Result<()> {
+    let block = node.call("eth_getBlockByNumber", &json!(["pending", false]))?;
+    if quantity(&block["baseFeePerGas"])? < BASE_FEE_MIN {
+        node.set_base_fee(BASE_FEE_MIN)?;
+    }
+    node.mine()
+}
+
 /// Raises the base fee after a death, so that signing again would give another transaction.
 ///
 /// # Errors
@@ -215,7 +231,7 @@ pub(crate) fn raise_base_fee(node: &Node) -> Result<()> {
 /// 140 %, at least one gwei (empty blocks let it fall to nothing), and no more than is far below
 /// the cap, where the fee that was can only fall.
 fn raised(fee: u128) -> u128 {
-    (fee * 7 / 5).max(1_000_000_000).min(fee.max(BASE_FEE_MAX))
+    (fee * 7 / 5).max(BASE_FEE_MIN).min(fee.max(BASE_FEE_MAX))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use super::chain;
 use crate::kill::{node::Node, workload::lock};
 
 /// How long it is from one block to the next.
@@ -29,7 +30,7 @@ impl Miner {
             while !end.load(Ordering::SeqCst) {
                 let held = lock(&hand);
                 // A node that does not answer is found out by whoever asks it for something.
-                drop(node.mine());
+                drop(chain::mine(&node));
                 drop(held);
                 thread::sleep(PAUSE);
             }
