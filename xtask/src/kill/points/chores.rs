@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     chain::{self, Waiting},
@@ -16,6 +16,7 @@ use super::{
 use crate::kill::{
     api::coins,
     audit, gateway,
+    node::quantity,
     setup::{BELOW_WEI, WEI_PER_COIN},
     token, top_ups,
     workload::End,
@@ -88,6 +89,10 @@ impl Ordeal {
             let fills = |it: &Value| has(it, "to", &hot) && has(it, "input", "0x");
             if let Some((held, fill)) = stage.catch(&hot, fills)? {
                 chain::take_numbers(&node, &hot, &[fill])?;
+                // Final, and no further: how often the wallet's transactions were counted when goes
+                // up and down here, and the proof is only found near the newest block.
+                (0..3).try_for_each(|_| node.mine())?;
+                stage.await_death(CATCH_MAX + HELPING_MAX)?;
                 drop(held);
             }
             Ok(())
@@ -109,6 +114,18 @@ impl Ordeal {
             let found = chain::waiting_for(&self.node, wallet, &is_it)?;
             Ok(found.map(|waiting| (held, waiting)))
         })
+    }
+
+    /// Waits until the wallet has coins, and no number is left out any more: while the chain is held
+    /// still it would wait for both in vain.
+    pub(crate) fn calm(&self) -> Result<()> {
+        let count = json!([self.wallets.hot, "latest"]);
+        let is_calm = || {
+            let counted = quantity(&self.node.call("eth_getTransactionCount", &count)?)?;
+            let has = chain::coins_of(&self.node, &self.wallets.hot, "finalized")?;
+            Ok((has >= BELOW_WEI && counted >= self.counted).then_some(()))
+        };
+        self.look(DEATH_MAX, is_calm).map(drop)
     }
 
     /// Does what makes a chore necessary until the death has come, since it cannot be told from

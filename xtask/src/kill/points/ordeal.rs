@@ -338,6 +338,7 @@ impl Ordeal {
         let drawn = self.draw(count, End::Paid, None)?;
         self.plan.extend_from_slice(&drawn);
         let clients = Clients::start(&self.api()?, &Arc::new(drawn));
+        self.calm()?;
         let held = self.miner.hold();
         node.set_base_fee(ABOVE_CAP_WEI)?;
         node.mine()?;
@@ -396,6 +397,7 @@ impl Ordeal {
         let node = Arc::clone(&self.node);
         self.plan.extend_from_slice(drawn);
         let clients = Clients::start(&self.api()?, &Arc::new(drawn.to_vec()));
+        self.calm()?;
         let held = self.miner.hold();
         clients.release(drawn.len());
         let waiting = self.look(DEATH_MAX, || chain::waiting(&node, &self.wallets.hot, drawn))?;

@@ -113,14 +113,17 @@ impl Scene {
     /// Whether there is only one at a time of what leads to the point. Of payouts that wait for a
     /// lower fee the first holds up the others, and so does a chore.
     fn is_alone(self) -> bool {
-        let is_chore =
-            matches!(self, Self::Preparation { .. } | Self::Shortage { .. } | Self::Gap { .. });
-        is_chore || self == Self::AboveCap
+        self.is_chore() || self == Self::AboveCap
+    }
+
+    fn is_chore(self) -> bool {
+        matches!(self, Self::Preparation { .. } | Self::Shortage { .. } | Self::Gap { .. })
     }
 }
 
 /// The deaths at each of the points: at the first time it is reached, then at the second or third,
-/// so many in all, or always at the first if there is only one at a time. What happens at the first
+/// so many in all, or always at the first if there is only one at a time (of chores' only every second
+/// one, for the time that they take). What happens at the first
 /// start only comes first, once; then the first preparation, at one stage after the other; the rest
 /// in an order drawn from the seed.
 pub(crate) fn deaths(points: &[String], times: usize, seed: u64) -> Vec<Death> {
@@ -132,6 +135,10 @@ pub(crate) fn deaths(points: &[String], times: usize, seed: u64) -> Vec<Death> {
         for point in &later {
             let (scene, drawn) =
                 (Scene::of(point), 2 + usize::from(random.next().is_multiple_of(2)));
+            // Chores take long: of the later deaths, one half is enough.
+            if time > 0 && scene.is_chore() && drawn == 2 {
+                continue;
+            }
             let count = if time == 0 || scene.is_alone() { 1 } else { drawn };
             let place = random.next();
             let is_first = time == 0 && scene == (Scene::Preparation { is_possible: true });
@@ -181,8 +188,12 @@ mod tests {
             let alone = ["commit.lane", "commit.held", "commit.prepare"];
             let is_alone = alone.iter().any(|it| point.starts_with(it));
             assert_eq!(counts.len() == 1, is_alone, "{point}");
-            let expected = if point.starts_with("commit.lane") { 1 } else { 3 };
-            assert_eq!(at(&point).len(), expected, "{point}");
+            let expected = match point.as_str() {
+                it if it.starts_with("commit.lane") => 1..=1,
+                it if it.starts_with("commit.prepare") => 1..=3,
+                _ => 3..=3,
+            };
+            assert!(expected.contains(&at(&point).len()), "{point}");
         }
         let first = Death { point: "commit.lane.before".into(), count: 1 };
         assert_eq!((&all[0], all[1].point.as_str()), (&first, "commit.lane.after"));
