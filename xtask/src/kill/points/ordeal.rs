@@ -409,7 +409,8 @@ impl Ordeal {
 
     fn set_apart(&mut self, count: usize) -> Result<()> {
         let api = self.api()?;
-        for _ in 0..count {
+        // What is decided together with a payout is at other points.
+        for _ in 0..count * HELPINGS {
             if native::set_apart(&api, 1)? {
                 self.apart += 1;
             } else {
