@@ -94,6 +94,25 @@ impl Gateway {
         Ok(fs::write(file, text.replace(line, &format!("daily_max = \"{coins}\"")))?)
     }
 
+    /// Writes into the database that a lane's next number was used, and says which; the gateway must
+    /// not run.
+    ///
+    /// # Errors
+    /// If there is no such lane.
+    pub(crate) fn skip_a_number(&self, lane: &str) -> Result<u128> {
+        let tool = "sqlite3";
+        if !process::is_installed(tool) {
+            process::apt_install(&[tool])?;
+        }
+        let change = format!(
+            "UPDATE lanes SET next_sequence = next_sequence + 1 WHERE id = '{lane}' \
+             RETURNING next_sequence - 1"
+        );
+        let mut command = Command::new(tool);
+        let said = process::output(command.arg(self.folder.join("data/vyplata.db")).arg(change))?;
+        said.trim().parse().with_context(|| format!("{tool} says {said:?}"))
+    }
+
     /// The addresses of the wallets, in the order of the configuration, in small letters.
     ///
     /// # Errors

@@ -17,6 +17,9 @@ const WITH_CHECKSUM: &str = "0x70e50000000000000000000000000000000000aA";
 /// The contract that pays many; crates/rail-evm/README.md says why it is there.
 pub(crate) const PAYOUTS: &str = "0xd9732d1d51800e1641672fb9c76add1373154fc8";
 
+/// It refuses approvals while there is code here.
+pub(crate) const REFUSAL: &str = "0x70e50000000000000000000000000000000000bb";
+
 /// What runs at its address.
 const CODE: &str = include_str!("token/Token.hex");
 
@@ -32,8 +35,6 @@ const TRANSFER: &str = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a
 /// The functions of the token that are called, by the first bytes of the hash of what is called.
 const SET_BALANCE: &str = "0xe30443bc";
 const SET_ALLOWANCE: &str = "0xda46098c";
-const SET_BLACKLISTED: &str = "0xd01dd6d2";
-const SET_REFUSES_APPROVALS: &str = "0xb0b98b65";
 const BALANCE_OF: &str = "0x70a08231";
 const ALLOWANCE: &str = "0xdd62ed3e";
 const APPROVE: &str = "0x095ea7b3";
@@ -79,25 +80,6 @@ pub(crate) fn revoke(node: &Node, holder: &str) -> Result<bool> {
         change(node, SET_ALLOWANCE, &[holder, spender, word(0)])?;
     }
     Ok(has_allowed)
-}
-
-/// Refuses whom the token is sent to, or no longer.
-///
-/// # Errors
-/// If the node does not answer.
-pub(crate) fn set_blacklisted(node: &Node, who: &str, is_it: bool) -> Result<()> {
-    change(node, SET_BLACKLISTED, &[word_of(who)?, word(u128::from(is_it))])
-}
-
-/// Undoes every approval in the next block, and only there.
-///
-/// # Errors
-/// If the node does not answer.
-pub(crate) fn refuse_approvals_once(node: &Node) -> Result<()> {
-    for refuses in [1, 0] {
-        change(node, SET_REFUSES_APPROVALS, &[word(refuses)])?;
-    }
-    Ok(())
 }
 
 /// Whether a transaction approves the contract.

@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 
 use crate::kill::{
     node::{Node, quantity},
-    token,
-    workload::{Asset, Wanted},
+    workload::Wanted,
 };
 
 /// A program that undoes every call: the invalid instruction of
@@ -43,15 +42,12 @@ pub(crate) fn give(node: &Node, plan: &[Wanted]) -> Result<()> {
     node.mine()
 }
 
-/// Makes recipients programs that accept nothing. The token refuses those that are to get it.
+/// Makes recipients programs that accept nothing; the token refuses them, too.
 ///
 /// # Errors
 /// If the node does not answer.
 pub(crate) fn turn_hostile(node: &Node, plan: &[Wanted]) -> Result<()> {
-    plan.iter().try_for_each(|it| match it.asset {
-        Asset::Coin => set_code(node, &it.address, HOSTILE),
-        Asset::Token => token::set_blacklisted(node, &it.address, true),
-    })
+    plan.iter().try_for_each(|it| set_code(node, &it.address, HOSTILE))
 }
 
 /// Makes recipients what they were before.
@@ -59,13 +55,10 @@ pub(crate) fn turn_hostile(node: &Node, plan: &[Wanted]) -> Result<()> {
 /// # Errors
 /// If the node does not answer.
 pub(crate) fn turn_friendly(node: &Node, plan: &[Wanted]) -> Result<()> {
-    plan.iter().try_for_each(|it| match it.asset {
-        Asset::Coin => set_code(node, &it.address, "0x"),
-        Asset::Token => token::set_blacklisted(node, &it.address, false),
-    })
+    plan.iter().try_for_each(|it| set_code(node, &it.address, "0x"))
 }
 
-/// Makes a block while `address` accepts nothing.
+/// Makes a block while `address` is a program that accepts nothing.
 ///
 /// # Errors
 /// If the node does not answer.
@@ -145,8 +138,8 @@ pub(crate) fn outgrow(node: &Node, waiting: &[Waiting]) -> Result<()> {
 /// # Errors
 /// If the node does not answer, or leaves one of them out.
 pub(crate) fn take_numbers(node: &Node, wallet: &str, waiting: &[Waiting]) -> Result<()> {
-    let count = || quantity(&node.call("eth_getTransactionCount", &json!([wallet, "latest"]))?);
-    let (first, end) = (count()?, waiting.iter().map(|it| it.nonce + 1).max().unwrap_or(0));
+    let (first, end) =
+        (count_of(node, wallet)?, waiting.iter().map(|it| it.nonce + 1).max().unwrap_or(0));
     // Others may wait before them, and offer more.
     let others = pool(node, wallet)?;
     let others = others.iter().map(Waiting::read).collect::<Result<Vec<_>>>()?;
@@ -165,7 +158,7 @@ pub(crate) fn take_numbers(node: &Node, wallet: &str, waiting: &[Waiting]) -> Re
         node.call("eth_sendTransaction", &json!([transaction]))?;
     }
     node.mine()?;
-    ensure!(count()? >= end, "somebody else's transactions are not in a block");
+    ensure!(count_of(node, wallet)? >= end, "somebody else's transactions are not in a block");
     Ok(())
 }
 
@@ -177,25 +170,12 @@ pub(crate) fn coins_of(node: &Node, wallet: &str, block: &str) -> Result<u128> {
     quantity(&node.call("eth_getBalance", &json!([wallet, block]))?)
 }
 
-/// How many transactions `wallet` has made, if none of them can be undone any more and none waits.
+/// How many transactions `wallet` has made.
 ///
 /// # Errors
 /// If the node does not answer.
-pub(crate) fn settled_count(node: &Node, wallet: &str) -> Result<Option<u128>> {
-    let count = |block| quantity(&node.call("eth_getTransactionCount", &json!([wallet, block]))?);
-    let (latest, settled) = (count("latest")?, count("finalized")?);
-    Ok((latest == settled && pool(node, wallet)?.is_empty()).then_some(latest))
-}
-
-/// Makes the node count one transaction of `wallet` less, as one does that was set up from an older
-/// state: the wallet's next number leaves a gap.
-///
-/// # Errors
-/// If the node does not answer.
-pub(crate) fn forget_a_number(node: &Node, wallet: &str, count: u128) -> Result<()> {
-    let before = count.checked_sub(1).context("there is nothing to forget")?;
-    node.call("anvil_setNonce", &json!([wallet, format!("{before:#x}")]))?;
-    node.mine()
+pub(crate) fn count_of(node: &Node, wallet: &str) -> Result<u128> {
+    quantity(&node.call("eth_getTransactionCount", &json!([wallet, "latest"]))?)
 }
 
 /// Undoes the newest block; an empty one takes its place.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     chain::{self, Waiting},
@@ -16,7 +16,6 @@ use super::{
 use crate::kill::{
     api::coins,
     audit, gateway,
-    node::quantity,
     setup::{BELOW_WEI, WEI_PER_COIN},
     token, top_ups,
     workload::End,
@@ -39,7 +38,7 @@ impl Ordeal {
                 return Ok(());
             }
             if let Some((held, _)) = stage.catch(&hot, token::is_approval)? {
-                token::refuse_approvals_once(&node)?;
+                chain::mine_without(&node, token::REFUSAL)?;
                 drop(held);
             }
             Ok(())
@@ -68,35 +67,24 @@ impl Ordeal {
         })
     }
 
-    /// The node counts one transaction of the wallet less, so that a number is left out before the
-    /// next. It may be that somebody else uses that number first.
+    /// Leaves out the wallet's next number, while the gateway does not run: its database says that it
+    /// was used, as one does that was put back from the copy of another, and the chain does not.
+    pub(crate) fn skip_a_number(&mut self) -> Result<()> {
+        self.skipped = Some(self.gateway.skip_a_number("ethereum/hot")?);
+        Ok(())
+    }
+
+    /// The number that was left out is filled. It may be that somebody else uses it first.
     pub(crate) fn gap(&mut self, is_taken: bool) -> Result<()> {
-        let (node, hot) = (Arc::clone(&self.node), self.wallets.hot.clone());
-        self.again_and_again(|stage| {
-            let counted = stage.counted;
-            let healed = || {
-                let count = chain::settled_count(&node, &hot)?;
-                Ok(count.filter(|it| *it >= counted.max(1)))
-            };
-            let Some(count) = stage.look(HELPING_MAX, healed)? else { return Ok(()) };
-            stage.counted = count;
-            let held = stage.miner.hold();
-            chain::forget_a_number(&node, &hot, count)?;
-            drop(held);
-            if !is_taken {
-                return Ok(());
-            }
+        if is_taken {
+            let (node, hot) = (Arc::clone(&self.node), self.wallets.hot.clone());
             let fills = |it: &Value| has(it, "to", &hot) && has(it, "input", "0x");
-            if let Some((held, fill)) = stage.catch(&hot, fills)? {
+            if let Some((held, fill)) = self.catch(&hot, fills)? {
                 chain::take_numbers(&node, &hot, &[fill])?;
-                // Final, and no further: how often the wallet's transactions were counted when goes
-                // up and down here, and the proof is only found near the newest block.
-                (0..3).try_for_each(|_| node.mine())?;
-                stage.await_death(CATCH_MAX + HELPING_MAX)?;
                 drop(held);
             }
-            Ok(())
-        })
+        }
+        self.await_death(DEATH_MAX)
     }
 
     /// Holds the chain still once a transaction waits that is what is looked for. It may be in a
@@ -119,11 +107,14 @@ impl Ordeal {
     /// Waits until the wallet has coins, and no number is left out any more: while the chain is held
     /// still it would wait for both in vain.
     pub(crate) fn calm(&self) -> Result<()> {
-        let count = json!([self.wallets.hot, "latest"]);
+        let (node, hot) = (&self.node, &self.wallets.hot);
         let is_calm = || {
-            let counted = quantity(&self.node.call("eth_getTransactionCount", &count)?)?;
-            let has = chain::coins_of(&self.node, &self.wallets.hot, "finalized")?;
-            Ok((has >= BELOW_WEI && counted >= self.counted).then_some(()))
+            let is_filled = match self.skipped {
+                Some(number) => chain::count_of(node, hot)? > number,
+                None => true,
+            };
+            let has = chain::coins_of(node, hot, "finalized")?;
+            Ok((has >= BELOW_WEI && is_filled).then_some(()))
         };
         self.look(DEATH_MAX, is_calm).map(drop)
     }

@@ -66,8 +66,8 @@ pub(crate) struct Ordeal {
     pub(crate) random: Random,
     /// How much must be set apart, in wei.
     apart: u128,
-    /// The most transactions that the node has counted of the wallet that pays.
-    pub(crate) counted: u128,
+    /// The number that was left out last of the wallet that pays.
+    pub(crate) skipped: Option<u128>,
     /// The most that the station may bring within the day, in wei.
     pub(crate) limit: u128,
     is_control: bool,
@@ -110,7 +110,7 @@ impl Ordeal {
             clients: Vec::new(),
             random: Random::new(options.seed),
             apart: 0,
-            counted: 0,
+            skipped: None,
             limit: DAILY_MAX_WEI,
             is_control: options.is_control,
         })
@@ -148,6 +148,9 @@ impl Ordeal {
             self.gateway.start()?;
             self.api = Some(funds::book(&self.gateway, &self.wallets, self.receiver.address)?);
             gateway::kill(&self.process);
+        }
+        if matches!(scene, Scene::Gap { .. }) {
+            self.skip_a_number()?;
         }
         self.gateway.start_armed(&format!("{point}:{count}"))?;
         if !self.has_died()? {

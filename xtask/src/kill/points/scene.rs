@@ -45,9 +45,9 @@ pub(crate) enum Scene {
         /// Whether it accepts them.
         is_mended: bool,
     },
-    /// The wallet's next number leaves a gap.
+    /// The wallet's next number is left out.
     Gap {
-        /// Whether somebody else fills it.
+        /// Whether somebody else uses it first.
         is_taken: bool,
     },
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
-/// A token for the kill test, in which everybody may change everything. `compile.cjs` in
+/// A token for the kill test, in which everybody may change everything. Whom it refuses is told by
+/// code at addresses, which a test puts there between two blocks. `compile.cjs` in
 /// crates/rail-evm/tests/data says how it is compiled.
 contract Token {
     event Transfer(address indexed sender, address indexed recipient, uint256 amount);
@@ -11,11 +12,12 @@ contract Token {
     uint8 public constant decimals = 6;
     mapping(address => uint256) public balanceOf;
     mapping(address => mapping(address => uint256)) public allowance;
-    mapping(address => bool) public isBlacklisted;
-    bool public refusesApprovals;
+    /// Refuses approvals while there is code.
+    address private constant REFUSAL = 0x70e50000000000000000000000000000000000Bb;
 
-    function setRefusesApprovals(bool value) external {
-        refusesApprovals = value;
+    /// Programs of one byte, which accept nothing, are refused.
+    function isBlacklisted(address who) public view returns (bool) {
+        return who.code.length == 1;
     }
 
     function setBalance(address holder, uint256 amount) external {
@@ -26,12 +28,8 @@ contract Token {
         allowance[holder][spender] = amount;
     }
 
-    function setBlacklisted(address who, bool value) external {
-        isBlacklisted[who] = value;
-    }
-
     function approve(address spender, uint256 amount) external returns (bool) {
-        require(!refusesApprovals, "no approvals");
+        require(REFUSAL.code.length == 0, "no approvals");
         allowance[msg.sender][spender] = amount;
         emit Approval(msg.sender, spender, amount);
         return true;
@@ -50,7 +48,7 @@ contract Token {
     }
 
     function move(address holder, address recipient, uint256 amount) private returns (bool) {
-        require(!isBlacklisted[holder] && !isBlacklisted[recipient], "blacklisted");
+        require(!isBlacklisted(recipient), "blacklisted");
         balanceOf[holder] -= amount;
         balanceOf[recipient] += amount;
         emit Transfer(holder, recipient, amount);
