@@ -138,8 +138,10 @@ pub(crate) fn outgrow(node: &Node, waiting: &[Waiting]) -> Result<()> {
 /// # Errors
 /// If the node does not answer, or leaves one of them out.
 pub(crate) fn take_numbers(node: &Node, wallet: &str, waiting: &[Waiting]) -> Result<()> {
-    let (first, end) =
-        (count_of(node, wallet)?, waiting.iter().map(|it| it.nonce + 1).max().unwrap_or(0));
+    let (first, end) = (
+        count_of(node, wallet, "latest")?,
+        waiting.iter().map(|it| it.nonce + 1).max().unwrap_or(0),
+    );
     // Others may wait before them, and offer more.
     let others = pool(node, wallet)?;
     let others = others.iter().map(Waiting::read).collect::<Result<Vec<_>>>()?;
@@ -158,7 +160,10 @@ pub(crate) fn take_numbers(node: &Node, wallet: &str, waiting: &[Waiting]) -> Re
         node.call("eth_sendTransaction", &json!([transaction]))?;
     }
     node.mine()?;
-    ensure!(count_of(node, wallet)? >= end, "somebody else's transactions are not in a block");
+    ensure!(
+        count_of(node, wallet, "latest")? >= end,
+        "somebody else's transactions are not in a block"
+    );
     Ok(())
 }
 
@@ -170,12 +175,12 @@ pub(crate) fn coins_of(node: &Node, wallet: &str, block: &str) -> Result<u128> {
     quantity(&node.call("eth_getBalance", &json!([wallet, block]))?)
 }
 
-/// How many transactions `wallet` has made.
+/// How many transactions `wallet` has made, as of a block.
 ///
 /// # Errors
 /// If the node does not answer.
-pub(crate) fn count_of(node: &Node, wallet: &str) -> Result<u128> {
-    quantity(&node.call("eth_getTransactionCount", &json!([wallet, "latest"]))?)
+pub(crate) fn count_of(node: &Node, wallet: &str, block: &str) -> Result<u128> {
+    quantity(&node.call("eth_getTransactionCount", &json!([wallet, block]))?)
 }
 
 /// Undoes the newest block; an empty one takes its place.
@@ -197,6 +202,19 @@ pub(crate) fn mine(node: &Node) -> Result<()> {
         node.set_base_fee(BASE_FEE_MIN)?;
     }
     node.mine()
+}
+
+/// Lowers the base fee if it is more than deaths raise it to.
+///
+/// # Errors
+/// If the node does not answer.
+pub(crate) fn lower_base_fee(node: &Node) -> Result<()> {
+    let block = node.call("eth_getBlockByNumber", &json!(["pending", false]))?;
+    if quantity(&block["baseFeePerGas"])? > BASE_FEE_MAX {
+        node.set_base_fee(BASE_FEE_MAX)?;
+        node.mine()?;
+    }
+    Ok(())
 }
 
 /// Raises the base fee after a death, so that signing again would give another transaction.

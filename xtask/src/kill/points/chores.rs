@@ -52,9 +52,7 @@ impl Ordeal {
         let hot = self.wallets.hot.clone();
         let station = self.wallets.station.clone().context("there is no station")?;
         self.again_and_again(|stage| {
-            if !stage.drain()? {
-                return Ok(());
-            }
+            stage.drain()?;
             if !is_mended {
                 let brings = |it: &Value| has(it, "to", &hot);
                 if let Some((held, _)) = stage.catch(&station, brings)? {
@@ -76,15 +74,44 @@ impl Ordeal {
 
     /// The number that was left out is filled. It may be that somebody else uses it first.
     pub(crate) fn gap(&mut self, is_taken: bool) -> Result<()> {
-        if is_taken {
-            let (node, hot) = (Arc::clone(&self.node), self.wallets.hot.clone());
-            let fills = |it: &Value| has(it, "to", &hot) && has(it, "input", "0x");
-            if let Some((held, fill)) = self.catch(&hot, fills)? {
-                chain::take_numbers(&node, &hot, &[fill])?;
-                drop(held);
+        if !is_taken {
+            return self.await_death(DEATH_MAX);
+        }
+        for again in 0..HELPINGS {
+            if again > 0 {
+                // It was filled before anybody could use it.
+                gateway::kill(&self.process);
+                self.skip_a_number()?;
+                self.gateway.start_armed(&self.armed)?;
+            }
+            self.take_what_was_skipped()?;
+            self.await_death(HELPING_MAX)?;
+            if self.has_died()? {
+                break;
             }
         }
-        self.await_death(DEATH_MAX)
+        Ok(())
+    }
+
+    /// Uses the number that was left out while the wallet's own transaction with it waits.
+    fn take_what_was_skipped(&self) -> Result<()> {
+        let (node, hot) = (&self.node, &self.wallets.hot);
+        // What comes before it must be final; then nothing is to move any more.
+        let is_next = || {
+            let (latest, settled) =
+                (chain::count_of(node, hot, "latest")?, chain::count_of(node, hot, "finalized")?);
+            Ok((latest == settled && Some(latest) == self.skipped).then_some(()))
+        };
+        if self.look(CATCH_MAX, is_next)?.is_none() {
+            return Ok(());
+        }
+        let _held = self.miner.hold();
+        let fills = |it: &Value| has(it, "to", hot) && has(it, "input", "0x");
+        let fill = || chain::waiting_for(node, hot, fills);
+        if let Some(fill) = self.look(CATCH_MAX, fill)? {
+            chain::take_numbers(node, hot, &[fill])?;
+        }
+        Ok(())
     }
 
     /// Holds the chain still once a transaction waits that is what is looked for. It may be in a
@@ -104,19 +131,20 @@ impl Ordeal {
         })
     }
 
-    /// Waits until the wallet has coins, and no number is left out any more: while the chain is held
-    /// still it would wait for both in vain.
+    /// Waits until the wallet has coins, no number is left out any more, and fees are not what they
+    /// came to in scenes before: while the chain is held still it would wait for all that in vain.
     pub(crate) fn calm(&self) -> Result<()> {
         let (node, hot) = (&self.node, &self.wallets.hot);
         let is_calm = || {
             let is_filled = match self.skipped {
-                Some(number) => chain::count_of(node, hot)? > number,
+                Some(number) => chain::count_of(node, hot, "latest")? > number,
                 None => true,
             };
             let has = chain::coins_of(node, hot, "finalized")?;
             Ok((has >= BELOW_WEI && is_filled).then_some(()))
         };
-        self.look(DEATH_MAX, is_calm).map(drop)
+        self.look(DEATH_MAX, is_calm)?;
+        chain::lower_base_fee(&self.node)
     }
 
     /// Does what makes a chore necessary until the death has come, since it cannot be told from
@@ -133,7 +161,7 @@ impl Ordeal {
     }
 
     /// Takes the coins out of the wallet, if it has been brought what it last needed; says whether.
-    fn drain(&mut self) -> Result<bool> {
+    pub(crate) fn drain(&self) -> Result<bool> {
         let (node, hot) = (Arc::clone(&self.node), self.wallets.hot.clone());
         if chain::coins_of(&node, &hot, "finalized")? < BELOW_WEI {
             return Ok(false);

@@ -66,6 +66,8 @@ pub(crate) struct Ordeal {
     pub(crate) random: Random,
     /// How much must be set apart, in wei.
     apart: u128,
+    /// The death that the gateway is to die.
+    pub(crate) armed: String,
     /// The number that was left out last of the wallet that pays.
     pub(crate) skipped: Option<u128>,
     /// The most that the station may bring within the day, in wei.
@@ -110,6 +112,7 @@ impl Ordeal {
             clients: Vec::new(),
             random: Random::new(options.seed),
             apart: 0,
+            armed: String::new(),
             skipped: None,
             limit: DAILY_MAX_WEI,
             is_control: options.is_control,
@@ -152,7 +155,12 @@ impl Ordeal {
         if matches!(scene, Scene::Gap { .. }) {
             self.skip_a_number()?;
         }
-        self.gateway.start_armed(&format!("{point}:{count}"))?;
+        if matches!(scene, Scene::Shortage { .. }) {
+            // A gateway that starts meanwhile may find that coins are missing.
+            self.drain()?;
+        }
+        self.armed = format!("{point}:{count}");
+        self.gateway.start_armed(&self.armed)?;
         if !self.has_died()? {
             // One more than is needed: several may come to the point together.
             self.play(scene, count + 1).with_context(|| format!("{point}:{count}"))?;
