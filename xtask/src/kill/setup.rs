@@ -76,6 +76,8 @@ impl Setup {
         let Self { in_flight_max, batching, has_station } = self;
         // Where every death is followed by a rise of fees, a transaction may see many of them.
         let budget = if has_station { "replacement_budget_percent = 5000\n" } else { "" };
+        // Wallets are looked after every fifth time.
+        let poll_ms = if has_station { 100 } else { 200 };
         let (batching, station) =
             (batching.lines(), if has_station { station() } else { String::new() });
         format!(
@@ -101,7 +103,7 @@ TOKEN = "1"
 [[network]]
 id = "ethereum"
 rpc = ["http://{node}"]
-poll_ms = 200
+poll_ms = {poll_ms}
 replace_after_ms = 3000
 in_flight_max = {in_flight_max}
 {budget}{batching}
