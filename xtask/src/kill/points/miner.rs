@@ -13,7 +13,7 @@ use super::chain;
 use crate::kill::{node::Node, workload::lock};
 
 /// How long it is from one block to the next.
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A thread that makes blocks.
 pub(crate) struct Miner {
