@@ -17,6 +17,9 @@ const SEEDS: &str = "200";
 /// The kill test as it fits into one run.
 const SHORT_KILL: &str = "--rail evm --payouts 40 --kills 12";
 
+/// The same for payouts that share transactions.
+const SHORT_KILL_OF_BATCHES: &str = "--rail evm --payouts 40 --kills 12 --batching contract";
+
 /// Two deaths at every crash point.
 const POINTS_KILL: &str = "--rail evm --every-point --times 2";
 
@@ -30,7 +33,7 @@ struct Step {
     run: fn(&Path) -> Result<()>,
 }
 
-const STEPS: [Step; 18] = [
+const STEPS: [Step; 19] = [
     Step { name: "tidy", is_long: false, run: tidy::run },
     Step { name: "fmt", is_long: false, run: fmt },
     Step { name: "clippy", is_long: false, run: clippy },
@@ -47,6 +50,7 @@ const STEPS: [Step; 18] = [
     Step { name: "fuzz", is_long: true, run: fuzz },
     Step { name: "mutants", is_long: true, run: mutants },
     Step { name: "kill", is_long: true, run: kill },
+    Step { name: "kill, batches", is_long: true, run: kill_batches },
     Step { name: "kill, negative control", is_long: true, run: kill_control },
     Step { name: "kill, every point", is_long: true, run: kill_points },
 ];
@@ -156,6 +160,10 @@ fn fuzz(root: &Path) -> Result<()> {
 
 fn kill(root: &Path) -> Result<()> {
     kill::run(root, &words(SHORT_KILL))
+}
+
+fn kill_batches(root: &Path) -> Result<()> {
+    kill::run(root, &words(SHORT_KILL_OF_BATCHES))
 }
 
 fn kill_control(root: &Path) -> Result<()> {

@@ -28,10 +28,12 @@ cargo xtask COMMAND
   nodes                installs the nodes that tests run against and prints their paths
   sim [--] ARGS        the simulator: --seeds N, or SEED to replay one
   mutants [ARGS]       plants bugs; every one must be found
-  kill --rail evm [--payouts 200] [--kills 50] [--seed 1] [--negative-control]
-                       kills the gateway again and again while it pays on a real node, and counts
+  kill --rail evm [--payouts 200] [--kills 50] [--seed 1] [--batching off] [--negative-control]
+                       kills the gateway again and again while it pays on a real node, and counts;
+                       --batching contract or delegate: payouts of coin and token share transactions
   kill --rail evm --every-point [--times 2] [--seed 1] [--negative-control]
-                       the same, at each crash point of a build with the feature crash-points;
+                       the same, at each crash point of a build with the feature crash-points,
+                       with batches by the contract, chores of wallets and top-ups;
                        --program PATH takes a gateway that was built before
   contracts [--write]  the byte code of the contracts is what their sources compile to; --write
                        makes it so

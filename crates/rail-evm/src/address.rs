@@ -4,7 +4,7 @@
 //! in the letters' case (EIP-55).
 
 use alloy_primitives::{Address, address};
-use domain::catalog::{Destination, DestinationError, Network};
+use domain::catalog::{Asset, Destination, DestinationError, Network};
 
 /// Longer than any address of any network; longer texts are refused unread.
 const TEXT_BYTES_MAX: usize = 128;
@@ -33,6 +33,22 @@ pub fn parse_destination(
     }
     let address = parse(text).map_err(|reason| DestinationError::Address(reason.to_owned()))?;
     Ok(Destination { address: address.to_checksum(None), memo: None })
+}
+
+/// Checks that the contract of a row of the catalog is spelled with its checksum: the signer refuses
+/// to pay a token whose contract is not.
+///
+/// # Errors
+/// Says how it must be written, or what is wrong with it.
+pub fn check_contract(asset: &Asset) -> Result<(), String> {
+    let Some(text) = asset.contract.as_deref() else { return Ok(()) };
+    match parse(text).map(|it| it.to_checksum(None)) {
+        Ok(spelled) if spelled == text => Ok(()),
+        Ok(spelled) => {
+            Err(format!("asset {}: its contract {text} must be written {spelled}", asset.id))
+        }
+        Err(reason) => Err(format!("asset {}: its contract {text:?}: {reason}", asset.id)),
+    }
 }
 
 fn parse(text: &str) -> Result<Address, &'static str> {
@@ -140,6 +156,28 @@ mod tests {
         check("TDKwUTD79svAMPW1FScksZFf4wM13QoGG7", "begins with 0x");
         check("", "begins with 0x");
         check(&"0".repeat(129), "longer than any address");
+    }
+
+    #[test]
+    fn contracts_must_be_spelled_with_their_checksum() {
+        let check = |contract: Option<&str>| {
+            super::check_contract(&domain::catalog::Asset {
+                id: domain::ids::AssetId::new("TOKEN@ethereum"),
+                network: domain::ids::NetworkId::new("ethereum"),
+                ticker: "TOKEN".to_owned(),
+                title: String::new(),
+                decimals: 6,
+                contract: contract.map(str::to_owned),
+                symbols: vec![],
+                stablecoin: false,
+            })
+        };
+        let spelled = "0xdAC17F958D2ee523a2206206994597C13D831ec7";
+        assert_eq!(check(Some(spelled)), Ok(()));
+        assert_eq!(check(None), Ok(()));
+        let complaint = check(Some(&spelled.to_lowercase())).unwrap_err();
+        assert!(complaint.contains("TOKEN@ethereum") && complaint.contains(spelled), "{complaint}");
+        assert!(check(Some("0x01")).is_err());
     }
 
     /// Only mixed case carries the checksum, and by EIP-55 about one slip in 4,000 goes unseen.

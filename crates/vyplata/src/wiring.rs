@@ -400,6 +400,9 @@ async fn connect(
     );
     let endpoints =
         endpoints(&config.rpc).with_context(|| format!("network {}: rpc", config.id))?;
+    for asset in catalog.assets_of(&network.id) {
+        rail_evm::address::check_contract(asset).map_err(|what| anyhow!(what))?;
+    }
     let assets = catalog.assets_of(&network.id);
     let settings = rail_evm::Settings { fee_max: Some(fee_max), ..settings(config) };
     let rail = rail_evm::Evm::new(network, assets, endpoints, settings)

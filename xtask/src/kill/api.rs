@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     http::{self, Message},
     native,
-    workload::Wanted,
+    workload::{Asset, Wanted},
 };
 
 /// What a merchant needs to ask.
@@ -40,13 +40,14 @@ pub(crate) enum Answer {
 }
 
 impl Api {
-    /// Asks for a payout; for one that somebody must approve in the gateway's own API.
+    /// Asks for a payout; in the gateway's own API for one that somebody must approve, or of a token
+    /// that other APIs do not know.
     pub(crate) fn create(&self, wanted: &Wanted) -> Answer {
-        if wanted.approval.is_some() {
+        if wanted.approval.is_some() || wanted.asset != Asset::Coin {
             return native::create(self, wanted);
         }
         let body = json!({
-            "amount": coins(wanted.wei),
+            "amount": wanted.amount(),
             "currency": "ETH",
             "network": "ETH",
             "order_id": wanted.reference,

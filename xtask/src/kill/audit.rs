@@ -6,15 +6,32 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::{
+    funds::Wallets,
     node::{Node, quantity},
-    workload::{End, Wanted},
+    token,
+    workload::{Asset, End, Wanted},
 };
 
 /// How many blocks are asked for in one request.
 const BLOCKS_AT_ONCE: u128 = 100;
 
-/// What each recipient got: one amount in wei for each transaction, by address in small letters.
+/// How many calls are looked into in one request.
+const TRACES_AT_ONCE: usize = 20;
+
+/// What each recipient got: one amount in smallest units for each payment, by its place: the address
+/// in small letters, or [`token::place`].
 pub(crate) type Payments = BTreeMap<String, Vec<u128>>;
+
+/// What the chain says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// The payments.
+    pub(crate) payments: Payments,
+    /// The transactions between wallets: the block, who sent it, who got it, and how many wei.
+    pub(crate) transfers: Vec<(u128, String, String, u128)>,
+    /// The transactions that made payments by a call.
+    pub(crate) calls: Vec<String>,
+}
 
 /// The statuses that the gateway reports, by reference.
 pub(crate) type Statuses = BTreeMap<String, String>;
@@ -41,14 +58,14 @@ impl Counts {
     }
 }
 
-/// Reads every transaction of the chain that was not undone, and checks the sums against the
-/// recipients' balances.
+/// Reads every transaction of the chain that was not undone, and what the contract and the wallets'
+/// own code did in it. Checks the sums against the recipients' balances.
 ///
 /// # Errors
 /// If the node does not answer, or contradicts itself.
-pub(crate) fn payments(node: &Node, plan: &[Wanted]) -> Result<Payments> {
+pub(crate) fn look(node: &Node, wallets: &Wallets, plan: &[Wanted]) -> Result<Seen> {
     let newest = quantity(&node.call("eth_blockNumber", &json!([]))?)?;
-    let mut payments = Payments::new();
+    let mut seen = Seen::default();
     for first in (0..=newest).step_by(usize::try_from(BLOCKS_AT_ONCE)?) {
         let numbers = first..=newest.min(first + BLOCKS_AT_ONCE - 1);
         let block = |number| ("eth_getBlockByNumber", json!([format!("{number:#x}"), true]));
@@ -57,45 +74,91 @@ pub(crate) fn payments(node: &Node, plan: &[Wanted]) -> Result<Payments> {
         let answers = node.ask(&questions)?;
         let (blocks, receipts) = answers.split_at(answers.len() / 2);
         for (block, receipts) in blocks.iter().zip(receipts) {
-            take_in(&mut payments, block, receipts)?;
+            take_in(&mut seen, wallets, block, receipts)?;
+        }
+    }
+    for hashes in seen.calls.chunks(TRACES_AT_ONCE) {
+        let trace = |hash| ("debug_traceTransaction", json!([hash, { "tracer": "callTracer" }]));
+        for trace in node.ask(&hashes.iter().map(trace).collect::<Vec<_>>())? {
+            ensure!(trace.get("error").is_none(), "a call that was undone and was not");
+            take_in_calls(&mut seen.payments, &trace)?;
         }
     }
     let number = format!("{newest:#x}");
     for (wanted, balance) in plan.iter().zip(balances(node, plan, &number)?) {
-        let sum = payments.get(&wanted.address).map_or(0, |amounts| amounts.iter().sum());
-        ensure!(sum == balance, "{} got {sum} and has {balance}", wanted.address);
+        let sum = seen.payments.get(&wanted.place()).map_or(0, |amounts| amounts.iter().sum());
+        ensure!(sum == balance, "{} got {sum} and has {balance}", wanted.place());
     }
-    Ok(payments)
+    Ok(seen)
 }
 
 /// Takes in the transactions of a block, given their receipts in the same order.
-fn take_in(payments: &mut Payments, block: &Value, receipts: &Value) -> Result<()> {
+fn take_in(seen: &mut Seen, wallets: &Wallets, block: &Value, receipts: &Value) -> Result<()> {
     let transactions = block["transactions"].as_array().context("a block without a list")?;
     let receipts = receipts.as_array().context("a block without receipts")?;
     ensure!(transactions.len() == receipts.len(), "the node left out receipts");
     for (transaction, receipt) in transactions.iter().zip(receipts) {
         ensure!(transaction["hash"] == receipt["transactionHash"], "the receipts are mixed up");
         let has_paid = quantity(&receipt["status"])? == 1;
-        if let (true, Some(to)) = (has_paid, transaction["to"].as_str()) {
-            payments.entry(to.to_lowercase()).or_default().push(quantity(&transaction["value"])?);
+        let (true, Some(to)) = (has_paid, transaction["to"].as_str()) else { continue };
+        let (to, value) = (to.to_lowercase(), quantity(&transaction["value"])?);
+        let from = transaction["from"].as_str().unwrap_or_default().to_lowercase();
+        let is_call = transaction["input"].as_str().is_some_and(|it| it.len() > 2);
+        if is_call && (to == token::PAYOUTS || wallets.has(&to)) {
+            let hash = transaction["hash"].as_str().context("a transaction without a hash")?;
+            seen.calls.push(hash.into());
+        } else if wallets.has(&from) && wallets.has(&to) && from != to {
+            seen.transfers.push((quantity(&block["number"])?, from, to, value));
+        } else {
+            seen.payments.entry(to).or_default().push(value);
+        }
+        for log in receipt["logs"].as_array().into_iter().flatten() {
+            if let Some((recipient, amount)) = token::transferred(log)? {
+                seen.payments.entry(token::place(&recipient)).or_default().push(amount);
+            }
         }
     }
     Ok(())
 }
 
-/// What each recipient has, in wei, in the order of the plan.
+/// Takes in the coins that went out of a call that was not undone, at any depth.
+fn take_in_calls(payments: &mut Payments, call: &Value) -> Result<()> {
+    for inner in call["calls"].as_array().into_iter().flatten() {
+        if inner.get("error").is_some() {
+            continue;
+        }
+        if let (Some(to), Some(value)) = (inner["to"].as_str(), inner.get("value")) {
+            match quantity(value)? {
+                0 => {}
+                value => payments.entry(to.to_lowercase()).or_default().push(value),
+            }
+        }
+        take_in_calls(payments, inner)?;
+    }
+    Ok(())
+}
+
+/// What each recipient has got, in smallest units, in the order of the plan.
 ///
 /// # Errors
-/// If the node does not answer.
+/// If the node does not answer, or somebody has lost something.
 pub(crate) fn balances(node: &Node, plan: &[Wanted], block: &str) -> Result<Vec<u128>> {
-    let question = |wanted: &Wanted| ("eth_getBalance", json!([wanted.address, block]));
-    let questions: Vec<_> = plan.iter().map(question).collect();
-    node.ask(&questions)?.iter().map(quantity).collect()
+    let question = |wanted: &Wanted| match wanted.asset {
+        Asset::Coin => Ok(("eth_getBalance", json!([wanted.address, block]))),
+        Asset::Token => token::balance_question(&wanted.address, block),
+    };
+    let questions: Vec<_> = plan.iter().map(question).collect::<Result<_>>()?;
+    let got = |(wanted, answer): (&Wanted, &Value)| {
+        let has = token::amount(answer.as_str().context("a balance that is no text")?)?;
+        let before = if wanted.asset == Asset::Coin { wanted.gift } else { 0 };
+        has.checked_sub(before).with_context(|| format!("{} has lost its gift", wanted.address))
+    };
+    plan.iter().zip(&node.ask(&questions)?).map(got).collect()
 }
 
 /// Says in words what is wrong with a payout, if anything is.
 pub(crate) fn complaint(wanted: &Wanted, amounts: &[u128], status: Option<&str>) -> Option<String> {
-    let payments = Payments::from([(wanted.address.clone(), amounts.to_vec())]);
+    let payments = Payments::from([(wanted.place(), amounts.to_vec())]);
     let statuses = status.map(|it| (wanted.reference.clone(), it.to_owned())).into_iter().collect();
     let is_clean = judge(std::slice::from_ref(wanted), &payments, &statuses).is_clean();
     (!is_clean).then(|| format!("wrong: {wanted:?} got {amounts:?} and is {status:?}"))
@@ -105,10 +168,10 @@ pub(crate) fn complaint(wanted: &Wanted, amounts: &[u128], status: Option<&str>)
 pub(crate) fn judge(plan: &[Wanted], payments: &Payments, statuses: &Statuses) -> Counts {
     let mut counts = Counts::default();
     for wanted in plan {
-        let amounts = payments.get(&wanted.address).map_or(&[][..], Vec::as_slice);
+        let amounts = payments.get(&wanted.place()).map_or(&[][..], Vec::as_slice);
         let status = statuses.get(&wanted.reference).map(String::as_str);
         counts.duplicates += amounts.len().saturating_sub(1);
-        let has_arrived = amounts.contains(&wanted.wei);
+        let has_arrived = amounts.contains(&wanted.units);
         match (status, wanted.end) {
             (Some("paid"), End::Paid) if has_arrived => counts.paid += 1,
             (Some("fail" | "cancel"), End::Unpaid) if amounts.is_empty() => counts.unpaid += 1,
@@ -123,7 +186,10 @@ pub(crate) fn judge(plan: &[Wanted], payments: &Payments, statuses: &Statuses) -
 mod tests {
     use serde_json::json;
 
-    use super::{Counts, End, Node, Payments, Statuses, Wanted, judge, payments, take_in};
+    use super::{
+        Asset, Counts, End, Node, Payments, Seen, Statuses, Wallets, Wanted, judge, look, take_in,
+        take_in_calls, token,
+    };
     use crate::{
         kill::node::Blocks,
         {nodes, process},
@@ -131,7 +197,12 @@ mod tests {
 
     fn wanted(address: &str) -> Wanted {
         let (reference, address) = ("r".into(), address.into());
-        Wanted { reference, address, wei: 5, end: End::Paid, approval: None }
+        let (asset, end) = (Asset::Coin, End::Paid);
+        Wanted { reference, address, asset, units: 5, gift: 0, end, approval: None }
+    }
+
+    fn wallets() -> Wallets {
+        Wallets { hot: "0xh".into(), station: Some("0xs".into()) }
     }
 
     fn counts(amounts: &[u128], status: Option<&str>) -> Counts {
@@ -178,14 +249,56 @@ mod tests {
             { "hash": "0x1", "to": "0xA", "value": "0x5" },
             { "hash": "0x2", "to": "0xa", "value": "0x6" },
         ] });
+        let wallets = wallets();
         let receipt = |hash, status| json!({ "transactionHash": hash, "status": status });
-        let mut payments = Payments::new();
+        let mut seen = Seen::default();
         let receipts = json!([receipt("0x1", "0x0"), receipt("0x2", "0x1")]);
-        take_in(&mut payments, &block, &receipts).unwrap();
-        assert_eq!(payments, Payments::from([("0xa".into(), vec![6])]));
+        take_in(&mut seen, &wallets, &block, &receipts).unwrap();
+        assert_eq!(seen.payments, Payments::from([("0xa".into(), vec![6])]));
         let mixed = json!([receipt("0x2", "0x1"), receipt("0x1", "0x1")]);
-        assert!(take_in(&mut payments, &block, &mixed).is_err());
-        assert!(take_in(&mut payments, &block, &json!([receipt("0x1", "0x1")])).is_err());
+        assert!(take_in(&mut seen, &wallets, &block, &mixed).is_err());
+        let short = json!([receipt("0x1", "0x1")]);
+        assert!(take_in(&mut seen, &wallets, &block, &short).is_err());
+    }
+
+    #[test]
+    fn what_calls_pay_is_read_from_what_they_did() {
+        let tx = |hash, from, to, input| json!({ "hash": hash, "from": from, "to": to, "value": "0x9", "input": input });
+        let block = json!({ "number": "0x7", "transactions": [
+            tx("0x1", "0xH", token::PAYOUTS, "0x01"),
+            tx("0x2", "0xh", "0xh", "0x01"),
+            tx("0x3", "0xs", "0xh", "0x"),
+            tx("0x4", "0xh", "0xa", "0x01"),
+        ] });
+        let receipts: Vec<_> = (1..=4)
+            .map(|it| json!({ "transactionHash": format!("0x{it}"), "status": "0x1" }))
+            .collect();
+        let mut seen = Seen::default();
+        take_in(&mut seen, &wallets(), &block, &json!(receipts)).unwrap();
+        assert_eq!(seen.calls, ["0x1", "0x2"]);
+        assert_eq!(seen.transfers, [(7, "0xs".into(), "0xh".into(), 9)]);
+        assert_eq!(seen.payments, Payments::from([("0xa".into(), vec![9])]));
+        let call = |to, value, error: bool, calls| {
+            let mut call = json!({ "to": to, "value": value, "calls": calls });
+            if error {
+                call["error"] = "execution reverted".into();
+            }
+            call
+        };
+        let trace = call(
+            "0xc",
+            "0x9",
+            false,
+            json!([
+                call("0xb", "0x5", false, json!([call("0xd", "0x1", false, json!([]))])),
+                call("0xe", "0x6", true, json!([call("0xf", "0x1", false, json!([]))])),
+                call("0xg", "0x0", false, json!([])),
+            ]),
+        );
+        let mut payments = Payments::new();
+        take_in_calls(&mut payments, &trace).unwrap();
+        let expected = [("0xb".to_owned(), vec![5]), ("0xd".to_owned(), vec![1])];
+        assert_eq!(payments, Payments::from(expected));
     }
 
     #[test]
@@ -205,8 +318,8 @@ mod tests {
             let send = json!([{ "from": payer, "to": address, "value": "0x5" }]);
             node.call("eth_sendTransaction", &send).unwrap();
             node.call("evm_mine", &json!([])).unwrap();
-            let payments = payments(&node, std::slice::from_ref(&wanted)).unwrap();
-            assert_eq!(payments[address], vec![5; count]);
+            let seen = look(&node, &wallets(), std::slice::from_ref(&wanted)).unwrap();
+            assert_eq!(seen.payments[address], vec![5; count]);
         }
     }
 }

@@ -15,12 +15,17 @@ use anyhow::{Context as _, Result, bail, ensure};
 use super::{
     api::Api,
     http::{self, Message},
+    setup::Setup,
+    token,
     workload::lock,
 };
 use crate::process::{self, Guarded};
 
 /// How long a start may take until it is ready.
 const READY_MAX: Duration = Duration::from_secs(30);
+
+/// The configuration.
+const FILE: &str = "vyplata.toml";
 
 /// The passphrase of the keystore, which holds keys of no value.
 const PASSPHRASE: &str = "a passphrase of no value";
@@ -38,9 +43,8 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// Writes the configuration of a gateway that asks `node`, may call `receiver` and has at most
-    /// so many transactions on their way at once, and copies the program beside it: whoever builds
-    /// meanwhile does not matter.
+    /// Writes the configuration of a gateway that asks `node` and may call `receiver`, and copies the
+    /// program beside it: whoever builds meanwhile does not matter.
     ///
     /// # Errors
     /// If the folder cannot be made anew.
@@ -49,7 +53,7 @@ impl Gateway {
         folder: &Path,
         process: Process,
         (node, receiver): (SocketAddr, SocketAddr),
-        in_flight_max: usize,
+        setup: Setup,
         is_control: bool,
     ) -> Result<Self> {
         if folder.exists() {
@@ -59,10 +63,8 @@ impl Gateway {
         let copy = folder.join("vyplata");
         fs::copy(program, &copy).with_context(|| program.display().to_string())?;
         let address = http::free_address()?;
-        fs::write(
-            folder.join("vyplata.toml"),
-            configuration(address, (node, receiver), in_flight_max),
-        )?;
+        fs::write(folder.join("tokens.toml"), token::catalog())?;
+        fs::write(folder.join(FILE), setup.configuration(address, (node, receiver)))?;
         Ok(Self { program: copy, folder: folder.into(), address, process, is_control })
     }
 
@@ -78,7 +80,7 @@ impl Gateway {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.current_dir(&self.folder).env("VYPLATA_PASSPHRASE", PASSPHRASE);
-        command.args(["--config", "vyplata.toml"]).args(arguments);
+        command.args(["--config", FILE]).args(arguments);
         command
     }
 
@@ -90,14 +92,47 @@ impl Gateway {
         process::output(&mut self.command(arguments))
     }
 
-    /// The address of the only wallet.
+    /// Puts another limit in the place of the station's, for the next start.
     ///
     /// # Errors
-    /// If it is not shown.
-    pub(crate) fn wallet(&self) -> Result<String> {
+    /// If there is no station.
+    pub(crate) fn limit_a_day(&self, coins: &str) -> Result<()> {
+        let file = self.folder.join(FILE);
+        let text = fs::read_to_string(&file)?;
+        let line = text.lines().find(|it| it.starts_with("daily_max")).context("no station")?;
+        Ok(fs::write(file, text.replace(line, &format!("daily_max = \"{coins}\"")))?)
+    }
+
+    /// Writes into the database that a lane's next number was used, and says which; the gateway must
+    /// not run.
+    ///
+    /// # Errors
+    /// If there is no such lane.
+    pub(crate) fn skip_a_number(&self, lane: &str) -> Result<u128> {
+        let tool = "sqlite3";
+        if !process::is_installed(tool) {
+            process::apt_install(&[tool])?;
+        }
+        let change = format!(
+            "UPDATE lanes SET next_sequence = next_sequence + 1 WHERE id = '{lane}' \
+             RETURNING next_sequence - 1"
+        );
+        let mut command = Command::new(tool);
+        let said = process::output(command.arg(self.folder.join("data/vyplata.db")).arg(change))?;
+        said.trim().parse().with_context(|| format!("{tool} says {said:?}"))
+    }
+
+    /// The addresses of the wallets, in the order of the configuration, in small letters.
+    ///
+    /// # Errors
+    /// If they are not shown.
+    pub(crate) fn wallets(&self) -> Result<Vec<String>> {
         let shown = self.operate(&["keys", "show-addresses"])?;
-        let address = shown.split_whitespace().find(|word| word.starts_with("0x"));
-        address.map(String::from).with_context(|| format!("no address in {shown}"))
+        let address = |line: &str| {
+            let word = line.split_whitespace().find(|word| word.starts_with("0x"));
+            word.map(str::to_lowercase).with_context(|| format!("no address in {shown}"))
+        };
+        shown.lines().map(address).collect()
     }
 
     /// Creates a merchant whose webhooks go to `receiver`.
@@ -205,39 +240,4 @@ impl Gateway {
 /// Kills the gateway, if it runs.
 pub(crate) fn kill(process: &Process) {
     drop(lock(process).take());
-}
-
-fn configuration(
-    address: SocketAddr,
-    (node, receiver): (SocketAddr, SocketAddr),
-    in_flight_max: usize,
-) -> String {
-    format!(
-        r#"data = "data"
-listen = "{address}"
-
-# What is tested is the gateway, not its patience with a single client.
-[requests]
-per_address_per_second = 0
-per_key_per_second = 0
-
-[webhooks]
-allow = ["{receiver}"]
-
-[approvals]
-timeout_ms = 4000
-
-[[network]]
-id = "ethereum"
-rpc = ["http://{node}"]
-poll_ms = 200
-replace_after_ms = 3000
-in_flight_max = {in_flight_max}
-
-[[lane]]
-network = "ethereum"
-name = "hot"
-key = "m/44'/60'/0'/0/0"
-"#
-    )
 }

@@ -5,6 +5,8 @@
 //! there is: the node has accepted a transaction, the gateway dies before it hears of it, and the
 //! base fee rises by 40 % before it is back, so that signing again would give another transaction.
 //!
+//! With `--batching` payouts of the coin and of a token share transactions.
+//!
 //! With `--every-point` the deaths come at every crash point of a gateway that is built with them:
 //! see [`points`].
 
@@ -21,6 +23,9 @@ mod proxy;
 mod random;
 mod receiver;
 mod settle;
+pub(crate) mod setup;
+mod token;
+mod top_ups;
 mod trial;
 pub(crate) mod workload;
 
@@ -34,6 +39,7 @@ use anyhow::{Result, bail, ensure};
 use crate::{args::Args, process};
 use audit::Counts;
 use settle::Verdict;
+use setup::Batching;
 
 /// What to do.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) kills: usize,
     /// What recipients, amounts and moments are drawn from.
     pub(crate) seed: u64,
+    /// How payouts share transactions.
+    pub(crate) batching: Batching,
     /// Whether a gateway with a planted bug is to be caught.
     pub(crate) is_control: bool,
 }
@@ -53,14 +61,17 @@ pub(crate) struct Options {
 /// # Errors
 /// If anything but the expected verdict comes out.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
-    let values = ["rail", "payouts", "kills", "seed", "times", "program"];
+    let values = ["rail", "payouts", "kills", "seed", "times", "program", "batching"];
     let args = Args::parse(arguments, &values, &["negative-control", "every-point"])?;
     let rail: String = args.get("rail", "evm".into())?;
     ensure!(rail == "evm", "there is no kill test for the rail {rail}; there is one for evm");
+    // At every point there must be what every point needs.
+    let default = if args.has("every-point") { Batching::Contract } else { Batching::Off };
     let options = Options {
         payouts: args.get("payouts", 200)?,
         kills: args.get("kills", 50)?,
         seed: args.get("seed", 1)?,
+        batching: args.get("batching", default)?,
         is_control: args.has("negative-control"),
     };
     let target = process::target_dir(root);
@@ -71,6 +82,8 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let given: PathBuf = args.get("program", PathBuf::new())?;
     let built = || build(root, options, features);
     if args.has("every-point") {
+        let is_able = options.batching == Batching::Contract;
+        ensure!(is_able, "every point needs --batching contract, which is the default there");
         let times = args.get("times", 2)?;
         ensure!(times > 0, "no deaths: nothing to survive");
         let program = if given.as_os_str().is_empty() { built()? } else { given };

@@ -1,4 +1,4 @@
-//! The gateway's own API, as far as payouts are asked for in it that somebody must approve.
+//! The gateway's own API, as far as payouts are asked for in it.
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
@@ -9,17 +9,19 @@ use super::{
     workload::{Reply, Wanted},
 };
 
-/// Asks for a payout that somebody must approve. The question goes where webhooks go.
+/// Asks for a payout. If somebody must approve it, the question goes where webhooks go.
 pub(crate) fn create(api: &Api, wanted: &Wanted) -> Answer {
     let url = format!("http://{}/webhooks", api.receiver);
-    let body = json!({
-        "asset": "ETH@ethereum",
-        "amount": coins(wanted.wei),
+    let mut body = json!({
+        "asset": wanted.asset.id(),
+        "amount": wanted.amount(),
         "address": wanted.address,
         "merchant_ref": wanted.reference,
         "webhook_url": url,
-        "approval_url": url,
     });
+    if wanted.approval.is_some() {
+        body["approval_url"] = url.into();
+    }
     answer(post(api, "/vyplata/v1/payouts", body.to_string()))
 }
 

@@ -10,14 +10,20 @@ use anyhow::Result;
 use super::{
     api::Api,
     audit::{self, Counts, Statuses},
+    funds::Wallets,
     gateway::Gateway,
     node::Node,
     receiver::Receiver,
+    setup::Batching,
+    top_ups,
     workload::{Clients, Wanted},
 };
 
 /// How long nothing may happen at the end before what is open counts as stuck.
 const STANDSTILL_MAX: Duration = Duration::from_secs(90);
+
+/// How long chores may take until ledger and chain are compared.
+const QUIET_MAX: Duration = Duration::from_secs(30);
 
 /// What came out.
 pub(crate) struct Verdict {
@@ -31,6 +37,8 @@ pub(crate) struct Verdict {
 pub(crate) struct Ending<'a> {
     /// The chain.
     pub(crate) node: &'a Node,
+    /// The gateway's wallets.
+    pub(crate) wallets: &'a Wallets,
     /// The merchant's end of webhooks.
     pub(crate) receiver: &'a Receiver,
     /// The gateway, which runs.
@@ -39,6 +47,10 @@ pub(crate) struct Ending<'a> {
     pub(crate) api: &'a Api,
     /// Everything that was asked for.
     pub(crate) plan: &'a [Wanted],
+    /// The most that may have been brought from wallet to wallet, in wei.
+    pub(crate) daily_max: u128,
+    /// How payouts share transactions.
+    pub(crate) batching: Batching,
     /// Whether the gateway is one that pays twice.
     pub(crate) is_control: bool,
 }
@@ -93,20 +105,45 @@ impl Ending<'_> {
         self.plan.iter().filter(last).count() + self.plan.iter().filter(question).count()
     }
 
+    /// Compares ledger and chain once nothing is on its way any more, chores included; says what is
+    /// wrong. A control is stopped while much is.
+    fn reconcile(&self) -> Result<Option<String>> {
+        let start = Instant::now();
+        loop {
+            let compared = self.gateway.operate(&["reconcile"]);
+            let is_quiet = compared.as_ref().is_ok_and(|it| !it.contains("on its way"));
+            if is_quiet || self.is_control || start.elapsed() > QUIET_MAX {
+                return Ok(match compared {
+                    Ok(text) => {
+                        println!("reconcile: {}", text.trim().replace('\n', "; "));
+                        let late = "something is still on its way".to_owned();
+                        (!is_quiet && !self.is_control).then_some(late)
+                    }
+                    Err(error) => Some(format!("reconcile: {error:#}")),
+                });
+            }
+            self.gateway.check_alive()?;
+            thread::sleep(Duration::from_millis(250));
+        }
+    }
+
     fn count(&self, statuses: &Statuses) -> Result<Verdict> {
         let mut findings = Vec::new();
         let unheard = self.unheard(statuses);
         if unheard > 0 {
             findings.push(format!("{unheard} webhooks never came"));
         }
-        match self.gateway.operate(&["reconcile"]) {
-            Ok(text) => println!("reconcile: {}", text.trim().replace('\n', "; ")),
-            Err(error) => findings.push(format!("reconcile: {error:#}")),
-        }
+        findings.extend(self.reconcile()?);
         println!("webhooks: {} came, {unheard} that must come did not", self.receiver.count());
-        let payments = audit::payments(self.node, self.plan)?;
+        let seen = audit::look(self.node, self.wallets, self.plan)?;
+        findings.extend(top_ups::complaints(self.node, self.wallets, &seen, self.daily_max)?);
+        println!("transactions that may have paid several: {}", seen.calls.len());
+        if self.batching != Batching::Off && !self.is_control && seen.calls.is_empty() {
+            findings.push("no payouts shared a transaction".into());
+        }
+        let payments = seen.payments;
         for wanted in self.plan {
-            let amounts = payments.get(&wanted.address).map_or(&[][..], Vec::as_slice);
+            let amounts = payments.get(&wanted.place()).map_or(&[][..], Vec::as_slice);
             let status = statuses.get(&wanted.reference).map(String::as_str);
             if let Some(wrong) = audit::complaint(wanted, amounts, status) {
                 println!("{wrong}");
@@ -122,7 +159,7 @@ impl Ending<'_> {
 /// If the node does not answer.
 pub(crate) fn overpaid(node: &Node, plan: &[Wanted]) -> Result<usize> {
     let balances = audit::balances(node, plan, "latest")?;
-    Ok(plan.iter().zip(balances).filter(|(wanted, has)| *has > wanted.wei).count())
+    Ok(plan.iter().zip(balances).filter(|(wanted, has)| *has > wanted.units).count())
 }
 
 fn is_final(status: &str) -> bool {

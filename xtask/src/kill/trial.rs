@@ -12,13 +12,14 @@ use anyhow::{Context as _, Result, ensure};
 use super::{
     Options,
     api::Api,
-    funds,
+    funds::{self, Wallets},
     gateway::{self, Gateway, Process},
     node::{Blocks, Node},
     proxy::Proxy,
     random::Random,
     receiver::Receiver,
     settle::{self, Ending, Verdict},
+    setup::{Batching, Setup},
     workload::{self, Clients, Wanted},
 };
 use crate::nodes;
@@ -40,6 +41,7 @@ struct Stage {
     gateway: Gateway,
     process: Process,
     strikes: mpsc::Receiver<()>,
+    wallets: Wallets,
     plan: Arc<Vec<Wanted>>,
 }
 
@@ -58,10 +60,13 @@ pub(crate) fn run(root: &Path, program: &Path, folder: &Path, options: Options) 
     }
     let ending = Ending {
         node: &stage.node,
+        wallets: &stage.wallets,
         receiver: &stage.receiver,
         gateway: &stage.gateway,
         api: &api,
         plan: &stage.plan,
+        daily_max: 0,
+        batching: options.batching,
         is_control: options.is_control,
     };
     ending.settle(&[&clients])
@@ -88,18 +93,23 @@ impl Stage {
         let receiver = Receiver::start()?;
         let shared = Arc::clone(&process);
         let around = (proxy.address, receiver.address);
-        let gateway =
-            Gateway::new(program, folder, shared, around, IN_FLIGHT_MAX, options.is_control)?;
-        let plan = Arc::new(workload::plan(options.payouts, options.seed));
-        Ok(Self { node, proxy, receiver, gateway, process, strikes, plan })
+        let batching = options.batching;
+        let setup = Setup { in_flight_max: IN_FLIGHT_MAX, batching, has_station: false };
+        let gateway = Gateway::new(program, folder, shared, around, setup, options.is_control)?;
+        let wallets = funds::found(&gateway, &node)?;
+        let draw = if batching == Batching::Off { workload::plan } else { workload::mixed };
+        let plan = Arc::new(draw(options.payouts, options.seed));
+        for wanted in plan.iter().filter(|it| it.gift > 0) {
+            node.set_balance(&wanted.address, wanted.gift)?;
+        }
+        Ok(Self { node, proxy, receiver, gateway, process, strikes, wallets, plan })
     }
 
-    /// Makes a wallet and a merchant, gives them coins, and starts the gateway.
+    /// Starts the gateway, makes a merchant and gives it coins.
     fn fund(&self) -> Result<Api> {
-        funds::found(&self.gateway, &self.node)?;
         let start = self.gateway.start()?;
         println!("ready after the first start: {start:.0?}");
-        funds::book(&self.gateway, self.receiver.address)
+        funds::book(&self.gateway, &self.wallets, self.receiver.address)
     }
 
     /// Gives work and kills, again and again; returns how long each restart took. A control ends

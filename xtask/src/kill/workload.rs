@@ -13,8 +13,9 @@ use std::{
 use anyhow::{Result, bail};
 
 use super::{
-    api::{Answer, Api},
+    api::{Answer, Api, coins},
     random::Random,
+    token,
 };
 
 /// How many clients ask at the same time.
@@ -30,12 +31,54 @@ pub(crate) struct Wanted {
     pub(crate) reference: String,
     /// A recipient that nobody else pays, in small letters.
     pub(crate) address: String,
-    /// What is to arrive, in wei; different in every payout of a plan.
-    pub(crate) wei: u128,
+    /// What is paid.
+    pub(crate) asset: Asset,
+    /// What is to arrive, in smallest units; different in every payout of a plan.
+    pub(crate) units: u128,
+    /// What the recipient has before, in wei: an account that has nothing is not there yet, and is
+    /// paid coins alone.
+    pub(crate) gift: u128,
     /// How it must end.
     pub(crate) end: End,
     /// If somebody must approve it: what is answered.
     pub(crate) approval: Option<Reply>,
+}
+
+/// What is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asset {
+    /// The network's coin.
+    Coin,
+    /// The token of [`super::token`].
+    Token,
+}
+
+impl Asset {
+    /// Its name in the gateway's catalog.
+    pub(crate) fn id(self) -> &'static str {
+        match self {
+            Self::Coin => "ETH@ethereum",
+            Self::Token => token::ID,
+        }
+    }
+}
+
+impl Wanted {
+    /// The place at which the audit counts what arrives.
+    pub(crate) fn place(&self) -> String {
+        match self.asset {
+            Asset::Coin => self.address.clone(),
+            Asset::Token => token::place(&self.address),
+        }
+    }
+
+    /// The amount in whole coins and decimals.
+    pub(crate) fn amount(&self) -> String {
+        match self.asset {
+            Asset::Coin => coins(self.units),
+            Asset::Token => token::text(self.units),
+        }
+    }
 }
 
 /// How a payout must end.
@@ -71,12 +114,37 @@ pub(crate) fn plan(count: usize, seed: u64) -> Vec<Wanted> {
             random.next(),
             random.below(1 << 32)
         ),
+        asset: Asset::Coin,
         // About a thousandth of a coin; the last six digits are the index.
-        wei: 1_000_000_000_000_000 + u128::from(random.below(1 << 30)) * 1_000_000 + index as u128,
+        units: 1_000_000_000_000_000
+            + u128::from(random.below(1 << 30)) * 1_000_000
+            + index as u128,
+        gift: 0,
         end: End::Paid,
         approval: None,
     };
     (0..count).map(wanted).collect()
+}
+
+/// Draws payouts that can travel together: every second one is of the token, and who gets coins has
+/// some.
+pub(crate) fn mixed(count: usize, seed: u64) -> Vec<Wanted> {
+    let mut all = plan(count, seed);
+    for (index, wanted) in all.iter_mut().enumerate() {
+        if index.is_multiple_of(2) {
+            wanted.gift = 1;
+        } else {
+            wanted.pay_token();
+        }
+    }
+    all
+}
+
+impl Wanted {
+    /// Makes it a payout of the token: about a thousand, and as different from others as before.
+    pub(crate) fn pay_token(&mut self) {
+        (self.asset, self.units) = (Asset::Token, self.units / 1_000_000);
+    }
 }
 
 /// What the clients have done.
@@ -186,7 +254,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::plan;
+    use super::{Asset, mixed, plan};
 
     #[test]
     fn a_plan_is_the_same_for_a_seed_and_all_its_payouts_differ() {
@@ -194,7 +262,17 @@ mod tests {
         assert_eq!(wanted, plan(500, 7));
         assert_ne!(wanted, plan(500, 8));
         assert_eq!(wanted.iter().map(|it| &it.address).collect::<BTreeSet<_>>().len(), 500);
-        assert_eq!(wanted.iter().map(|it| it.wei).collect::<BTreeSet<_>>().len(), 500);
+        assert_eq!(wanted.iter().map(|it| it.units).collect::<BTreeSet<_>>().len(), 500);
         assert!(wanted.iter().all(|it| it.address.len() == 42));
+    }
+
+    #[test]
+    fn payouts_that_can_travel_together_are_of_two_assets() {
+        let wanted = mixed(500, 7);
+        let tokens: Vec<_> = wanted.iter().filter(|it| it.asset == Asset::Token).collect();
+        assert_eq!(tokens.len(), 250);
+        assert!(wanted.iter().all(|it| (it.asset == Asset::Coin) == (it.gift > 0)));
+        assert_eq!(wanted.iter().map(|it| it.units).collect::<BTreeSet<_>>().len(), 500);
+        assert_eq!(tokens[0].place(), format!("TOKEN {}", tokens[0].address));
     }
 }

@@ -15,9 +15,9 @@ mod token;
 
 use std::{fmt, path::Path, str::FromStr, time::Duration};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 
-use crate::{args::Args, nodes, process};
+use crate::{args::Args, kill::setup::Batching, nodes, process};
 use report::Row;
 use stage::Stage;
 
@@ -32,17 +32,6 @@ const PAYOUTS_MIN: u64 = 2_000;
 const PAYOUTS_MAX: u64 = 24_000;
 /// How many payouts share a transaction, unless it would not fit into a block.
 const BATCH_MAX: u64 = 100;
-
-/// How many payouts share a transaction, and who makes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Batching {
-    /// One for each payout.
-    Off,
-    /// Many, by the contract.
-    Contract,
-    /// Many, by the account itself.
-    Delegate,
-}
 
 /// What is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,28 +57,6 @@ pub(crate) struct Plan {
     pub(crate) batch_max: u64,
     /// How many transactions may be on their way at once.
     pub(crate) in_flight_max: usize,
-}
-
-impl Batching {
-    /// Its name in the configuration.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Contract => "contract",
-            Self::Delegate => "delegate",
-        }
-    }
-}
-
-impl FromStr for Batching {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::Off, Self::Contract, Self::Delegate]
-            .into_iter()
-            .find(|it| it.word() == text)
-            .ok_or(())
-    }
 }
 
 impl FromStr for Asset {
@@ -164,10 +131,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let asset = args.get("asset", Asset::Coin)?;
     let batchings = match args.get("batching", String::new())?.as_str() {
         "" => vec![Batching::Off, Batching::Contract],
-        word => match word.parse() {
-            Ok(batching) => vec![batching],
-            Err(()) => bail!("--batching is off, contract or delegate"),
-        },
+        word => vec![word.parse()?],
     };
     let limits = match args.get("gas-limit", 0)? {
         0 => GAS_LIMITS.to_vec(),
@@ -216,10 +180,10 @@ mod tests {
     }
 
     #[test]
-    fn words_are_read_as_they_are_written() {
-        for batching in [Batching::Off, Batching::Contract, Batching::Delegate] {
-            assert_eq!(batching.word().parse(), Ok(batching));
+    fn assets_are_read_as_they_are_written() {
+        for asset in [Asset::Coin, Asset::Token] {
+            assert_eq!(asset.to_string().parse(), Ok(asset));
         }
-        assert_eq!("token".parse::<Asset>().map(|it| it.to_string()), Ok("token".to_owned()));
+        assert!("coins".parse::<Asset>().is_err());
     }
 }

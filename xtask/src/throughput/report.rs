@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{BLOCK, Plan, chain::Pace, stage::Paid};
+use crate::kill::setup::Batching;
 
 /// From how many percent of what is possible on a thing counts as used up.
 const USED_UP_PERCENT: u64 = 90;
@@ -83,8 +84,8 @@ pub(crate) fn print(rows: &[Row]) {
     for row in rows {
         let (plan, pace) = (&row.plan, &row.paid.pace);
         let together = match plan.batching {
-            super::Batching::Off => "1".to_owned(),
-            other @ (super::Batching::Contract | super::Batching::Delegate) => {
+            Batching::Off => "1".to_owned(),
+            other @ (Batching::Contract | Batching::Delegate) => {
                 format!("{} ({})", plan.batch_max, other.word())
             }
         };

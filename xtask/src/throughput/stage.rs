@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::{
-    Asset, Batching, Plan,
+    Asset, Plan,
     chain::{self, Pace, Watcher},
     flood::Kind,
     load, token,
@@ -23,6 +23,7 @@ use crate::kill::{
     gateway::{self, Gateway, Process},
     http::{self, Message},
     node::{Blocks, Node, quantity},
+    setup::{BATCH_MAX, Batching, Setup, WAIT_MS},
     workload::lock,
 };
 
@@ -30,6 +31,8 @@ use crate::kill::{
 const RECIPIENTS: u32 = 500;
 /// How often the gateway looks at a transaction, in milliseconds: as often as there are blocks.
 const POLL_MS: u64 = 250;
+/// How long a payout waits for others, in milliseconds.
+const BATCH_WAIT_MS: u64 = 500;
 /// How long nothing may move before the run is given up.
 const STANDSTILL_MAX: Duration = Duration::from_mins(1);
 /// How long the wallet may take to prepare itself.
@@ -78,9 +81,11 @@ impl Stage {
         let nobody = http::free_address()?;
         let shared = Arc::clone(&process);
         let around = (node.address, nobody);
-        let gateway = Gateway::new(program, folder, shared, around, plan.in_flight_max, false)?;
+        let Plan { in_flight_max, batching, .. } = plan;
+        let setup = Setup { in_flight_max, batching, has_station: false };
+        let gateway = Gateway::new(program, folder, shared, around, setup, false)?;
         gateway.reconfigure(|text| configuration(&text, plan))?;
-        let wallet = funds::found(&gateway, &node)?;
+        let wallets = funds::found(&gateway, &node)?;
         let recipients: Vec<String> =
             (1..=RECIPIENTS).map(|it| format!("0x{it:08x}{:032x}", 0xfeed_0000 + it)).collect();
         let births: Vec<_> =
@@ -90,14 +95,15 @@ impl Stage {
             let accounts = node.call("eth_accounts", &json!([]))?;
             let somebody = accounts[1].as_str().context("a node without accounts")?;
             token::put(&node)?;
-            token::deal(&node, somebody, std::slice::from_ref(&wallet), 1_000_000_000_000)?;
+            token::deal(&node, somebody, std::slice::from_ref(&wallets.hot), 1_000_000_000_000)?;
             token::deal(&node, somebody, &recipients, 1)?;
         }
         gateway.start()?;
-        let api = funds::book(&gateway, nobody)?;
+        let api = funds::book(&gateway, &wallets, nobody)?;
         if plan.asset == Asset::Token {
             gateway.operate(&["fund", "USDT@ethereum", "1000000", "--merchant", "shop"])?;
         }
+        let wallet = wallets.hot;
         let stage = Self { plan, node, process, wallet, api, recipients: Arc::new(recipients) };
         stage.await_preparations()?;
         Ok(stage)
@@ -248,18 +254,18 @@ impl Stage {
 }
 
 fn configuration(text: &str, plan: Plan) -> String {
-    let batching = match plan.batching {
-        Batching::Off => String::new(),
-        other @ (Batching::Contract | Batching::Delegate) => format!(
-            "batching = \"{}\"\nbatch_max = {}\nbatch_wait_ms = 500\n",
-            other.word(),
-            plan.batch_max
-        ),
-    };
-    let text = text.replace("poll_ms = 200\n", &format!("poll_ms = {POLL_MS}\n"));
-    let text =
-        text.replace("replace_after_ms = 3000\n", &format!("replace_after_ms = 30000\n{batching}"));
-    format!("{text}\n[rates]\nETH = \"3000\"\nUSDT = \"1\"\n")
+    let Plan { batching, batch_max, .. } = plan;
+    let text = text
+        .replace("poll_ms = 200\n", &format!("poll_ms = {POLL_MS}\n"))
+        .replace("replace_after_ms = 3000\n", "replace_after_ms = 30000\n")
+        .replace("[rates]\n", "[rates]\nUSDT = \"1\"\n");
+    match batching {
+        Batching::Off => text,
+        Batching::Contract | Batching::Delegate => {
+            let instead = batching.lines(batch_max, BATCH_WAIT_MS);
+            text.replace(&batching.lines(BATCH_MAX as u64, WAIT_MS), &instead)
+        }
+    }
 }
 
 /// The most memory that a process has had.

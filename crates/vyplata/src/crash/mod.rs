@@ -6,6 +6,7 @@
 //! for the `COUNT`-th time, the process is killed with a signal that it cannot catch, so nothing is
 //! flushed, dropped or written any more. `vyplata crash-points` prints the names.
 
+mod chore;
 mod point;
 #[cfg(feature = "crash-points")]
 mod ports;

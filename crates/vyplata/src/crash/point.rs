@@ -5,6 +5,7 @@
 //! that nothing here knows is a commit of something [other](Change::Other).
 
 use std::{
+    borrow::Cow,
     fmt,
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -15,6 +16,8 @@ use domain::{
     event::EventKind,
     ports::{ChangeSet, HoldReason},
 };
+
+use super::chore::{self, Kind, Stage};
 
 /// What the store is about to write, or has written, in one commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +34,8 @@ pub(crate) enum Change {
     SeenFinal,
     /// A transaction is final and was undone, and its payouts have not failed yet.
     SeenReverted,
+    /// Something that a lane does for itself has come so far.
+    Chore(Kind, Stage),
     /// A batch was looked after, and there was nothing new about it.
     Looked,
     /// A webhook was tried in vain.
@@ -55,9 +60,10 @@ impl Change {
         Self::Other,
     ];
 
-    fn word(self) -> &'static str {
-        match self {
+    fn word(self) -> Cow<'static, str> {
+        let word = match self {
             Self::Told(kind) => kind.word(),
+            Self::Chore(kind, stage) => return chore::word(kind, stage).into(),
             Self::Underpriced => "underpriced",
             Self::NotRelayed => "not_relayed",
             Self::Refused => "refused",
@@ -67,7 +73,8 @@ impl Change {
             Self::PutOff => "put_off",
             Self::Lane => "lane",
             Self::Other => "other",
-        }
+        };
+        word.into()
     }
 
     /// What a change set is, each of it once; nothing if it writes nothing.
@@ -89,10 +96,12 @@ impl Change {
         all
     }
 
-    /// What a batch that has not ended says by itself, beside what is told of it.
+    /// What a batch says by itself, beside what is told of it.
     fn of_batch(batch: &Batch) -> Option<Self> {
         let has = |status| batch.attempts.iter().any(|it| it.status == status);
-        if batch.closed {
+        if batch.chore.is_some() {
+            chore::of(batch).map(|(kind, stage)| Self::Chore(kind, stage))
+        } else if batch.closed {
             None
         } else if has(AttemptStatus::Final) {
             Some(Self::SeenFinal)
@@ -171,7 +180,8 @@ impl Point {
     /// The table: every point that can be reached.
     pub(crate) fn all() -> Vec<Self> {
         let told = EventKind::ALL.iter().copied();
-        let changes = told.map(Change::Told).chain(Change::UNTOLD);
+        let chores = chore::all().map(|(kind, stage)| Change::Chore(kind, stage));
+        let changes = told.map(Change::Told).chain(Change::UNTOLD).chain(chores);
         let acts = changes.map(Act::Commit).chain([Act::Sign, Act::Broadcast, Act::Deliver]);
         let both = acts.flat_map(|act| [Side::Before, Side::After].map(|side| Self { act, side }));
         // What comes after an answer is its client's.

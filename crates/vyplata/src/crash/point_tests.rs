@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use domain::{
     Timestamp,
     batch::{Attempt, SignedTx},
+    catalog::Destination,
+    chore::{Chore, TopUp},
     delivery::Delivery,
     event::Event,
-    ids::{BatchId, DeliveryId, LaneId, NetworkId, PayoutId, TxId},
+    ids::{AssetId, BatchId, DeliveryId, LaneId, NetworkId, PayoutId, TxId},
     lane::Lane,
     payout::{Failure, FailureCode, Status},
     ports::Hold,
@@ -125,6 +127,56 @@ fn what_settles_is_not_what_is_seen_and_a_slice_is_at_several_points() {
     slice.events.extend(told(EventKind::Cancelled).events);
     slice.events.extend(told(EventKind::Accepted).events);
     assert_eq!(names(&slice), ["commit.accepted.after", "commit.cancelled.after"]);
+}
+
+#[test]
+fn a_chore_is_named_by_what_it_is_and_how_far_it_has_come() {
+    let chores = [
+        (Chore::Fill { sequence: 7 }, "fill"),
+        (Chore::Prepare("deploy".to_owned()), "prepare"),
+        (
+            Chore::TopUp(TopUp {
+                to: LaneId::new("ethereum/hot"),
+                destination: Destination { address: String::new(), memo: None },
+                asset: AssetId::new("ETH@ethereum"),
+                amount: domain::money::Amount::ZERO,
+            }),
+            "top_up",
+        ),
+    ];
+    let mut all = BTreeSet::new();
+    for (chore, kind) in chores {
+        let mut check = |batch: Batch, expected: &str| {
+            let batch = Batch { payouts: vec![], chore: Some(chore.clone()), ..batch };
+            let names = names(&ChangeSet { batches: vec![batch], ..ChangeSet::default() });
+            assert_eq!(names, [format!("commit.{expected}.after")]);
+            all.extend(names);
+        };
+        let of = |status| Batch { version: 2, ..batch(status) };
+        let begun = Batch { attempts: vec![], ..batch(AttemptStatus::Signed) };
+        check(begun.clone(), &format!("{kind}_begun"));
+        check(Batch { version: 2, ..begun.clone() }, "looked");
+        check(of(AttemptStatus::Signed), &format!("{kind}_signed"));
+        check(of(AttemptStatus::Broadcast), &format!("{kind}_handed_over"));
+        check(of(AttemptStatus::InBlock), &format!("{kind}_in_block"));
+        for ended in [AttemptStatus::Final, AttemptStatus::Reverted, AttemptStatus::Dead] {
+            check(of(ended), &format!("{kind}_ended"));
+            let end = if ended == AttemptStatus::Final { "settled" } else { "failed" };
+            check(Batch { closed: true, ..of(ended) }, &format!("{kind}_{end}"));
+        }
+        check(Batch { closed: true, ..begun }, &format!("{kind}_failed"));
+    }
+    let table: BTreeSet<String> = Point::all().iter().map(ToString::to_string).collect();
+    assert!(all.is_subset(&table));
+    assert_eq!(all.len(), chore::all().count() + 1);
+}
+
+#[test]
+fn a_batch_that_ends_without_paying_some_is_at_two_points() {
+    let mut left_out = told(EventKind::Final);
+    left_out.events.extend(told(EventKind::Requeued).events);
+    left_out.batches.push(Batch { closed: true, ..batch(AttemptStatus::Final) });
+    assert_eq!(names(&left_out), ["commit.requeued.after", "commit.final.after"]);
 }
 
 #[test]

@@ -99,11 +99,9 @@ fn serve(
     }
 }
 
-/// Tether's contract on Ethereum.
-const TETHER: &str = "0xdac17f958d2ee523a2206206994597c13d831ec7";
-
-/// A node of Ethereum that knows its chain, what gas costs, and what Tether's contract says of
-/// itself, and nothing about any wallet: so payouts are accepted, and the first one waits for ever.
+/// A node of Ethereum that knows its chain, what gas costs, and what the tokens of the catalog say
+/// of themselves, and nothing about any wallet: so payouts are accepted, and the first one waits for
+/// ever.
 pub(crate) fn idle_node(received: &Received) -> Answer {
     let asked: Value = serde_json::from_slice(&received.body).unwrap_or_default();
     let answered = match &asked {
@@ -125,13 +123,17 @@ fn call(asked: &Value) -> Value {
             "gasUsedRatio": [0.5],
             "reward": [[gwei]],
         }),
-        "eth_getCode" if asked["params"][0] == TETHER => json!("0x60"),
-        "eth_call" if asked["params"][0]["to"] == TETHER => {
+        "eth_getCode" if token(&asked["params"][0]).is_some() => json!("0x60"),
+        "eth_call" if token(&asked["params"][0]["to"]).is_some() => {
+            let token = token(&asked["params"][0]["to"]).unwrap();
             match asked["params"][0]["data"].as_str() {
                 // decimals()
-                Some("0x313ce567") => json!(format!("0x{:064x}", 6)),
-                // symbol(), "USDT"
-                Some("0x95d89b41") => json!(format!("0x{:064x}{:064x}{:0<64}", 32, 4, "55534454")),
+                Some("0x313ce567") => json!(format!("0x{:064x}", token.decimals)),
+                // symbol()
+                Some("0x95d89b41") => {
+                    let (length, text) = (token.symbol.len(), hex::encode(&token.symbol));
+                    json!(format!("0x{:064x}{length:064x}{text:0<64}", 32))
+                }
                 _ => {
                     let error = json!({ "code": 3, "message": "execution reverted" });
                     return json!({ "jsonrpc": "2.0", "id": asked["id"], "error": error });
@@ -144,4 +146,25 @@ fn call(asked: &Value) -> Value {
         }
     };
     json!({ "jsonrpc": "2.0", "id": asked["id"], "result": result })
+}
+
+/// What a token's contract says of itself.
+struct Token {
+    decimals: i64,
+    symbol: String,
+}
+
+/// The token of Ethereum at an address, if the catalog has one there.
+fn token(address: &Value) -> Option<Token> {
+    let catalog: toml::Table = include_str!("../../../rail-evm/catalog.toml").parse().unwrap();
+    let rows = catalog["asset"].as_array().unwrap();
+    let is_it = |row: &&toml::Value| {
+        let contract = row.get("contract").and_then(toml::Value::as_str).unwrap_or_default();
+        row["network"].as_str() == Some("ethereum")
+            && address.as_str().is_some_and(|it| it.eq_ignore_ascii_case(contract))
+    };
+    let row = rows.iter().find(is_it)?;
+    let other = row.get("symbols").and_then(|it| it.as_array()?.first());
+    let symbol = other.unwrap_or(&row["ticker"]).as_str().unwrap().to_owned();
+    Some(Token { decimals: row["decimals"].as_integer().unwrap(), symbol })
 }

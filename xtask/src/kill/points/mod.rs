@@ -4,8 +4,14 @@
 //! Each start is armed for the next death, so that what the last one left is taken up under the
 //! next one's threat; meanwhile the base fee rises, so that signing again would give another
 //! transaction. In the end it starts unarmed, everything comes to its end, and payments are counted.
+//!
+//! Payouts travel alone, or in threes by the contract: of the coin, or of a token. A second wallet
+//! brings coins to the one that pays, and in the end no more than the day's limit leaves. That a
+//! number is left out cannot come about by any death; the database is made to say so.
 
 mod chain;
+mod chores;
+mod company;
 mod miner;
 mod ordeal;
 mod scene;

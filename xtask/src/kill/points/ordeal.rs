@@ -11,28 +11,30 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::{
     chain::{self, Waiting},
+    company::Company,
     miner::Miner,
     scene::{Death, Scene},
 };
 use crate::kill::{
     Options,
     api::Api,
-    funds,
+    funds::{self, Wallets},
     gateway::{self, Gateway, Process},
     native,
     node::{Blocks, Node},
     random::Random,
     receiver::Receiver,
     settle::{self, Ending, Verdict},
+    setup::{Batching, DAILY_MAX_WEI, Setup},
     workload::{Clients, End, Reply, Wanted, plan},
 };
 
 /// How long a death is waited for once all is done that leads to it.
-const DEATH_MAX: Duration = Duration::from_secs(20);
+pub(crate) const DEATH_MAX: Duration = Duration::from_secs(20);
 /// How long one of several helpings of work is waited for.
-const HELPING_MAX: Duration = Duration::from_secs(2);
+pub(crate) const HELPING_MAX: Duration = Duration::from_secs(2);
 /// How many helpings there are.
-const HELPINGS: usize = 10;
+pub(crate) const HELPINGS: usize = 10;
 /// How many transactions may be on their way at once: more than there ever are, so that there is
 /// room for a scene's own while the chain is held still.
 const IN_FLIGHT_MAX: usize = 200;
@@ -45,18 +47,31 @@ const USUAL_WEI: u128 = 1_000_000_000;
 
 /// Everything that runs.
 pub(crate) struct Ordeal {
-    node: Arc<Node>,
-    miner: Miner,
+    /// The chain.
+    pub(crate) node: Arc<Node>,
+    /// Who makes its blocks.
+    pub(crate) miner: Miner,
     receiver: Receiver,
-    gateway: Gateway,
-    process: Process,
-    wallet: String,
+    /// The gateway.
+    pub(crate) gateway: Gateway,
+    /// Its process.
+    pub(crate) process: Process,
+    /// Its wallets.
+    pub(crate) wallets: Wallets,
     api: Option<Api>,
-    plan: Vec<Wanted>,
+    /// All payouts that were asked for.
+    pub(crate) plan: Vec<Wanted>,
     clients: Vec<Clients>,
-    random: Random,
+    /// What is drawn from.
+    pub(crate) random: Random,
     /// How much must be set apart, in wei.
     apart: u128,
+    /// The death that the gateway is to die.
+    pub(crate) armed: String,
+    /// The number that was left out last of the wallet that pays.
+    pub(crate) skipped: Option<u128>,
+    /// The most that the station may bring within the day, in wei.
+    pub(crate) limit: u128,
     is_control: bool,
 }
 
@@ -81,21 +96,25 @@ impl Ordeal {
         let miner = Miner::start(&node);
         let (process, receiver) = (Process::default(), Receiver::start()?);
         let (shared, around) = (Arc::clone(&process), (node.address, receiver.address));
-        let gateway =
-            Gateway::new(program, folder, shared, around, IN_FLIGHT_MAX, options.is_control)?;
-        let wallet = funds::found(&gateway, &node)?;
+        let (in_flight_max, batching) = (IN_FLIGHT_MAX, options.batching);
+        let setup = Setup { in_flight_max, batching, has_station: true };
+        let gateway = Gateway::new(program, folder, shared, around, setup, options.is_control)?;
+        let wallets = funds::found(&gateway, &node)?;
         Ok(Self {
             node,
             miner,
             receiver,
             gateway,
             process,
-            wallet,
+            wallets,
             api: None,
             plan: Vec::new(),
             clients: Vec::new(),
             random: Random::new(options.seed),
             apart: 0,
+            armed: String::new(),
+            skipped: None,
+            limit: DAILY_MAX_WEI,
             is_control: options.is_control,
         })
     }
@@ -130,10 +149,18 @@ impl Ordeal {
         let scene = Scene::of(point);
         if scene != Scene::FirstStart && self.api.is_none() {
             self.gateway.start()?;
-            self.api = Some(funds::book(&self.gateway, self.receiver.address)?);
+            self.api = Some(funds::book(&self.gateway, &self.wallets, self.receiver.address)?);
             gateway::kill(&self.process);
         }
-        self.gateway.start_armed(&format!("{point}:{count}"))?;
+        if matches!(scene, Scene::Gap { .. }) {
+            self.skip_a_number()?;
+        }
+        if matches!(scene, Scene::Shortage { .. }) {
+            // A gateway that starts meanwhile may find that coins are missing.
+            self.drain()?;
+        }
+        self.armed = format!("{point}:{count}");
+        self.gateway.start_armed(&self.armed)?;
         if !self.has_died()? {
             // One more than is needed: several may come to the point together.
             self.play(scene, count + 1).with_context(|| format!("{point}:{count}"))?;
@@ -153,15 +180,21 @@ impl Ordeal {
     /// # Errors
     /// If the test cannot go on.
     pub(crate) fn settle(&mut self) -> Result<Verdict> {
+        if !self.is_control {
+            self.limit_a_day()?;
+        }
         let start = self.gateway.start()?;
         println!("ready after the last death: {start:.0?}");
         let api = self.api()?;
         let ending = Ending {
             node: &self.node,
+            wallets: &self.wallets,
             receiver: &self.receiver,
             gateway: &self.gateway,
             api: &api,
             plan: &self.plan,
+            daily_max: self.limit,
+            batching: Batching::Contract,
             is_control: self.is_control,
         };
         let clients: Vec<&Clients> = self.clients.iter().collect();
@@ -178,7 +211,7 @@ impl Ordeal {
     }
 
     /// Whether the gateway is dead; clients that were refused end the test.
-    fn has_died(&self) -> Result<bool> {
+    pub(crate) fn has_died(&self) -> Result<bool> {
         for clients in &self.clients {
             clients.acknowledged()?;
         }
@@ -187,7 +220,7 @@ impl Ordeal {
 
     /// Looks again and again whether something is there; `None` if the gateway died before it was, or
     /// it did not come in time.
-    fn look<T>(
+    pub(crate) fn look<T>(
         &self,
         patience: Duration,
         mut find: impl FnMut() -> Result<Option<T>>,
@@ -205,21 +238,42 @@ impl Ordeal {
         Ok(None)
     }
 
-    fn await_death(&self, patience: Duration) -> Result<()> {
+    /// Waits for the death.
+    ///
+    /// # Errors
+    /// If the test cannot go on.
+    pub(crate) fn await_death(&self, patience: Duration) -> Result<()> {
         self.look(patience, || Ok(None::<()>)).map(drop)
     }
 
-    /// Draws payouts that nobody has asked for yet.
-    fn draw(&mut self, count: usize, end: End, approval: Option<Reply>) -> Vec<Wanted> {
-        let mut drawn = plan(count, self.random.next());
+    /// Draws payouts that nobody has asked for yet, for so many transactions.
+    fn draw(&mut self, count: usize, end: End, approval: Option<Reply>) -> Result<Vec<Wanted>> {
+        let company = Company::drawn(&mut self.random);
+        // What travels alone may fail, and a token does not mind who its recipient is.
+        let company =
+            if end == End::Paid && approval.is_none() { company } else { company.of_coins() };
+        self.draw_in(company, count, end, approval)
+    }
+
+    /// Draws payouts that travel in this company, for so many transactions.
+    pub(crate) fn draw_in(
+        &mut self,
+        company: Company,
+        count: usize,
+        end: End,
+        approval: Option<Reply>,
+    ) -> Result<Vec<Wanted>> {
+        let mut drawn = plan(company.payouts(count), self.random.next());
         for wanted in &mut drawn {
             (wanted.end, wanted.approval) = (end, approval);
+            company.join(wanted);
         }
-        drawn
+        chain::give(&self.node, &drawn)?;
+        Ok(drawn)
     }
 
     /// Asks for payouts.
-    fn ask(&mut self, drawn: &[Wanted]) -> Result<()> {
+    pub(crate) fn ask(&mut self, drawn: &[Wanted]) -> Result<()> {
         self.plan.extend_from_slice(drawn);
         let clients = Clients::start(&self.api()?, &Arc::new(drawn.to_vec()));
         clients.release(drawn.len());
@@ -247,13 +301,17 @@ impl Ordeal {
                 self.helpings(count, end, Some(reply))
             }
             Scene::SetApart => self.set_apart(count),
+            Scene::Requeued => self.requeued(count),
+            Scene::Preparation { is_possible } => self.preparation(is_possible),
+            Scene::Shortage { is_mended } => self.shortage(is_mended),
+            Scene::Gap { is_taken } => self.gap(is_taken),
         }
     }
 
     /// Asks for payouts, and for more if that was not enough.
     fn helpings(&mut self, count: usize, end: End, approval: Option<Reply>) -> Result<()> {
         for _ in 0..HELPINGS {
-            let drawn = self.draw(count, end, approval);
+            let drawn = self.draw(count, end, approval)?;
             self.ask(&drawn)?;
             self.await_death(HELPING_MAX)?;
             if self.has_died()? {
@@ -264,7 +322,7 @@ impl Ordeal {
     }
 
     fn hostile(&mut self, count: usize) -> Result<()> {
-        let drawn = self.draw(count, End::Unpaid, None);
+        let drawn = self.draw(count, End::Unpaid, None)?;
         chain::turn_hostile(&self.node, &drawn)?;
         // Estimates are made on what is in a block.
         self.node.mine()?;
@@ -288,13 +346,14 @@ impl Ordeal {
 
     fn above_cap(&mut self, count: usize) -> Result<()> {
         let node = Arc::clone(&self.node);
-        let drawn = self.draw(count, End::Paid, None);
+        let drawn = self.draw(count, End::Paid, None)?;
         self.plan.extend_from_slice(&drawn);
         let clients = Clients::start(&self.api()?, &Arc::new(drawn));
+        self.calm()?;
         let held = self.miner.hold();
         node.set_base_fee(ABOVE_CAP_WEI)?;
         node.mine()?;
-        clients.release(count);
+        clients.release(self.plan.len());
         self.await_death(DEATH_MAX)?;
         node.set_base_fee(USUAL_WEI)?;
         node.mine()?;
@@ -320,7 +379,7 @@ impl Ordeal {
 
     fn taken(&mut self, count: usize, is_final: bool) -> Result<()> {
         self.in_the_pool(count, End::Paid, |stage, _, waiting| {
-            chain::take_numbers(&stage.node, &stage.wallet, waiting)?;
+            chain::take_numbers(&stage.node, &stage.wallets.hot, waiting)?;
             for _ in 0..if is_final { 3 } else { 0 } {
                 stage.node.mine()?;
             }
@@ -336,14 +395,24 @@ impl Ordeal {
         end: End,
         then: impl FnOnce(&Self, &[Wanted], &[Waiting]) -> Result<()>,
     ) -> Result<()> {
+        let drawn = self.draw(count, end, None)?;
+        self.watch(&drawn, then)
+    }
+
+    /// The same for payouts that were drawn.
+    pub(crate) fn watch(
+        &mut self,
+        drawn: &[Wanted],
+        then: impl FnOnce(&Self, &[Wanted], &[Waiting]) -> Result<()>,
+    ) -> Result<()> {
         let node = Arc::clone(&self.node);
-        let drawn = self.draw(count, end, None);
-        self.plan.extend_from_slice(&drawn);
-        let clients = Clients::start(&self.api()?, &Arc::new(drawn.clone()));
+        self.plan.extend_from_slice(drawn);
+        let clients = Clients::start(&self.api()?, &Arc::new(drawn.to_vec()));
+        self.calm()?;
         let held = self.miner.hold();
-        clients.release(count);
-        let waiting = self.look(DEATH_MAX, || chain::waiting(&node, &self.wallet, &drawn))?;
-        then(self, &drawn, &waiting.unwrap_or_default())?;
+        clients.release(drawn.len());
+        let waiting = self.look(DEATH_MAX, || chain::waiting(&node, &self.wallets.hot, drawn))?;
+        then(self, drawn, &waiting.unwrap_or_default())?;
         drop(held);
         self.clients.push(clients);
         Ok(())
@@ -351,7 +420,8 @@ impl Ordeal {
 
     fn set_apart(&mut self, count: usize) -> Result<()> {
         let api = self.api()?;
-        for _ in 0..count {
+        // What is decided together with a payout is at other points.
+        for _ in 0..count * HELPINGS {
             if native::set_apart(&api, 1)? {
                 self.apart += 1;
             } else {

@@ -31,6 +31,25 @@ pub(crate) enum Scene {
     Approval(Reply),
     /// The merchant sets money apart.
     SetApart,
+    /// Some of several payouts cannot be paid with the others: so it is found before the transaction
+    /// is signed, or they are left out on the chain.
+    Requeued,
+    /// The wallet prepares itself for payments of many: the contract is put onto the chain, or
+    /// approved anew.
+    Preparation {
+        /// Whether it can.
+        is_possible: bool,
+    },
+    /// The wallet is short of coins until it is brought some.
+    Shortage {
+        /// Whether it accepts them.
+        is_mended: bool,
+    },
+    /// The wallet's next number is left out.
+    Gap {
+        /// Whether somebody else uses it first.
+        is_taken: bool,
+    },
 }
 
 impl Scene {
@@ -52,6 +71,13 @@ impl Scene {
             "commit.cancelled" => Self::Approval(Reply::Cancel),
             "commit.approval_expired" => Self::Approval(Reply::Silence),
             "commit.other" => Self::SetApart,
+            "commit.requeued" => Self::Requeued,
+            "commit.prepare_failed" => Self::Preparation { is_possible: false },
+            "commit.top_up_failed" => Self::Shortage { is_mended: false },
+            "commit.fill_failed" => Self::Gap { is_taken: true },
+            it if it.starts_with("commit.prepare_") => Self::Preparation { is_possible: true },
+            it if it.starts_with("commit.top_up_") => Self::Shortage { is_mended: true },
+            it if it.starts_with("commit.fill_") => Self::Gap { is_taken: false },
             _ => Self::Plain,
         }
     }
@@ -83,10 +109,23 @@ impl Death {
     }
 }
 
+impl Scene {
+    /// Whether there is only one at a time of what leads to the point. Of payouts that wait for a
+    /// lower fee the first holds up the others, and so does a chore.
+    fn is_alone(self) -> bool {
+        self.is_chore() || self == Self::AboveCap
+    }
+
+    fn is_chore(self) -> bool {
+        matches!(self, Self::Preparation { .. } | Self::Shortage { .. } | Self::Gap { .. })
+    }
+}
+
 /// The deaths at each of the points: at the first time it is reached, then at the second or third,
-/// so many in all. What happens at the first start only comes first, once; the rest in an order
-/// drawn from the seed. Of payouts that wait for a lower fee there is only ever one: the first holds
-/// up the others.
+/// so many in all, or always at the first if there is only one at a time (of chores' only every second
+/// one, for the time that they take). What happens at the first
+/// start only comes first, once; then the first preparation, at one stage after the other; the rest
+/// in an order drawn from the seed.
 pub(crate) fn deaths(points: &[String], times: usize, seed: u64) -> Vec<Death> {
     let mut random = Random::new(seed ^ 0x706f_696e_7473);
     let (first, later): (Vec<&String>, Vec<&String>) =
@@ -94,10 +133,17 @@ pub(crate) fn deaths(points: &[String], times: usize, seed: u64) -> Vec<Death> {
     let mut all = Vec::new();
     for time in 0..times {
         for point in &later {
-            let drawn = 2 + usize::from(random.next().is_multiple_of(2));
-            let is_alone = time == 0 || Scene::of(point) == Scene::AboveCap;
-            let count = if is_alone { 1 } else { drawn };
-            all.push((random.next(), Death { point: (*point).clone(), count }));
+            let (scene, drawn) =
+                (Scene::of(point), 2 + usize::from(random.next().is_multiple_of(2)));
+            // Chores take long: of the later deaths, one half is enough.
+            if time > 0 && scene.is_chore() && drawn == 2 {
+                continue;
+            }
+            let count = if time == 0 || scene.is_alone() { 1 } else { drawn };
+            let place = random.next();
+            let is_first = time == 0 && scene == (Scene::Preparation { is_possible: true });
+            let place = if is_first { 0 } else { place.max(1) };
+            all.push((place, Death { point: (*point).clone(), count }));
         }
     }
     all.sort_by_key(|(place, _)| *place);
@@ -113,6 +159,7 @@ mod tests {
 
     fn points() -> Vec<String> {
         let acts = ["sign", "commit.lane", "commit.held", "commit.new_in_the_table"];
+        let acts = [&acts[..], &["commit.prepare_begun", "commit.prepare_signed"]].concat();
         let both = acts.iter().flat_map(|it| [format!("{it}.before"), format!("{it}.after")]);
         both.collect()
     }
@@ -123,6 +170,8 @@ mod tests {
         assert_eq!(Scene::of("commit.undone.after"), Scene::Reorganisation);
         assert_eq!(Scene::of("commit.new_in_the_table.after"), Scene::Plain);
         assert_eq!(Scene::of(""), Scene::Plain);
+        assert_eq!(Scene::of("commit.fill_ended.after"), Scene::Gap { is_taken: false });
+        assert_eq!(Scene::of("commit.fill_failed.after"), Scene::Gap { is_taken: true });
         assert!(out_of_reach("commit.delivery_given_up.after").is_some());
         assert!(out_of_reach("commit.delivered.after").is_none());
     }
@@ -136,12 +185,23 @@ mod tests {
         for point in points() {
             let counts: BTreeSet<usize> = at(&point).iter().map(|it| it.count).collect();
             assert!(counts.contains(&1) && counts.iter().all(|it| (1..=3).contains(it)));
-            let is_alone = point.starts_with("commit.lane") || point.starts_with("commit.held");
+            let alone = ["commit.lane", "commit.held", "commit.prepare"];
+            let is_alone = alone.iter().any(|it| point.starts_with(it));
             assert_eq!(counts.len() == 1, is_alone, "{point}");
-            let expected = if point.starts_with("commit.lane") { 1 } else { 3 };
-            assert_eq!(at(&point).len(), expected, "{point}");
+            let expected = match point.as_str() {
+                it if it.starts_with("commit.lane") => 1..=1,
+                it if it.starts_with("commit.prepare") => 1..=3,
+                _ => 3..=3,
+            };
+            assert!(expected.contains(&at(&point).len()), "{point}");
         }
         let first = Death { point: "commit.lane.before".into(), count: 1 };
         assert_eq!((&all[0], all[1].point.as_str()), (&first, "commit.lane.after"));
+        let stages: Vec<&str> = all[2..6].iter().map(|it| it.point.as_str()).collect();
+        assert_eq!(
+            stages,
+            ["begun.before", "begun.after", "signed.before", "signed.after"]
+                .map(|it| format!("commit.prepare_{it}"))
+        );
     }
 }

@@ -1,0 +1,110 @@
+//! Payouts that travel together, and those that part company.
+
+use anyhow::Result;
+
+use super::{
+    chain,
+    ordeal::{DEATH_MAX, HELPING_MAX, HELPINGS, Ordeal},
+};
+use crate::kill::{
+    random::Random,
+    setup::BATCH_MAX,
+    workload::{End, Wanted},
+};
+
+/// With whom a payout travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// With nobody: coins to an account that is not there yet.
+    Alone,
+    /// With others of the network's coin.
+    Coins,
+    /// With others of the token.
+    Tokens,
+}
+
+impl Company {
+    /// One of the three.
+    pub(crate) fn drawn(random: &mut Random) -> Self {
+        match random.below(3) {
+            0 => Self::Alone,
+            1 => Self::Coins,
+            _ => Self::Tokens,
+        }
+    }
+
+    /// The same with coins in the place of tokens.
+    pub(crate) fn of_coins(self) -> Self {
+        if self == Self::Tokens { Self::Coins } else { self }
+    }
+
+    /// How many payouts there are in so many transactions.
+    pub(crate) fn payouts(self, transactions: usize) -> usize {
+        transactions * if self == Self::Alone { 1 } else { BATCH_MAX }
+    }
+
+    /// Makes a payout one that travels so.
+    pub(crate) fn join(self, wanted: &mut Wanted) {
+        match self {
+            Self::Alone => {}
+            Self::Coins => wanted.gift = 1,
+            Self::Tokens => wanted.pay_token(),
+        }
+    }
+}
+
+/// What is wrong with one of several, when it is found, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quarrel {
+    /// Before the transaction is signed, and it stays so.
+    Before,
+    /// Once the transaction waits, and it stays so.
+    LeftOut,
+    /// Only in the block that has the transaction.
+    Once,
+}
+
+impl Ordeal {
+    /// In each transaction one of several cannot be paid with the others.
+    pub(crate) fn requeued(&mut self, count: usize) -> Result<()> {
+        for _ in 0..HELPINGS {
+            let quarrel = match self.random.below(3) {
+                0 => Quarrel::Before,
+                1 => Quarrel::LeftOut,
+                _ => Quarrel::Once,
+            };
+            let company = if self.random.below(2) == 0 { Company::Coins } else { Company::Tokens };
+            self.quarrel(company, quarrel, count)?;
+            self.await_death(HELPING_MAX)?;
+            if self.has_died()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn quarrel(&mut self, company: Company, quarrel: Quarrel, count: usize) -> Result<()> {
+        let mut drawn = self.draw_in(company, count, End::Paid, None)?;
+        let place = usize::try_from(self.random.below(BATCH_MAX as u64))?;
+        let odd = |index: usize| index % BATCH_MAX == place;
+        for (_, wanted) in drawn.iter_mut().enumerate().filter(|it| odd(it.0)) {
+            wanted.end = if quarrel == Quarrel::Once { End::Paid } else { End::Unpaid };
+        }
+        let odd: Vec<Wanted> =
+            drawn.iter().enumerate().filter(|it| odd(it.0)).map(|it| it.1.clone()).collect();
+        if quarrel == Quarrel::Before {
+            chain::turn_hostile(&self.node, &odd)?;
+            // Estimates are made on what is in a block.
+            self.node.mine()?;
+            return self.ask(&drawn);
+        }
+        self.watch(&drawn, |stage, _, _| {
+            chain::turn_hostile(&stage.node, &odd)?;
+            stage.node.mine()?;
+            if quarrel == Quarrel::Once {
+                chain::turn_friendly(&stage.node, &odd)?;
+            }
+            stage.await_death(DEATH_MAX.min(HELPING_MAX))
+        })
+    }
+}

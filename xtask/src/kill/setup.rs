@@ -1,0 +1,156 @@
+//! How the gateway under test is configured.
+
+use std::{net::SocketAddr, str::FromStr};
+
+use anyhow::{Context as _, Result};
+
+use super::api::coins;
+
+/// How payouts share transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Batching {
+    /// Each has its own.
+    Off,
+    /// The contract pays many.
+    Contract,
+    /// The wallet's account runs the contract's code.
+    Delegate,
+}
+
+impl Batching {
+    /// Its name in the configuration.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Contract => "contract",
+            Self::Delegate => "delegate",
+        }
+    }
+
+    /// What is configured for payouts that wait so long until there are so many.
+    pub(crate) fn lines(self, batch_max: u64, wait_ms: u64) -> String {
+        let word = match self {
+            Self::Off => return String::new(),
+            Self::Contract | Self::Delegate => self.word(),
+        };
+        format!("batching = \"{word}\"\nbatch_max = {batch_max}\nbatch_wait_ms = {wait_ms}\n")
+    }
+}
+
+impl FromStr for Batching {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let all = [Self::Off, Self::Contract, Self::Delegate];
+        let found = all.into_iter().find(|it| it.word() == text);
+        found.with_context(|| format!("batching is off, contract or delegate, and not {text:?}"))
+    }
+}
+
+/// The most payouts of one transaction: the fewest coins for which one together costs less.
+pub(crate) const BATCH_MAX: usize = 3;
+/// How long a payout waits for others, in milliseconds.
+pub(crate) const WAIT_MS: u64 = 150;
+
+/// The wallet that pays is brought coins when it has less than this, in wei.
+pub(crate) const BELOW_WEI: u128 = 2 * WEI_PER_COIN;
+/// So many that it has this.
+pub(crate) const UP_TO_WEI: u128 = 20 * WEI_PER_COIN;
+/// So many within a day, until the end of the test: more than it needs.
+pub(crate) const DAILY_MAX_WEI: u128 = 5_000 * WEI_PER_COIN;
+/// One coin, in wei.
+pub(crate) const WEI_PER_COIN: u128 = 1_000_000_000_000_000_000;
+
+/// What is configured in one way or another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    /// How many transactions may be on their way at once.
+    pub(crate) in_flight_max: usize,
+    /// How payouts share transactions.
+    pub(crate) batching: Batching,
+    /// Whether a second wallet brings the first one coins.
+    pub(crate) has_station: bool,
+}
+
+impl Setup {
+    /// The configuration of a gateway that listens at `address`.
+    pub(crate) fn configuration(
+        self,
+        address: SocketAddr,
+        (node, receiver): (SocketAddr, SocketAddr),
+    ) -> String {
+        let Self { in_flight_max, batching, has_station } = self;
+        // Where every death is followed by a rise of fees, a transaction may see many of them.
+        let budget = if has_station { "replacement_budget_percent = 5000\n" } else { "" };
+        // Wallets are looked after every fifth time.
+        let poll_ms = if has_station { 100 } else { 200 };
+        let (batching, station) = (
+            batching.lines(BATCH_MAX as u64, WAIT_MS),
+            if has_station { station() } else { String::new() },
+        );
+        format!(
+            r#"data = "data"
+listen = "{address}"
+catalog = ["tokens.toml"]
+
+# What is tested is the gateway, not its patience with a single client.
+[requests]
+per_address_per_second = 0
+per_key_per_second = 0
+
+[webhooks]
+allow = ["{receiver}"]
+
+[approvals]
+timeout_ms = 4000
+
+[rates]
+ETH = "3000"
+TOKEN = "1"
+
+[[network]]
+id = "ethereum"
+rpc = ["http://{node}"]
+poll_ms = {poll_ms}
+replace_after_ms = 3000
+in_flight_max = {in_flight_max}
+{budget}{batching}
+[[lane]]
+network = "ethereum"
+name = "hot"
+key = "m/44'/60'/0'/0/0"
+{station}"#
+        )
+    }
+}
+
+fn station() -> String {
+    let (below, up_to, daily_max) = (coins(BELOW_WEI), coins(UP_TO_WEI), coins(DAILY_MAX_WEI));
+    format!(
+        r#"[lane.gas]
+from = "station"
+below = "{below}"
+up_to = "{up_to}"
+daily_max = "{daily_max}"
+
+[[lane]]
+network = "ethereum"
+name = "station"
+key = "m/44'/60'/0'/0/1"
+pays = false
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Batching;
+
+    #[test]
+    fn ways_to_share_transactions_are_read() {
+        for batching in [Batching::Off, Batching::Contract, Batching::Delegate] {
+            assert_eq!(batching.word().parse::<Batching>().unwrap(), batching);
+        }
+        assert!("Contract".parse::<Batching>().is_err());
+    }
+}
