@@ -182,6 +182,9 @@ pub enum Input {
     Unreachable,
 }
 
+/// After how many times [`RailProfile::replace_after_ms`] a transaction is overdue.
+const PATIENCE: u64 = 4;
+
 /// Something that happened to a batch, to be told to people.
 pub type Happening = (EventKind, String);
 
@@ -230,6 +233,15 @@ impl Batch {
     /// The oldest attempt with the number of this one, which may be itself.
     pub fn first_with_number_of(&self, attempt: &Attempt) -> Option<&Attempt> {
         self.attempts.iter().find(|it| it.sequence == attempt.sequence)
+    }
+
+    /// Whether an attempt of it has waited longer than one whose fee is right should: then something
+    /// else may be wrong, such as a node that keeps it and never includes it. Half of the attempts
+    /// are left for fees that rise.
+    pub fn is_overdue(&self, attempt: &Attempt, profile: &RailProfile, now: Timestamp) -> bool {
+        let signed = u32::try_from(self.attempts.len()).unwrap_or(u32::MAX);
+        let is_late = |ms: u64| attempt.signed_at.plus_ms(ms.saturating_mul(PATIENCE)).is_due(now);
+        signed <= profile.attempts_max / 2 && profile.replace_after_ms.is_some_and(is_late)
     }
 
     /// Whether it waits for an operator or for time with nothing signed: it takes up no room then.

@@ -242,6 +242,20 @@ fn an_underpriced_transaction_is_replaced_at_once_and_not_forgotten() {
 }
 
 #[test]
+fn a_transaction_that_waits_too_long_is_overdue() {
+    let mut batch = with(&[Broadcast]);
+    batch.attempts[0].signed_at = NOW;
+    let is_overdue = |batch: &Batch, profile: &RailProfile, at| {
+        batch.is_overdue(batch.live().next_back().unwrap(), profile, at)
+    };
+    assert!(!is_overdue(&batch, &profile(), NOW.plus_ms(4 * REPLACE_MS - 1)));
+    assert!(is_overdue(&batch, &profile(), NOW.plus_ms(4 * REPLACE_MS)));
+    assert!(!is_overdue(&batch, &patient(), Timestamp::NEVER), "a second one would not be safe");
+    let two = with(&[Broadcast, Broadcast]);
+    assert!(!is_overdue(&two, &profile(), Timestamp::NEVER), "the last is for a higher fee");
+}
+
+#[test]
 fn a_transaction_that_is_not_relayed_is_looked_for_and_told_of_once() {
     let mut batch = with(&[Signed]);
     let why = || Input::NotRelayed(id("a"), "nonce too low".to_owned());

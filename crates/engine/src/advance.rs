@@ -205,7 +205,8 @@ pub(crate) async fn sign(
     let (lane, payouts) = (&view.lane, view.payouts.as_slice());
     let chore = view.batch.chore.as_ref();
     let first = replaces.and_then(|it| view.batch.first_with_number_of(it));
-    let draft = Draft { lane, payouts, chore, replaces, first, committed: &committed };
+    let overdue = replaces.is_some_and(|it| view.batch.is_overdue(it, world.rail.profile(), now));
+    let draft = Draft { lane, payouts, chore, replaces, first, overdue, committed: &committed };
     let unsigned = match world.rail.build(draft).await {
         Ok(unsigned) => unsigned,
         Err(BuildError::Unreachable) => return nothing(Input::Unreachable),

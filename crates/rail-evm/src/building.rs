@@ -205,6 +205,7 @@ impl Evm {
             skipped: job.skipped,
             priority: draft.priority(),
             replaces: job.replaced.as_ref(),
+            overdue: draft.overdue,
             first_fee_max: draft.first.or(draft.replaces).map(|attempt| attempt.fee_max),
             programs: 0,
             l1_gas: 0,

@@ -50,6 +50,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) priority: Priority,
     /// The transaction that the new one must exclude.
     pub(crate) replaces: Option<&'a Sent>,
+    /// Whether that one has waited too long.
+    pub(crate) overdue: bool,
     /// The most that the first transaction with that one's number can cost, in wei.
     pub(crate) first_fee_max: Option<Amount>,
     /// How many of many recipients of coins are programs.
@@ -148,8 +150,11 @@ impl Wish<'_> {
         }
         let fees = Fees { max_fee: tx.max_fee_per_gas, tip: tx.max_priority_fee_per_gas };
         // Whether the node knows it does not matter: it is handed over again, and a node that says
-        // it does not know what it took would ask for more and more.
-        if wallet.count > tx.nonce || fees.suffices(market) {
+        // it does not know what it took would ask for more and more. What is next and has waited
+        // too long is replaced even if it offers enough: a node may keep it and never include it,
+        // and everything behind it would wait with it.
+        let is_jammed = self.overdue && wallet.count == tx.nonce;
+        if wallet.count > tx.nonce || (fees.suffices(market) && !is_jammed) {
             return Err(BuildError::NotNeeded);
         }
         Ok(Some(fees))

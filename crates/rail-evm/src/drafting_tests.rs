@@ -36,6 +36,7 @@ struct Scene {
     wallet: Wallet,
     next_sequence: u64,
     replaces: Option<Sent>,
+    overdue: bool,
     committed: BTreeMap<AssetId, Amount>,
     priority: Priority,
     settings: Settings,
@@ -67,6 +68,7 @@ impl Scene {
             settings,
             fee_model: FeeModel::Eip1559,
             first_fee_max: None,
+            overdue: false,
             l1_gas: 0,
             l1_fee_wei: 0,
         }
@@ -113,6 +115,7 @@ impl Scene {
             skipped: None,
             priority: self.priority,
             replaces: self.replaces.as_ref(),
+            overdue: self.overdue,
             first_fee_max: self.first_fee_max,
             programs: self.programs,
             l1_gas: self.l1_gas,
@@ -305,6 +308,19 @@ fn a_replacement_is_not_needed_while_the_first_pays_or_is_in_a_block() {
     assert!(scene.draft(more).is_ok());
     scene.wallet.count = 10;
     assert_eq!(scene.draft(more), Err(BuildError::NotNeeded));
+}
+
+#[test]
+fn what_is_next_and_waits_too_long_is_replaced_although_it_offers_enough() {
+    let mut scene = Scene { overdue: true, ..Scene::token().replacing() };
+    scene.wallet.count = 9;
+    let (tx, _) = scene.draft(MARKET).unwrap();
+    assert_eq!((tx.nonce, tx.max_fee_per_gas, tx.max_priority_fee_per_gas), (9, 237, 12));
+    // Those behind it wait for it, and not for a better fee.
+    scene.wallet.count = 8;
+    assert_eq!(scene.draft(MARKET), Err(BuildError::NotNeeded));
+    scene.wallet.count = 10;
+    assert_eq!(scene.draft(MARKET), Err(BuildError::NotNeeded));
 }
 
 #[test]

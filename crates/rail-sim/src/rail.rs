@@ -11,7 +11,6 @@ use domain::{
     ids::AssetId,
     lane::Lane,
     money::{Amount, Rounding},
-    payout::Priority,
     ports::{
         BuildError, Draft, Handover, Hold, HoldReason, Holding, Rail, RailProfile, Signature,
         Unreachable, UnsignedTx,
@@ -80,7 +79,7 @@ impl SimRail {
                 return Err(BuildError::Refused(format!("{what:?} is nothing to prepare here")));
             }
         }
-        let fee_max = self.fee_max(draft.replaces, draft.priority())?;
+        let fee_max = self.fee_max(&draft)?;
         let sequence = match draft.replaces {
             Some(previous) => previous.sequence.ok_or(BuildError::NotNeeded)?,
             None => skipped.unwrap_or_else(|| {
@@ -113,18 +112,16 @@ impl SimRail {
         })
     }
 
-    fn fee_max(
-        &self,
-        replaces: Option<&Attempt>,
-        priority: Priority,
-    ) -> Result<Amount, BuildError> {
+    fn fee_max(&self, draft: &Draft<'_>) -> Result<Amount, BuildError> {
         let level = self.chain.fee_level();
-        let percent = FEE_HEADROOM * u128::from(priority.percent());
+        let percent = FEE_HEADROOM * u128::from(draft.priority().percent());
         let offer = level.scale(percent, 100, Rounding::Up).unwrap_or(Amount::MAX);
-        let fee_max = match replaces {
+        let fee_max = match draft.replaces {
             None => offer,
             // It offers enough: it only has to be waited for.
-            Some(previous) if previous.fee_max >= level => return Err(BuildError::NotNeeded),
+            Some(previous) if previous.fee_max >= level && !draft.overdue => {
+                return Err(BuildError::NotNeeded);
+            }
             Some(previous) => {
                 let bumped = previous.fee_max.scale(100 + FEE_BUMP_PERCENT, 100, Rounding::Up);
                 offer.max(bumped.unwrap_or(Amount::MAX))
@@ -133,7 +130,12 @@ impl SimRail {
         if level > self.fee_cap {
             return Err(hold(HoldReason::FeeAboveCap, "the network asks for more than the cap"));
         }
-        Ok(fee_max.min(self.fee_cap))
+        let fee_max = fee_max.min(self.fee_cap);
+        match draft.replaces {
+            // No more may be offered, and that is enough.
+            Some(previous) if fee_max <= previous.fee_max => Err(BuildError::NotNeeded),
+            Some(_) | None => Ok(fee_max),
+        }
     }
 
     fn check_funds(

@@ -33,6 +33,10 @@ const RECIPIENTS: u32 = 500;
 const POLL_MS: u64 = 250;
 /// How long a payout waits for others, in milliseconds.
 const BATCH_WAIT_MS: u64 = 500;
+/// How long the gateway waits until it considers a higher fee, in milliseconds. Four times that
+/// later it replaces what the node keeps and does not include: anvil sometimes believes that a
+/// transaction waits for an earlier one that is in a block already.
+const REPLACE_AFTER_MS: u64 = 5_000;
 /// How long nothing may move before the run is given up.
 const STANDSTILL_MAX: Duration = Duration::from_mins(1);
 /// How long the wallet may take to prepare itself.
@@ -257,7 +261,7 @@ fn configuration(text: &str, plan: Plan) -> String {
     let Plan { batching, batch_max, .. } = plan;
     let text = text
         .replace("poll_ms = 200\n", &format!("poll_ms = {POLL_MS}\n"))
-        .replace("replace_after_ms = 3000\n", "replace_after_ms = 30000\n")
+        .replace("replace_after_ms = 3000\n", &format!("replace_after_ms = {REPLACE_AFTER_MS}\n"))
         .replace("[rates]\n", "[rates]\nUSDT = \"1\"\n");
     match batching {
         Batching::Off => text,

@@ -96,6 +96,7 @@ impl Harness {
             chore: Some(chore),
             replaces: None,
             first: None,
+            overdue: false,
             committed: &committed,
         };
         let unsigned = Rail::build(&self.rail, draft).await.unwrap();

@@ -204,6 +204,23 @@ async fn after_a_fee_jump_a_replacement_is_taken_and_one_of_both_pays() {
 }
 
 #[tokio::test]
+async fn what_a_node_keeps_and_never_includes_is_replaced_and_what_is_behind_it_is_not() {
+    let Some(stage) = Stage::with_coin() else { return };
+    let (payout, next) = (payout(&coin(), NOBODY, 777), payout(&coin(), RECIPIENT, 5));
+    let (first, behind) =
+        (stage.sign(&payout).await, scene::sign(&stage.rail, 1, &next, None).await.unwrap());
+    stage.hand_over(&first).await;
+    stage.hand_over(&behind).await;
+    let late = async |number, payout, of| {
+        scene::sign_late(&stage.rail, number, payout, Some(of), true).await
+    };
+    assert_eq!(late(2, &next, &behind).await.unwrap_err(), BuildError::NotNeeded);
+    let second = late(1, &payout, &first).await.unwrap();
+    stage.only_the_second_pays(&first, &second, 777).await;
+    is_final(&stage.observe(&[behind]).await[0]);
+}
+
+#[tokio::test]
 async fn a_replacement_drives_the_first_out_of_the_pool() {
     let Some(stage) = Stage::with_coin() else { return };
     let payout = payout(&coin(), NOBODY, 777);

@@ -127,6 +127,17 @@ pub(crate) async fn sign(
     payout: &Payout,
     replaces: Option<&Attempt>,
 ) -> Result<Attempt, BuildError> {
+    sign_late(rail, next_sequence, payout, replaces, false).await
+}
+
+/// The same if what is replaced has perhaps waited too long.
+pub(crate) async fn sign_late(
+    rail: &Evm,
+    next_sequence: u64,
+    payout: &Payout,
+    replaces: Option<&Attempt>,
+    overdue: bool,
+) -> Result<Attempt, BuildError> {
     let lane = lane(next_sequence);
     let (payouts, committed) = (std::slice::from_ref(payout), BTreeMap::new());
     let draft = Draft {
@@ -135,6 +146,7 @@ pub(crate) async fn sign(
         chore: None,
         replaces,
         first: replaces,
+        overdue,
         committed: &committed,
     };
     let unsigned = Rail::build(rail, draft).await?;

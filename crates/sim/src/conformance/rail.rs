@@ -105,7 +105,8 @@ async fn build(
 ) -> UnsignedTx {
     let committed = BTreeMap::new();
     let (lane, first) = (harness.lane(), replaces);
-    let draft = Draft { lane, payouts, chore: None, replaces, first, committed: &committed };
+    let (chore, overdue, committed) = (None, false, &committed);
+    let draft = Draft { lane, payouts, chore, replaces, first, overdue, committed };
     harness.rail().build(draft).await.expect("a transaction can be made")
 }
 
@@ -118,6 +119,7 @@ async fn make_chore(harness: &dyn RailHarness, chore: &Chore) -> Attempt {
         chore: Some(chore),
         replaces: None,
         first: None,
+        overdue: false,
         committed: &committed,
     };
     let unsigned = harness.rail().build(draft).await.expect("a transaction can be made");
@@ -303,6 +305,7 @@ async fn too_much_is_waited_for(harness: &dyn RailHarness) {
         chore: None,
         replaces: None,
         first: None,
+        overdue: false,
         committed: &committed,
     };
     let Err(BuildError::Hold(hold)) = harness.rail().build(draft).await else {
