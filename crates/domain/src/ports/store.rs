@@ -140,7 +140,7 @@ pub struct LaneView {
     pub lane: Lane,
     /// Payouts of its network that are in no batch, oldest first, at most as many as asked for.
     /// Those whose asset a batch of the lane waits with ([`Batch::is_waiting`], if the reason
-    /// [concerns the asset](HoldReason::concerns_the_asset)) are left out, so
+    /// [concerns the asset](super::HoldReason::concerns_the_asset)) are left out, so
     /// that what cannot be paid for the moment does not hold up what can.
     pub queued: Vec<Payout>,
     /// How many of its batches are in no block and do not wait with nothing signed.
