@@ -168,6 +168,7 @@ fn payout(gateway: &Gateway, input: &mut Unstructured<'_>) -> Result<Payout> {
     let caller = &gateway.world.callers[0];
     let created_at = Timestamp(input.arbitrary()?);
     Ok(Payout {
+        travels_alone: false,
         id: PayoutId(input.arbitrary()?),
         public_id: text(input)?,
         merchant: caller.merchant.id,
