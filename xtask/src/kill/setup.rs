@@ -1,10 +1,19 @@
 //! How the gateway under test is configured.
 
-use std::{net::SocketAddr, str::FromStr};
+use std::{
+    net::SocketAddr,
+    str::FromStr,
+    thread,
+    time::{Duration, Instant},
+};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
 
-use super::api::coins;
+use super::{
+    api::coins,
+    node::{Node, quantity},
+};
 
 /// How payouts share transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +36,39 @@ impl Batching {
         }
     }
 
+    /// How many numbers a wallet uses up until it is prepared: for the contract, and the approval of
+    /// a token if it holds one; or for the contract and the delegation, which takes two.
+    pub(crate) fn numbers_of_preparations(self, has_token: bool) -> u128 {
+        match (self, has_token) {
+            (Self::Off, _) => 0,
+            (Self::Contract, false) => 1,
+            (Self::Contract, true) => 2,
+            (Self::Delegate, _) => 3,
+        }
+    }
+
+    /// Waits until a wallet has prepared itself for good.
+    ///
+    /// # Errors
+    /// If it does not, or the node does not answer.
+    pub(crate) fn await_preparations(
+        self,
+        node: &Node,
+        wallet: &str,
+        has_token: bool,
+    ) -> Result<()> {
+        let expected = self.numbers_of_preparations(has_token);
+        if expected == 0 {
+            return Ok(());
+        }
+        let (begun, count) = (Instant::now(), json!([wallet, "finalized"]));
+        while quantity(&node.call("eth_getTransactionCount", &count)?)? < expected {
+            ensure!(begun.elapsed() < PREPARING_MAX, "the wallet does not prepare itself");
+            thread::sleep(Duration::from_millis(200));
+        }
+        Ok(())
+    }
+
     /// What is configured for payouts that wait so long until there are so many.
     pub(crate) fn lines(self, batch_max: u64, wait_ms: u64) -> String {
         let word = match self {
@@ -46,6 +88,9 @@ impl FromStr for Batching {
         found.with_context(|| format!("batching is off, contract or delegate, and not {text:?}"))
     }
 }
+
+/// How long a wallet may take to prepare itself.
+const PREPARING_MAX: Duration = Duration::from_mins(1);
 
 /// The most payouts of one transaction: the fewest coins for which one together costs less.
 pub(crate) const BATCH_MAX: usize = 3;

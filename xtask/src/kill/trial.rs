@@ -52,6 +52,8 @@ struct Stage {
 pub(crate) fn run(root: &Path, program: &Path, folder: &Path, options: Options) -> Result<Verdict> {
     let stage = Stage::set(&nodes::anvil(root)?, program, folder, options)?;
     let api = stage.fund()?;
+    // Deaths while it prepares itself are tried at every point.
+    options.batching.await_preparations(&stage.node, &stage.wallets.hot, true)?;
     let clients = Clients::start(&api, &stage.plan);
     let mut starts = stage.torture(&clients, options)?;
     starts.sort();

@@ -39,8 +39,6 @@ const BATCH_WAIT_MS: u64 = 500;
 const REPLACE_AFTER_MS: u64 = 5_000;
 /// How long nothing may move before the run is given up.
 const STANDSTILL_MAX: Duration = Duration::from_mins(1);
-/// How long the wallet may take to prepare itself.
-const PREPARING_MAX: Duration = Duration::from_mins(1);
 /// How often progress is shown.
 const SHOWN_EVERY: Duration = Duration::from_secs(2);
 
@@ -114,19 +112,11 @@ impl Stage {
     }
 
     fn await_preparations(&self) -> Result<()> {
-        // The contract; then an approval, or the delegation, which takes two numbers.
-        let expected: u128 = match (self.plan.batching, self.plan.asset) {
-            (Batching::Off, _) => return Ok(()),
-            (Batching::Contract, Asset::Coin) => 1,
-            (Batching::Contract, Asset::Token) => 2,
-            (Batching::Delegate, _) => 3,
-        };
-        let begun = Instant::now();
-        let count = json!([self.wallet, "finalized"]);
-        while quantity(&self.node.call("eth_getTransactionCount", &count)?)? < expected {
-            ensure!(begun.elapsed() < PREPARING_MAX, "the wallet does not prepare itself");
-            thread::sleep(Duration::from_millis(200));
+        let Plan { batching, asset, .. } = self.plan;
+        if batching == Batching::Off {
+            return Ok(());
         }
+        batching.await_preparations(&self.node, &self.wallet, asset == Asset::Token)?;
         // The gateway looks at itself every fifth time that it looks at transactions.
         thread::sleep(Duration::from_millis(POLL_MS * 12));
         Ok(())
