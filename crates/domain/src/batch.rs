@@ -182,6 +182,9 @@ pub enum Input {
     Unreachable,
 }
 
+/// How long a chore may wait with nothing signed, in milliseconds.
+const CHORE_WAIT_MS: u64 = 10 * 60 * 1_000;
+
 /// After how many times [`RailProfile::replace_after_ms`] a transaction is overdue.
 const PATIENCE: u64 = 4;
 
@@ -288,7 +291,7 @@ impl Batch {
             AttemptStatus::Signed => Step::Broadcast(&newest.tx),
             AttemptStatus::Broadcast
                 if profile.replace_after_ms.is_some()
-                    && now >= self.replace_at
+                    && self.replace_at.is_due(now)
                     && signed < profile.attempts_max =>
             {
                 Step::Replace(newest)
@@ -347,6 +350,7 @@ impl Batch {
             Input::Held(hold) => {
                 self.due_at = now.plus_ms(profile.retry_ms);
                 self.postpone_replacement(profile, now);
+                self.give_up_chore(&hold, now);
                 self.hold(hold)
             }
             Input::Refused(failure) => {
@@ -365,14 +369,20 @@ impl Batch {
         }
     }
 
-    /// Remembers why the batch waits; the same reason is told once.
+    /// Remembers why the batch waits. The same reason is told once, whatever its figures are.
     fn hold(&mut self, hold: Hold) -> Vec<Happening> {
-        if self.hold.as_ref() == Some(&hold) {
-            return vec![];
+        let before = self.hold.replace(hold.clone()).map(|it| it.reason);
+        if before == Some(hold.reason) { vec![] } else { vec![(EventKind::Held, hold.detail)] }
+    }
+
+    /// A chore that cannot be begun makes room for others: it is begun anew if it is still needed.
+    fn give_up_chore(&mut self, hold: &Hold, now: Timestamp) {
+        let is_old = now.since_ms(self.created_at) >= CHORE_WAIT_MS;
+        if self.chore.is_some() && self.attempts.is_empty() && is_old {
+            let detail = format!("it could not be begun: {}", hold.detail);
+            self.given_up = Some(Failure { code: FailureCode::RefusedByNetwork, detail });
+            self.due_at = now;
         }
-        let told = vec![(EventKind::Held, hold.detail.clone())];
-        self.hold = Some(hold);
-        told
     }
 
     fn add(&mut self, attempt: Attempt, profile: &RailProfile, now: Timestamp) -> Vec<Happening> {

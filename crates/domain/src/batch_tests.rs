@@ -278,9 +278,38 @@ fn a_hold_is_told_once_and_tried_again() {
     assert_eq!((batch.hold.clone(), batch.due_at), (Some(hold()), NOW.plus_ms(RETRY_MS)));
     let due = batch.due_at;
     assert_eq!(word(&batch.next_step(&profile(), due)), "sign");
-    assert!(batch.apply(Input::Held(hold()), &profile(), due).is_empty());
+    let dearer = Hold { detail: "no gas: 7 are needed".to_owned(), ..hold() };
+    assert!(batch.apply(Input::Held(dearer.clone()), &profile(), due).is_empty());
+    assert_eq!(batch.hold, Some(dearer), "what is shown is what was found last");
     let other = Hold { reason: HoldReason::FeeAboveCap, ..hold() };
     assert_eq!(batch.apply(Input::Held(other), &profile(), due).len(), 1);
+}
+
+#[test]
+fn a_chore_that_cannot_be_begun_makes_room_after_a_while() {
+    let chore = Chore::Prepare("something".to_owned());
+    let of_chore = || Batch { chore: Some(chore.clone()), ..batch() };
+    let mut young = of_chore();
+    young.created_at = NOW;
+    let mut old = of_chore();
+    old.created_at = Timestamp(NOW.0 - CHORE_WAIT_MS);
+    let mut payout = Batch { created_at: Timestamp(0), ..batch() };
+    let mut signed = Batch { chore: Some(chore.clone()), ..with(&[Broadcast]) };
+    signed.created_at = Timestamp(0);
+    for it in [&mut young, &mut old, &mut payout, &mut signed] {
+        it.apply(Input::Held(hold()), &profile(), NOW);
+    }
+    assert!(young.given_up.is_none() && payout.given_up.is_none() && signed.given_up.is_none());
+    assert!(
+        matches!(old.next_step(&profile(), NOW), Step::Fail(it) if it.detail.contains("no gas"))
+    );
+}
+
+#[test]
+fn a_clock_that_was_ahead_does_not_put_replacements_off_for_ever() {
+    let mut batch = with(&[Broadcast]);
+    batch.replace_at = Timestamp(NOW.0 + 2 * Timestamp::HORIZON_MS);
+    assert_eq!(word(&batch.next_step(&profile(), NOW)), "replace a");
 }
 
 #[test]
