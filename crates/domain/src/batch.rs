@@ -13,7 +13,7 @@ use crate::{
     Timestamp,
     chore::Chore,
     event::EventKind,
-    ids::{BatchId, LaneId, NetworkId, PayoutId, TxId},
+    ids::{BatchId, CoinId, LaneId, NetworkId, PayoutId, TxId},
     money::Amount,
     payout::{Failure, FailureCode, Stage},
     ports::{Hold, HoldReason, RailProfile},
@@ -67,6 +67,9 @@ pub struct Attempt {
     /// The lane's number for it, on networks that count. Attempts that share a number exclude
     /// each other.
     pub sequence: Option<u64>,
+    /// The coins of the lane that it spends, on networks where a wallet is made of them. Attempts
+    /// that share one exclude each other.
+    pub spends: Vec<CoinId>,
     /// The most the network can charge for it, in the network's fee asset.
     pub fee_max: Amount,
     /// What became of it.
@@ -95,6 +98,14 @@ pub enum AttemptStatus {
     Reverted,
     /// Proven unable to confirm: its inputs, number or validity window went elsewhere.
     Dead,
+}
+
+impl Attempt {
+    /// Whether at most one of the two can ever be included.
+    pub fn excludes(&self, other: &Self) -> bool {
+        let same_number = self.sequence.is_some() && self.sequence == other.sequence;
+        same_number || self.spends.iter().any(|it| other.spends.contains(it))
+    }
 }
 
 impl AttemptStatus {
@@ -233,9 +244,9 @@ impl Batch {
         self.attempts.iter().filter(|it| it.status.is_live())
     }
 
-    /// The oldest attempt with the number of this one, which may be itself.
-    pub fn first_with_number_of(&self, attempt: &Attempt) -> Option<&Attempt> {
-        self.attempts.iter().find(|it| it.sequence == attempt.sequence)
+    /// The oldest attempt that this one, one of the batch, excludes; it may be itself.
+    pub fn first_excluded_by(&self, attempt: &Attempt) -> Option<&Attempt> {
+        self.attempts.iter().find(|it| it.tx.txid == attempt.tx.txid || it.excludes(attempt))
     }
 
     /// Whether an attempt of it has waited longer than one whose fee is right should: then something
@@ -387,8 +398,7 @@ impl Batch {
 
     fn add(&mut self, attempt: Attempt, profile: &RailProfile, now: Timestamp) -> Vec<Happening> {
         assert!(
-            self.live().all(|it| it.sequence.is_some() && it.sequence == attempt.sequence)
-                || self.live().next().is_none(),
+            self.live().all(|it| it.excludes(&attempt)),
             "a second attempt must exclude the first"
         );
         assert_eq!(attempt.status, AttemptStatus::Signed);

@@ -45,6 +45,7 @@ fn attempt(name: &str, sequence: u64) -> Attempt {
         signed_at: NOW,
         fee: None,
         unpaid: vec![],
+        spends: vec![],
     }
 }
 
@@ -175,16 +176,59 @@ fn a_second_transaction_replaces_a_live_one_and_follows_a_dead_one() {
 }
 
 #[test]
-fn the_first_of_a_number_is_not_the_first_of_all() {
+fn the_first_that_is_excluded_is_not_the_first_of_all() {
     let mut batch = batch();
     for (name, number) in [("a", 7), ("b", 8), ("c", 8), ("d", 8)] {
         batch.attempts.push(attempt(name, number));
     }
-    for (name, number, first) in [("a", 7, "a"), ("b", 8, "b"), ("d", 8, "b")] {
-        let found = batch.first_with_number_of(&attempt(name, number)).unwrap();
-        assert_eq!(found.tx.txid, id(first), "{name}");
+    for (name, coins) in [("e", ["1", "2"]), ("f", ["2", "3"]), ("g", ["3", "4"])] {
+        batch.attempts.push(spending(name, &coins));
     }
-    assert_eq!(batch.first_with_number_of(&attempt("e", 9)), None);
+    let firsts = [("a", "a"), ("b", "b"), ("d", "b"), ("e", "e"), ("f", "e"), ("g", "f")];
+    for (name, first) in firsts {
+        let attempt = batch.attempts.iter().find(|it| it.tx.txid == id(name)).unwrap();
+        assert_eq!(batch.first_excluded_by(attempt).unwrap().tx.txid, id(first), "{name}");
+    }
+    assert_eq!(batch.first_excluded_by(&attempt("h", 9)), None);
+    assert_eq!(batch.first_excluded_by(&spending("i", &[])), None);
+}
+
+/// A transaction without a number that spends coins.
+fn spending(name: &str, coins: &[&str]) -> Attempt {
+    let spends = coins.iter().map(|it| CoinId::new(it)).collect();
+    Attempt { sequence: None, spends, ..attempt(name, 0) }
+}
+
+#[test]
+fn a_second_transaction_shares_a_coin_with_each_that_is_live() {
+    let sign = |batch: &mut Batch, attempt| {
+        kinds(&batch.apply(Input::Signed(Box::new(attempt)), &profile(), NOW))
+    };
+    let mut batch = batch();
+    assert_eq!(sign(&mut batch, spending("a", &["1", "2"])), [EventKind::Signed]);
+    assert_eq!(sign(&mut batch, spending("b", &["2", "3"])), [EventKind::Replaced]);
+    assert_eq!(sign(&mut batch, spending("c", &["1", "3"])), [EventKind::Replaced]);
+    let dead = vec![Observation::Dead; 3];
+    batch.apply(Input::Observed(dead), &profile(), NOW);
+    assert_eq!(sign(&mut batch, spending("d", &["4"])), [EventKind::Signed]);
+}
+
+#[test]
+#[should_panic(expected = "must exclude the first")]
+fn a_third_transaction_that_shares_no_coin_with_the_first_is_a_bug() {
+    let mut batch = batch();
+    for (name, coins) in [("a", ["1", "2"]), ("b", ["2", "3"]), ("c", ["3", "4"])] {
+        batch.apply(Input::Signed(Box::new(spending(name, &coins))), &profile(), NOW);
+    }
+}
+
+#[test]
+#[should_panic(expected = "must exclude the first")]
+fn a_second_transaction_with_neither_number_nor_coin_is_a_bug() {
+    let mut batch = batch();
+    for name in ["a", "b"] {
+        batch.apply(Input::Signed(Box::new(spending(name, &[]))), &profile(), NOW);
+    }
 }
 
 #[test]

@@ -91,6 +91,7 @@ text_id!(/** A network of the catalog, by its row's name. */ NetworkId);
 text_id!(/** An asset of the catalog, as `TICKER@network`. */ AssetId);
 text_id!(/** One hot wallet on one network, as `network/name`. */ LaneId);
 text_id!(/** What a network calls a transaction, in the network's own spelling. */ TxId);
+text_id!(/** What a network calls one thing that can be spent once: `txid:number` for an output. */ CoinId);
 text_id!(/** The name of an API that we speak. */ DialectId);
 
 /// One webhook about one payout: the payout and a number that counts from zero.

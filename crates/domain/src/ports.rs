@@ -12,7 +12,7 @@ use crate::{
     chore::Chore,
     delivery::Receipt,
     grouping::BatchSize,
-    ids::{AssetId, NetworkId},
+    ids::{AssetId, CoinId, NetworkId},
     lane::Lane,
     money::{Amount, Rate},
     payout::{Payout, Priority},
@@ -88,9 +88,10 @@ pub struct Draft<'a> {
     pub payouts: &'a [Payout],
     /// What it does instead.
     pub chore: Option<&'a Chore>,
-    /// The attempt that the transaction must exclude (same inputs or number, higher fee), if any.
+    /// The attempt that the transaction must exclude (same coins or number, higher fee), if any. It
+    /// spends all coins of that one, and perhaps more.
     pub replaces: Option<&'a Attempt>,
-    /// The first attempt with the number of the one to be replaced, which may be that one: what it
+    /// The first attempt that excludes the one to be replaced, which may be that one: what it
     /// offered is what a replacement's budget is measured by.
     pub first: Option<&'a Attempt>,
     /// Whether that one has [waited too long](crate::batch::Batch::is_overdue) although its fee may be right. It
@@ -99,6 +100,8 @@ pub struct Draft<'a> {
     /// What the lane's other transactions that are on their way may still take of each asset. A
     /// new transaction must leave it untouched.
     pub committed: &'a BTreeMap<AssetId, Amount>,
+    /// The coins that the lane's other transactions spend. A new transaction must not touch them.
+    pub spent: &'a BTreeSet<CoinId>,
 }
 
 impl Draft<'_> {
@@ -119,6 +122,8 @@ pub struct UnsignedTx {
     pub sequence: Option<u64>,
     /// How many of the lane's numbers it uses up if it is included, from that one on; mostly one.
     pub sequences_used: u64,
+    /// The coins of the lane that it spends, on networks where a wallet is made of them.
+    pub spends: Vec<CoinId>,
     /// The most the network can charge for it, in the network's fee asset.
     pub fee_max: Amount,
 }
@@ -282,6 +287,9 @@ pub struct Intent {
     pub fee_max: Amount,
     /// The lane's number for it, on networks that count.
     pub sequence: Option<u64>,
+    /// The coins of the lane that it may spend, and must spend, on networks where a wallet is made
+    /// of them.
+    pub spends: Vec<CoinId>,
 }
 
 /// One payment of an intent.

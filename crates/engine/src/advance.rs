@@ -1,13 +1,13 @@
 //! The chain path: one batch, one step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Timestamp,
     batch::{Attempt, AttemptStatus, Batch, Input, Step},
     chore::Chore,
     follow,
-    ids::{AssetId, BatchId},
+    ids::{AssetId, BatchId, CoinId},
     lane::Lane,
     money::Amount,
     payout::{Failure, FailureCode},
@@ -149,9 +149,10 @@ pub(crate) async fn others(
 
 /// What a batch may take with a transaction that was just made.
 pub(crate) fn commitment(view: &BatchView, fee_max: Amount) -> Commitment {
+    let spends = BTreeSet::new();
     let payment = |it: &domain::payout::Payout| (it.asset.clone(), it.quote.amount);
     let payments = view.payouts.iter().map(payment).collect();
-    Commitment { batch: view.batch.id, payments, fee_max }
+    Commitment { batch: view.batch.id, payments, fee_max, spends }
 }
 
 /// What came of making a transaction.
@@ -204,9 +205,11 @@ pub(crate) async fn sign(
     };
     let (lane, payouts) = (&view.lane, view.payouts.as_slice());
     let chore = view.batch.chore.as_ref();
-    let first = replaces.and_then(|it| view.batch.first_with_number_of(it));
+    let first = replaces.and_then(|it| view.batch.first_excluded_by(it));
     let overdue = replaces.is_some_and(|it| view.batch.is_overdue(it, world.rail.profile(), now));
-    let draft = Draft { lane, payouts, chore, replaces, first, overdue, committed: &committed };
+    let spent: BTreeSet<CoinId> = others.iter().flat_map(|it| it.spends.clone()).collect();
+    let (committed, spent) = (&committed, &spent);
+    let draft = Draft { lane, payouts, chore, replaces, first, overdue, committed, spent };
     let unsigned = match world.rail.build(draft).await {
         Ok(unsigned) => unsigned,
         Err(BuildError::Unreachable) => return nothing(Input::Unreachable),
@@ -230,6 +233,10 @@ pub(crate) async fn sign(
         let detail = "the rail chose a number that is not the batch's".to_owned();
         return nothing(signer_refused(detail, replaces));
     }
+    if !coins_are_right(spent, replaces, &unsigned) {
+        let detail = "the rail chose coins that are not the batch's".to_owned();
+        return nothing(signer_refused(detail, replaces));
+    }
     let intent = intent(world, view, &unsigned);
     let signature = match world.signer.sign(&view.lane, &unsigned, &intent).await {
         Ok(signature) => signature,
@@ -240,10 +247,11 @@ pub(crate) async fn sign(
         Ok(tx) => tx,
         Err(detail) => return nothing(signer_refused(detail, replaces)),
     };
-    let lane = used(&view.lane, &unsigned);
+    let lane = used(&view.lane, replaces, &unsigned);
     let attempt = Attempt {
         tx,
         sequence: unsigned.sequence,
+        spends: unsigned.spends,
         fee_max: unsigned.fee_max,
         status: AttemptStatus::Signed,
         signed_at: now,
@@ -271,8 +279,9 @@ fn committed(
     Some(sums)
 }
 
-/// A replacement has its predecessor's number, so that they exclude each other; anything else has
-/// one that the lane has not used. A number that was skipped is used by the chore that says so.
+/// A replacement has its predecessor's number, so that they exclude each other where there are
+/// numbers; anything else has one that the lane has not used. A number that was skipped is used by
+/// the chore that says so.
 fn sequence_is_right(
     lane: &Lane,
     chore: Option<&Chore>,
@@ -281,23 +290,46 @@ fn sequence_is_right(
 ) -> bool {
     let (sequence, used) = (unsigned.sequence, unsigned.sequences_used);
     match (chore, replaces) {
-        (_, Some(previous)) => sequence.is_some() && sequence == previous.sequence,
+        (_, Some(previous)) => sequence == previous.sequence,
         (Some(Chore::Fill { sequence: skipped }), None) => {
             sequence == Some(*skipped) && *skipped < lane.next_sequence && used == 1
         }
         (None | Some(Chore::TopUp(_) | Chore::Prepare(_)), None) => {
             let fits = |it: u64| it >= lane.next_sequence && it.checked_add(used).is_some();
-            used > 0 && sequence.is_none_or(fits)
+            sequence.is_none_or(|it| used > 0 && fits(it))
         }
     }
 }
 
-/// The lane with its number used up. A replacement uses its predecessor's number, and leaves the
-/// lane as it is.
-fn used(lane: &Lane, unsigned: &UnsignedTx) -> Option<Lane> {
-    let sequence = unsigned.sequence.filter(|it| *it >= lane.next_sequence)?;
-    let next_sequence = sequence.checked_add(unsigned.sequences_used)?;
-    Some(Lane { next_sequence, version: lane.version + 1, ..lane.clone() })
+/// A transaction leaves the coins of the lane's others alone, and a replacement spends all of its
+/// predecessor's, so that the two exclude each other.
+fn coins_are_right(
+    spent: &BTreeSet<CoinId>,
+    replaces: Option<&Attempt>,
+    unsigned: &UnsignedTx,
+) -> bool {
+    let spends: BTreeSet<&CoinId> = unsigned.spends.iter().collect();
+    let are_free = spends.iter().all(|it| !spent.contains(*it));
+    let are_different = spends.len() == unsigned.spends.len();
+    let excludes = replaces.is_none_or(|previous| {
+        let has_number = previous.sequence.is_some();
+        let has_coins = !previous.spends.is_empty();
+        (has_number || has_coins) && previous.spends.iter().all(|it| spends.contains(it))
+    });
+    are_free && are_different && excludes
+}
+
+/// The lane with its number, or its coins, used up. A replacement uses its predecessor's, and leaves
+/// the lane as it is unless it spends more coins: two transactions that choose coins at the same
+/// time must not both be stored.
+fn used(lane: &Lane, replaces: Option<&Attempt>, unsigned: &UnsignedTx) -> Option<Lane> {
+    let version = lane.version + 1;
+    if let Some(sequence) = unsigned.sequence.filter(|it| *it >= lane.next_sequence) {
+        let next_sequence = sequence.checked_add(unsigned.sequences_used)?;
+        return Some(Lane { next_sequence, version, ..lane.clone() });
+    }
+    let is_new = |it: &CoinId| replaces.is_none_or(|previous| !previous.spends.contains(it));
+    unsigned.spends.iter().any(is_new).then(|| Lane { version, ..lane.clone() })
 }
 
 fn signer_refused(detail: String, replaces: Option<&Attempt>) -> Input {
@@ -336,5 +368,90 @@ fn intent(world: &World<'_>, view: &BatchView, unsigned: &UnsignedTx) -> Intent 
         chore: view.batch.chore.clone(),
         fee_max: unsigned.fee_max,
         sequence: unsigned.sequence,
+        spends: unsigned.spends.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use domain::{
+        Timestamp,
+        batch::{Attempt, AttemptStatus, SignedTx},
+        ids::{CoinId, LaneId, NetworkId, TxId},
+        lane::Lane,
+        money::Amount,
+        ports::UnsignedTx,
+    };
+
+    use super::{coins_are_right, used};
+
+    fn coins(names: &[&str]) -> Vec<CoinId> {
+        names.iter().map(|it| CoinId::new(it)).collect()
+    }
+
+    fn attempt(spends: &[&str]) -> Attempt {
+        Attempt {
+            tx: SignedTx { txid: TxId::new("a"), raw: vec![] },
+            sequence: None,
+            spends: coins(spends),
+            fee_max: Amount::ZERO,
+            status: AttemptStatus::Broadcast,
+            signed_at: Timestamp(0),
+            fee: None,
+            unpaid: vec![],
+        }
+    }
+
+    fn unsigned(spends: &[&str], sequence: Option<u64>) -> UnsignedTx {
+        UnsignedTx {
+            format: "any",
+            payload: vec![],
+            sequence,
+            sequences_used: 1,
+            spends: coins(spends),
+            fee_max: Amount::ZERO,
+        }
+    }
+
+    #[test]
+    fn coins_are_spent_by_one_transaction_and_by_all_that_replace_it() {
+        let spent: BTreeSet<CoinId> = coins(&["x", "y"]).into_iter().collect();
+        let check = |previous: Option<&[&str]>, spends: &[&str]| {
+            let previous = previous.map(attempt);
+            coins_are_right(&spent, previous.as_ref(), &unsigned(spends, None))
+        };
+        assert!(check(None, &["a", "b"]));
+        assert!(!check(None, &["a", "x"]), "another transaction spends it");
+        assert!(!check(None, &["a", "a"]), "twice");
+        assert!(check(Some(&["a", "b"]), &["b", "a"]));
+        assert!(check(Some(&["a", "b"]), &["a", "b", "c"]));
+        assert!(!check(Some(&["a", "b"]), &["a", "b", "y"]), "another transaction spends it");
+        assert!(!check(Some(&["a", "b"]), &["a", "c"]), "the first may still be included");
+        assert!(!check(Some(&[]), &["a"]), "nothing excludes the first");
+    }
+
+    #[test]
+    fn whoever_chooses_coins_takes_the_lane_s_next_version() {
+        let lane = Lane {
+            id: LaneId::new("net/hot"),
+            network: NetworkId::new("net"),
+            address: String::new(),
+            key_path: String::new(),
+            next_sequence: 7,
+            version: 3,
+        };
+        let next = |previous: Option<&[&str]>, spends: &[&str], sequence| {
+            let previous = previous.map(attempt);
+            let lane = used(&lane, previous.as_ref(), &unsigned(spends, sequence));
+            lane.map(|it| (it.next_sequence, it.version))
+        };
+        assert_eq!(next(None, &["a"], None), Some((7, 4)));
+        assert_eq!(next(Some(&["a"]), &["a"], None), None);
+        assert_eq!(next(Some(&["a"]), &["a", "b"], None), Some((7, 4)));
+        assert_eq!(next(None, &[], Some(9)), Some((10, 4)));
+        assert_eq!(next(None, &[], Some(6)), None);
+        assert_eq!(next(None, &[], None), None);
     }
 }

@@ -23,7 +23,8 @@ const AT_ONCE_MAX: usize = 16;
 /// and the lane in one commit: none of them can leave before that, and a conflict about any of them
 /// is one about all.
 ///
-/// The first is made alone; the others, at the same time, by what the first costs: each takes into
+/// Where transactions have no numbers, only the first gets one: which coins the others may spend is
+/// not known before. The first is made alone; the others, at the same time, by what the first costs: each takes into
 /// account what those before it may take. Ends with the first that has no transaction made, because
 /// a number must not be skipped, and after one that costs more than the others were told. What
 /// cannot be made for the first of all moves it one step, as [`advance`] does.
@@ -93,11 +94,12 @@ fn plan(
     Some(Planned { view, fee_guess })
 }
 
-/// What a transaction takes at most, and the number after its own; `None` if none was made.
+/// What a transaction takes at most, and the number after its own; `None` if none was made, or one
+/// without a number.
 fn made(signing: &Signing) -> Option<(Amount, u64)> {
     match signing {
         Signing::Input(Input::Signed(attempt), Some(lane)) => {
-            Some((attempt.fee_max, lane.next_sequence))
+            attempt.sequence.map(|_| (attempt.fee_max, lane.next_sequence))
         }
         Signing::Input(..) | Signing::Split { .. } => None,
     }

@@ -63,6 +63,7 @@ impl Terms {
             payload: tx.payload(),
             sequence: Some(self.nonce),
             sequences_used: self.errand.numbers_used(),
+            spends: vec![],
             fee_max: self.fee_max,
         }
     }

@@ -15,7 +15,7 @@ use domain::{
 
 use crate::{
     history::{FinalTransaction, History, Included, PaymentMade, Standing},
-    payload::{self, Payload, PayloadPayment},
+    payload::{self, Payload, PayloadPayment, Uses},
 };
 
 /// What a chain is like.
@@ -27,6 +27,8 @@ pub struct ChainOptions {
     pub finality_depth: usize,
     /// What it charges for a transaction at first.
     pub fee_level: Amount,
+    /// Whether wallets are made of coins, or else count their transactions.
+    pub of_coins: bool,
 }
 
 /// A chain that everybody who holds a clone of this shares.
@@ -47,7 +49,7 @@ struct State {
     limbo: Vec<TxId>,
     /// The blocks that are not final, oldest first.
     blocks: Vec<Vec<Included>>,
-    /// Which transaction of a block, final or not, uses a number.
+    /// Which transaction of a block, final or not, uses a number or a coin.
     users: BTreeMap<(LaneId, u64), TxId>,
     history: History,
     reverting: BTreeSet<String>,
@@ -180,8 +182,8 @@ impl SimChain {
         self.state().limbo.clone()
     }
 
-    /// Somebody remembers a transaction that is in limbo: it waits again, in place of any other
-    /// with its lane and number. Returns whether it does.
+    /// Somebody remembers a transaction that is in limbo: it waits again, in place of all that use
+    /// the same of its lane. Returns whether it does.
     pub fn recall(&self, txid: &TxId) -> bool {
         self.state().recall(txid)
     }
@@ -261,13 +263,13 @@ impl SimChain {
     }
 
     /// How the chain stands to a transaction of a lane.
-    pub fn standing(&self, lane: &LaneId, sequence: Option<u64>, txid: &TxId) -> Standing {
+    pub fn standing(&self, lane: &LaneId, uses: Option<&Uses>, txid: &TxId) -> Standing {
         let state = self.state();
         if let Some(found) = state.history.find(txid) {
             let (fee, reverted, unpaid) = (found.fee, found.reverted, found.unpaid.clone());
             return Standing::Final { fee, reverted, unpaid };
         }
-        let user = sequence.and_then(|it| state.history.user_of(lane, it));
+        let user = uses.and_then(|it| state.history.user_of(lane, it.numbers()));
         if let Some(other) = user {
             return Standing::Excluded(other.clone());
         }
@@ -277,23 +279,46 @@ impl SimChain {
         if state.mempool.contains(txid) { Standing::Waiting } else { Standing::Unknown }
     }
 
+    /// Whether wallets are made of coins.
+    pub fn is_of_coins(&self) -> bool {
+        self.state().options.of_coins
+    }
+
     /// The lane's first number from `sequence` on that no transaction uses that the chain knows.
     pub fn free_sequence(&self, lane: &LaneId, sequence: u64) -> u64 {
+        let free = self.free_numbers(lane, sequence, 1, &BTreeSet::new());
+        free.first().copied().unwrap_or(u64::MAX)
+    }
+
+    /// The lane's first coins that no transaction uses that the chain knows, without some of them.
+    pub fn free_coins(&self, lane: &LaneId, count: usize, without: &BTreeSet<u64>) -> Vec<u64> {
+        self.free_numbers(lane, 0, count, without)
+    }
+
+    fn free_numbers(
+        &self,
+        lane: &LaneId,
+        from: u64,
+        count: usize,
+        without: &BTreeSet<u64>,
+    ) -> Vec<u64> {
         let state = self.state();
         let used = |number: &u64| {
-            state.users.contains_key(&(lane.clone(), *number))
-                || state.waiting_with(lane, *number).is_some()
+            without.contains(number)
+                || state.users.contains_key(&(lane.clone(), *number))
+                || state.waiting_with(lane, &[*number]).next().is_some()
         };
-        (sequence..=u64::MAX).find(|it| !used(it)).unwrap_or(u64::MAX)
+        (from..=u64::MAX).filter(|it| !used(it)).take(count).collect()
     }
 
     /// What a lane can still spend of an asset: what it has at the tip less what waits, apart
-    /// from the transaction that waits with the number `except`.
-    pub fn spendable(&self, lane: &Lane, asset: &AssetId, except: Option<u64>) -> i128 {
+    /// from transactions that wait and use one of the numbers `except`.
+    pub fn spendable(&self, lane: &Lane, asset: &AssetId, except: &[u64]) -> i128 {
         let state = self.state();
         let mut units = state.coins_at_tip.of(&lane.address, asset);
         for payload in state.mempool.iter().filter_map(|it| state.known.get(it)) {
-            if payload.lane == lane.id && Some(payload.sequence) != except {
+            let excepted = payload.uses.numbers().iter().any(|it| except.contains(it));
+            if payload.lane == lane.id && !excepted {
                 units -= state.needs(payload, payload.fee_max, asset);
             }
         }
@@ -344,21 +369,24 @@ impl State {
         match self.user(&payload) {
             Some(user) if *user == txid => return Handover::Accepted,
             Some(user) => {
-                return Handover::Refused(format!("{} is used by {user}", payload.sequence));
+                return Handover::Refused(format!("{:?} is used by {user}", payload.uses));
             }
             None => {}
         }
         if payload.fee_max < self.fee_level {
             return Handover::Underpriced;
         }
-        if let Some(other) = self.waiting_with(&payload.lane, payload.sequence).cloned() {
-            if other == txid {
-                return Handover::Accepted;
-            }
-            if self.known.get(&other).is_some_and(|it| it.fee_max >= payload.fee_max) {
-                return Handover::Underpriced;
-            }
-            self.displace(&other);
+        let others = self.waiting_with(&payload.lane, payload.uses.numbers());
+        let others: Vec<TxId> = others.cloned().collect();
+        if others.contains(&txid) {
+            return Handover::Accepted;
+        }
+        let offers = |it: &TxId| self.known.get(it).is_some_and(|it| it.fee_max >= payload.fee_max);
+        if others.iter().any(offers) {
+            return Handover::Underpriced;
+        }
+        for other in &others {
+            self.displace(other);
         }
         self.limbo.retain(|it| *it != txid);
         self.mempool.push(txid);
@@ -381,8 +409,10 @@ impl State {
             return false;
         }
         self.limbo.remove(place);
-        if let Some(other) = self.waiting_with(&payload.lane, payload.sequence).cloned() {
-            self.displace(&other);
+        let others = self.waiting_with(&payload.lane, payload.uses.numbers());
+        let others: Vec<TxId> = others.cloned().collect();
+        for other in &others {
+            self.displace(other);
         }
         self.mempool.push(txid.clone());
         true
@@ -432,7 +462,9 @@ impl State {
             || (unpaid.len() == payload.payments.len() && !unpaid.is_empty());
         let included = Included { txid: txid.clone(), fee, reverted, unpaid };
         self.coins_at_tip.apply(&from, &self.options.fee_asset, &payload, &included, 1);
-        self.users.insert((payload.lane, payload.sequence), txid.clone());
+        for number in payload.uses.numbers() {
+            self.users.insert((payload.lane.clone(), *number), txid.clone());
+        }
         self.blocks.last_mut().expect("mining begins with a new block").push(included);
         Inclusion::Done
     }
@@ -443,10 +475,13 @@ impl State {
         for included in block {
             let Some((from, payload)) = self.spender(&included.txid) else { continue };
             self.coins_at_tip.apply(&from, &self.options.fee_asset, &payload, &included, -1);
-            self.users.remove(&(payload.lane.clone(), payload.sequence));
-            match self.waiting_with(&payload.lane, payload.sequence) {
-                Some(_) => self.limbo.push(included.txid),
-                None => orphans.push(included.txid),
+            for number in payload.uses.numbers() {
+                self.users.remove(&(payload.lane.clone(), *number));
+            }
+            if self.waiting_with(&payload.lane, payload.uses.numbers()).next().is_some() {
+                self.limbo.push(included.txid);
+            } else {
+                orphans.push(included.txid);
             }
         }
         self.mempool.splice(0..0, orphans);
@@ -465,14 +500,22 @@ impl State {
         Some((self.wallets.get(&payload.lane)?.clone(), payload.clone()))
     }
 
-    /// The transaction of a block that uses the payload's number.
+    /// A transaction of a block that uses what the payload uses.
     fn user(&self, payload: &Payload) -> Option<&TxId> {
-        self.users.get(&(payload.lane.clone(), payload.sequence))
+        let used = |it: &u64| self.users.get(&(payload.lane.clone(), *it));
+        payload.uses.numbers().iter().find_map(used)
     }
 
-    fn waiting_with(&self, lane: &LaneId, sequence: u64) -> Option<&TxId> {
-        let uses = |it: &Payload| it.lane == *lane && it.sequence == sequence;
-        self.mempool.iter().find(|it| self.known.get(*it).is_some_and(uses))
+    /// The transactions that wait and use one of these numbers.
+    fn waiting_with<'a>(
+        &'a self,
+        lane: &'a LaneId,
+        numbers: &'a [u64],
+    ) -> impl Iterator<Item = &'a TxId> {
+        let uses = |it: &Payload| {
+            it.lane == *lane && it.uses.numbers().iter().any(|it| numbers.contains(it))
+        };
+        self.mempool.iter().filter(move |it| self.known.get(*it).is_some_and(uses))
     }
 }
 

@@ -27,7 +27,12 @@ fn lane() -> Lane {
 }
 
 fn chain() -> SimChain {
-    let options = ChainOptions { fee_asset: coin(), finality_depth: 2, fee_level: amount(10) };
+    let options = ChainOptions {
+        fee_asset: coin(),
+        finality_depth: 2,
+        fee_level: amount(10),
+        of_coins: false,
+    };
     let chain = SimChain::resume(options, [(ADDRESS.to_owned(), coin(), amount(1_000))]);
     chain.open_wallet(&lane());
     chain
@@ -39,7 +44,7 @@ fn payload(sequence: u64, fee_max: u128, to: &str) -> Payload {
     Payload {
         network: NetworkId::new("net"),
         lane: lane().id,
-        sequence,
+        uses: Uses::Sequence(sequence),
         fee_max: amount(fee_max),
         payments: vec![payment],
     }
@@ -58,7 +63,7 @@ fn mine(chain: &SimChain, blocks: usize) {
 }
 
 fn standing(chain: &SimChain, sequence: u64, txid: &TxId) -> Standing {
-    chain.standing(&lane().id, Some(sequence), txid)
+    chain.standing(&lane().id, Some(&Uses::Sequence(sequence)), txid)
 }
 
 #[test]
@@ -124,10 +129,10 @@ fn a_reorganisation_gives_back_coins_and_transactions() {
     let (raw, txid) = transaction(0, 20, "bob");
     chain.submit(&raw);
     mine(&chain, 2);
-    assert_eq!(chain.spendable(&lane(), &coin(), None), 890);
+    assert_eq!(chain.spendable(&lane(), &coin(), &[]), 890);
     assert_eq!(chain.reorg(2), 2);
     assert_eq!(standing(&chain, 0, &txid), Standing::Waiting);
-    assert_eq!(chain.spendable(&lane(), &coin(), Some(0)), 1_000);
+    assert_eq!(chain.spendable(&lane(), &coin(), &[0]), 1_000);
     chain.forget_mempool();
     mine(&chain, 5);
     assert_eq!(standing(&chain, 0, &txid), Standing::Unknown);
@@ -219,7 +224,12 @@ fn somebody_else_can_take_a_number() {
 fn what_was_signed_for_the_chain_before_a_restart_is_taken() {
     let chain = chain();
     let resumed = SimChain::resume(
-        ChainOptions { fee_asset: coin(), finality_depth: 2, fee_level: amount(10) },
+        ChainOptions {
+            fee_asset: coin(),
+            finality_depth: 2,
+            fee_level: amount(10),
+            of_coins: false,
+        },
         [(ADDRESS.to_owned(), coin(), chain.holding(ADDRESS, &coin()))],
     );
     let (raw, txid) = transaction(3, 20, "bob");

@@ -74,7 +74,7 @@ pub enum Standing {
         /// The places of the payments that it left out.
         unpaid: Vec<u32>,
     },
-    /// This other transaction, with the same lane and number, is final.
+    /// This other transaction, which uses the same of the lane up, is final.
     Excluded(TxId),
 }
 
@@ -90,7 +90,9 @@ impl History {
     pub(crate) fn push(&mut self, payload: Payload, included: &Included) {
         let txid = included.txid.clone();
         self.places.insert(txid.clone(), self.transactions.len());
-        self.used.insert((payload.lane.clone(), payload.sequence), txid.clone());
+        for number in payload.uses.numbers() {
+            self.used.insert((payload.lane.clone(), *number), txid.clone());
+        }
         let Included { fee, reverted, unpaid, .. } = included.clone();
         self.transactions.push(FinalTransaction { txid, payload, fee, reverted, unpaid });
     }
@@ -103,7 +105,8 @@ impl History {
         self.places.get(txid).and_then(|place| self.transactions.get(*place))
     }
 
-    pub(crate) fn user_of(&self, lane: &LaneId, sequence: u64) -> Option<&TxId> {
-        self.used.get(&(lane.clone(), sequence))
+    /// The transaction that uses one of these numbers of a lane up.
+    pub(crate) fn user_of(&self, lane: &LaneId, numbers: &[u64]) -> Option<&TxId> {
+        numbers.iter().find_map(|it| self.used.get(&(lane.clone(), *it)))
     }
 }

@@ -4,8 +4,9 @@
 //! clock: whoever owns the time calls [`SimChain::mine`].
 //!
 //! A lane counts its transactions: two with the same number exclude each other, whichever is
-//! included first. A number may be skipped. A transaction is proven dead when another one with its
-//! lane and number is final, and in no other way.
+//! included first. A number may be skipped. Or a lane has coins, of which a transaction spends some:
+//! two that share one exclude each other. A transaction is proven dead when another one with its
+//! lane and number, or one of its coins, is final, and in no other way.
 
 mod chain;
 mod history;
@@ -14,5 +15,5 @@ mod rail;
 
 pub use chain::{ChainOptions, SimChain};
 pub use history::{FinalTransaction, PaymentMade, Standing};
-pub use payload::{FORMAT, Payload, PayloadPayment};
+pub use payload::{FORMAT, Payload, PayloadPayment, Uses};
 pub use rail::SimRail;

@@ -4,7 +4,7 @@
 //! sim1
 //! network=<network id>
 //! lane=<lane id>
-//! sequence=<number>
+//! sequence=<number>, or coins=<number> <number> ...
 //! fee_max=<units>
 //! pay <asset id> <units> <address> <memo in hex, or ->
 //! ```
@@ -15,7 +15,7 @@
 use std::fmt::Write as _;
 
 use domain::{
-    ids::{AssetId, LaneId, NetworkId, TxId},
+    ids::{AssetId, CoinId, LaneId, NetworkId, TxId},
     money::Amount,
     ports::Signature,
 };
@@ -24,6 +24,62 @@ use sha2::{Digest, Sha256};
 /// The name of the encoding.
 pub const FORMAT: &str = "sim1";
 
+/// What of its lane a transaction uses up. Two that use the same exclude each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Uses {
+    /// The lane's number, on networks that count.
+    Sequence(u64),
+    /// Coins, rising, at least one, on networks where a wallet is made of them.
+    Coins(Vec<u64>),
+}
+
+impl Uses {
+    /// The numbers of what is used up.
+    pub fn numbers(&self) -> &[u64] {
+        match self {
+            Self::Sequence(number) => std::slice::from_ref(number),
+            Self::Coins(numbers) => numbers,
+        }
+    }
+
+    /// What an attempt uses up, if it is one of this format.
+    pub fn of(sequence: Option<u64>, spends: &[CoinId]) -> Option<Self> {
+        match sequence {
+            Some(number) => Some(Self::Sequence(number)),
+            None => {
+                let coins = spends.iter().map(|it| number(it.as_str()));
+                let coins: Option<Vec<u128>> = coins.collect();
+                Self::of_coins(&coins?)
+            }
+        }
+    }
+
+    fn of_coins(coins: &[u128]) -> Option<Self> {
+        let rise = coins.windows(2).all(|it| it[0] < it[1]);
+        let coins: Option<Vec<u64>> = coins.iter().map(|it| u64::try_from(*it).ok()).collect();
+        coins.filter(|it| rise && !it.is_empty()).map(Self::Coins)
+    }
+
+    fn line(&self) -> String {
+        match self {
+            Self::Sequence(number) => format!("sequence={number}"),
+            Self::Coins(coins) => {
+                let coins: Vec<String> = coins.iter().map(u64::to_string).collect();
+                format!("coins={}", coins.join(" "))
+            }
+        }
+    }
+
+    fn of_line(line: &str) -> Option<Self> {
+        if let Some(text) = line.strip_prefix("sequence=") {
+            return u64::try_from(number(text)?).ok().map(Self::Sequence);
+        }
+        let coins: Option<Vec<u128>> =
+            line.strip_prefix("coins=")?.split(' ').map(number).collect();
+        Self::of_coins(&coins?)
+    }
+}
+
 /// What a transaction does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Payload {
@@ -31,8 +87,8 @@ pub struct Payload {
     pub network: NetworkId,
     /// The lane that pays.
     pub lane: LaneId,
-    /// The lane's number for it.
-    pub sequence: u64,
+    /// What of the lane it uses up.
+    pub uses: Uses,
     /// The most the network may charge, in its fee asset.
     pub fee_max: Amount,
     /// The payments it makes, all or none.
@@ -56,10 +112,10 @@ impl Payload {
     /// Writes the lines; `None` if a name holds what would not be read back.
     pub fn to_text(&self) -> Option<String> {
         let mut text = format!(
-            "{FORMAT}\nnetwork={}\nlane={}\nsequence={}\nfee_max={}\n",
+            "{FORMAT}\nnetwork={}\nlane={}\n{}\nfee_max={}\n",
             self.network,
             self.lane,
-            self.sequence,
+            self.uses.line(),
             self.fee_max.units()
         );
         for payment in &self.payments {
@@ -79,10 +135,10 @@ impl Payload {
         }
         let network = NetworkId::new(lines.next()?.strip_prefix("network=")?);
         let lane = LaneId::new(lines.next()?.strip_prefix("lane=")?);
-        let sequence = number(lines.next()?.strip_prefix("sequence=")?)?;
+        let uses = Uses::of_line(lines.next()?)?;
         let fee_max = units(lines.next()?.strip_prefix("fee_max=")?)?;
         let payments = lines.map(payment).collect::<Option<_>>()?;
-        Some(Self { network, lane, sequence: u64::try_from(sequence).ok()?, fee_max, payments })
+        Some(Self { network, lane, uses, fee_max, payments })
     }
 }
 
@@ -147,7 +203,7 @@ mod tests {
         Payload {
             network: NetworkId::new("net"),
             lane: LaneId::new("net/hot"),
-            sequence: 7,
+            uses: Uses::Sequence(7),
             fee_max: Amount::from_units(20).unwrap(),
             payments: vec![payment("somewhere", None), payment("elsewhere", Some("42"))],
         }
@@ -164,6 +220,18 @@ mod tests {
         assert_eq!(Payload::parse(&text), Some(payload()));
         let raw = signed(text.as_bytes(), &Signature(vec![1]));
         assert_eq!(read_signed(&raw), Some(payload()));
+    }
+
+    #[test]
+    fn coins_are_read_back_and_have_one_spelling() {
+        let coins = Payload { uses: Uses::Coins(vec![3, 12]), ..payload() };
+        let text = coins.to_text().unwrap();
+        assert!(text.contains("\ncoins=3 12\n"), "{text}");
+        assert_eq!(Payload::parse(&text), Some(coins));
+        for other in ["coins=", "coins=12 3", "coins=3 3", "coins=3  12", "coins=03 12"] {
+            assert_eq!(Payload::parse(&text.replacen("coins=3 12", other, 1)), None, "{other}");
+        }
+        assert_eq!(Payload { uses: Uses::Coins(vec![]), ..payload() }.to_text(), None);
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! The chain as a rail.
 //!
-//! A second transaction for the same payouts carries the first one's number and a higher maximum
-//! fee, so at most one of them is ever included.
+//! A second transaction for the same payouts carries the first one's number, or spends its coins,
+//! and has a higher maximum fee, so at most one of them is ever included.
+
+use std::collections::BTreeSet;
 
 use domain::{
     BoxFuture,
     batch::{Attempt, Observation, SignedTx},
     catalog::Asset,
     chore::Chore,
-    ids::AssetId,
+    ids::{AssetId, CoinId},
     lane::Lane,
     money::{Amount, Rounding},
     ports::{
@@ -20,7 +22,7 @@ use domain::{
 use crate::{
     chain::SimChain,
     history::Standing,
-    payload::{self, FORMAT, Payload, PayloadPayment},
+    payload::{self, FORMAT, Payload, PayloadPayment, Uses},
 };
 
 /// How many times the present fee a new transaction offers at most, so that it does not get stuck
@@ -80,12 +82,7 @@ impl SimRail {
             }
         }
         let fee_max = self.fee_max(&draft)?;
-        let sequence = match draft.replaces {
-            Some(previous) => previous.sequence.ok_or(BuildError::NotNeeded)?,
-            None => skipped.unwrap_or_else(|| {
-                self.chain.free_sequence(&draft.lane.id, draft.lane.next_sequence)
-            }),
-        };
+        let uses = self.uses(&draft, skipped, payments.len())?;
         let places = (0_u32..).zip(&payments);
         let refused = places.filter(|it| self.chain.refuses(&it.1.address));
         let refused: Vec<(u32, &PayloadPayment)> = refused.collect();
@@ -97,19 +94,65 @@ impl SimRail {
             let alone = refused.iter().map(|it| it.0).collect();
             return Err(BuildError::Split { alone, detail });
         }
-        self.check_funds(draft.lane, &payments, fee_max, sequence)?;
+        self.check_funds(draft.lane, &payments, fee_max, uses.numbers())?;
         let network = self.profile.network.clone();
-        let payload = Payload { network, lane: draft.lane.id.clone(), sequence, fee_max, payments };
+        let lane = draft.lane.id.clone();
+        let payload = Payload { network, lane, uses: uses.clone(), fee_max, payments };
         let text = payload.to_text();
         let text =
             text.ok_or_else(|| BuildError::Refused("an address is unreadable".to_owned()))?;
         Ok(UnsignedTx {
             format: FORMAT,
             payload: text.into_bytes(),
-            sequence: Some(sequence),
+            sequence: match &uses {
+                Uses::Sequence(number) => Some(*number),
+                Uses::Coins(_) => None,
+            },
             sequences_used: 1,
+            spends: match &uses {
+                Uses::Sequence(_) => vec![],
+                Uses::Coins(coins) => coins.iter().map(|it| CoinId::new(&it.to_string())).collect(),
+            },
             fee_max,
         })
+    }
+
+    /// What the transaction uses up: what its predecessor does, and sometimes a coin more, or what
+    /// nothing uses. A transaction of several payments spends two coins.
+    fn uses(
+        &self,
+        draft: &Draft<'_>,
+        skipped: Option<u64>,
+        payments: usize,
+    ) -> Result<Uses, BuildError> {
+        let lane = draft.lane;
+        if !self.chain.is_of_coins() {
+            let previous = draft.replaces.map(|it| it.sequence.ok_or(BuildError::NotNeeded));
+            let number = match previous {
+                Some(previous) => previous?,
+                None => skipped
+                    .unwrap_or_else(|| self.chain.free_sequence(&lane.id, lane.next_sequence)),
+            };
+            return Ok(Uses::Sequence(number));
+        }
+        let unreadable = || BuildError::Refused("a coin is unreadable".to_owned());
+        let spent: Option<BTreeSet<u64>> =
+            draft.spent.iter().map(|it| it.as_str().parse().ok()).collect();
+        let spent = spent.ok_or_else(unreadable)?;
+        let Some(previous) = draft.replaces else {
+            let count = if payments > 1 { 2 } else { 1 };
+            return Ok(Uses::Coins(self.chain.free_coins(&lane.id, count, &spent)));
+        };
+        let Some(Uses::Coins(mut coins)) = Uses::of(None, &previous.spends) else {
+            return Err(unreadable());
+        };
+        // Not always, so that both kinds of replacements are made.
+        if previous.fee_max.units() % 2 == 1 {
+            let without = spent.into_iter().chain(coins.iter().copied()).collect();
+            coins.extend(self.chain.free_coins(&lane.id, 1, &without));
+            coins.sort_unstable();
+        }
+        Ok(Uses::Coins(coins))
     }
 
     fn fee_max(&self, draft: &Draft<'_>) -> Result<Amount, BuildError> {
@@ -143,13 +186,13 @@ impl SimRail {
         lane: &Lane,
         payments: &[PayloadPayment],
         fee_max: Amount,
-        sequence: u64,
+        uses: &[u64],
     ) -> Result<(), BuildError> {
         let needed = |asset: &AssetId| {
             let paid = payments.iter().filter(|it| it.asset == *asset);
             paid.map(|it| it.amount.signed()).fold(0, i128::saturating_add)
         };
-        let spendable = |asset: &AssetId| self.chain.spendable(lane, asset, Some(sequence));
+        let spendable = |asset: &AssetId| self.chain.spendable(lane, asset, uses);
         for asset in payments.iter().map(|it| &it.asset) {
             if spendable(asset) < needed(asset) {
                 let detail = format!("{} holds too little {asset}", lane.address);
@@ -165,7 +208,8 @@ impl SimRail {
     }
 
     fn look(&self, lane: &Lane, attempt: &Attempt) -> Observation {
-        match self.chain.standing(&lane.id, attempt.sequence, &attempt.tx.txid) {
+        let uses = Uses::of(attempt.sequence, &attempt.spends);
+        match self.chain.standing(&lane.id, uses.as_ref(), &attempt.tx.txid) {
             Standing::Unknown => Observation::Missing,
             Standing::Waiting => Observation::Pending,
             Standing::InBlock => Observation::InBlock,

@@ -7,6 +7,8 @@ pub mod eip155;
 pub mod eip1559;
 pub mod eip7702;
 pub mod evm;
+pub mod psbt;
+mod script;
 pub mod sim1;
 
 use std::fmt::Display;

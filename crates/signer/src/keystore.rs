@@ -180,7 +180,7 @@ impl Keystore {
     /// If there cannot be so many accounts.
     pub fn addresses(&self, account_count: u32) -> Result<Vec<KeyAddress>, KeyError> {
         let mut found = Vec::new();
-        for format in AddressFormat::ALL {
+        for format in AddressFormat::MAIN {
             let accounts = (0..account_count).map(|account| derive::default_path(format, account));
             let names = self.secrets.imported.keys();
             for path in accounts.chain(names.map(|name| KeyPath::imported(name))) {

@@ -7,9 +7,16 @@ use std::{
 };
 
 use alloy_primitives::{Signature as EcdsaSignature, keccak256};
-use bitcoin::hashes::{Hash, sha256};
+use bitcoin::{
+    TapSighashType, Witness,
+    consensus::encode::serialize,
+    ecdsa,
+    hashes::{Hash, sha256},
+    taproot,
+};
 use domain::{
     BoxFuture,
+    catalog::Network,
     chore::Chore,
     ids::NetworkId,
     lane::Lane,
@@ -20,7 +27,7 @@ use domain::{
 use crate::{
     AddressFormat, Keystore,
     derive::SigningKey,
-    intent::{eip155, eip1559, eip7702, evm, sim1},
+    intent::{eip155, eip1559, eip7702, evm, psbt, sim1},
 };
 
 /// What the operator forbids, whatever the intent says.
@@ -74,6 +81,10 @@ impl LocalSigner {
                 self.sign_delegation(lane, unsigned, evm::chain_id(intent)?, intent.fee_max)
             }
             eip7702::FORMAT => Err("only a chore to delegate delegates".to_owned()),
+            psbt::FORMAT => {
+                let checked = psbt::verify(&unsigned.payload, lane, intent)?;
+                self.sign_psbt(lane, &intent.network, &checked)
+            }
             sim1::FORMAT if !self.policy.simulated => {
                 Err("simulated networks are switched off in the signer's policy".to_owned())
             }
@@ -105,6 +116,13 @@ impl LocalSigner {
         }
         if unsigned.sequence != intent.sequence {
             return Err("sequence differs from the intent's".to_owned());
+        }
+        if unsigned.spends != intent.spends {
+            return Err("spends differs from the intent's".to_owned());
+        }
+        let of_coins = [psbt::FORMAT, sim1::FORMAT].contains(&unsigned.format);
+        if !of_coins && !intent.spends.is_empty() {
+            return Err("spends: this format spends no coins".to_owned());
         }
         if unsigned.fee_max > intent.fee_max {
             return Err("fee_max is above the intent's".to_owned());
@@ -171,18 +189,56 @@ impl LocalSigner {
 
     /// Signs a hash as EVM networks want it: `r || s || v`, where `v` is the parity of `y`.
     fn sign_evm(&self, lane: &Lane, digest: [u8; 32]) -> Result<Vec<u8>, String> {
-        let (key, curve) = (self.key(lane)?, self.keystore.curve());
-        let address = key.address(curve, AddressFormat::Evm);
-        if address != lane.address {
-            let Lane { id, address: wanted, key_path, .. } = lane;
-            return Err(format!("address of {id} is {wanted}, but {key_path} is {address}"));
-        }
+        let (key, curve) = (self.checked_key(lane, AddressFormat::Evm)?, self.keystore.curve());
         let (id, compact) = key.sign(curve, digest).serialize_compact();
         // Two and three stand for an `r` that was reduced, which EVM networks cannot express.
         let parity = u8::try_from(id.to_i32()).ok().filter(|it| *it < 2);
         let parity =
             parity.ok_or("the signature cannot be expressed: build another transaction")?;
         Ok([compact.as_slice(), &[parity]].concat())
+    }
+
+    /// Signs every input: the witnesses, consensus encoded, one after another.
+    fn sign_psbt(
+        &self,
+        lane: &Lane,
+        network: &Network,
+        checked: &psbt::Checked,
+    ) -> Result<Vec<u8>, String> {
+        let no_key = |error| format!("key_path of {}: {error}", lane.id);
+        let format = AddressFormat::of(network, &lane.key_path).map_err(no_key)?;
+        let (key, curve) = (self.checked_key(lane, format)?, self.keystore.curve());
+        let digests = checked.digests()?;
+        let witnesses: Vec<Witness> = match format {
+            AddressFormat::Evm => return Err(format!("{} signs no PSBT", network.id)),
+            AddressFormat::P2wpkh(_) => {
+                let public = key.public(curve);
+                let sign = |digest: [u8; 32]| {
+                    let signature = ecdsa::Signature::sighash_all(key.sign_low_r(curve, digest));
+                    Witness::p2wpkh(&signature, &public)
+                };
+                digests.into_iter().map(sign).collect()
+            }
+            AddressFormat::P2tr(_) => {
+                let sighash_type = TapSighashType::Default;
+                let witness = |signature| {
+                    Witness::p2tr_key_spend(&taproot::Signature { signature, sighash_type })
+                };
+                key.sign_taproot(curve, &digests).into_iter().map(witness).collect()
+            }
+        };
+        Ok(witnesses.iter().flat_map(serialize).collect())
+    }
+
+    /// The key of a lane, which must have the lane's address.
+    fn checked_key(&self, lane: &Lane, format: AddressFormat) -> Result<Arc<SigningKey>, String> {
+        let key = self.key(lane)?;
+        let address = key.address(self.keystore.curve(), format);
+        if address != lane.address {
+            let Lane { id, address: wanted, key_path, .. } = lane;
+            return Err(format!("address of {id} is {wanted}, but {key_path} is {address}"));
+        }
+        Ok(key)
     }
 
     fn key(&self, lane: &Lane) -> Result<Arc<SigningKey>, String> {

@@ -19,7 +19,7 @@ use domain::{
     payout::{Payout, PayoutState},
     ports::ChangeSet,
 };
-use rail_sim::{FinalTransaction, PayloadPayment, SimChain};
+use rail_sim::{FinalTransaction, PayloadPayment, SimChain, Uses};
 
 use crate::{
     market::Market,
@@ -145,8 +145,11 @@ impl Auditor {
 
     fn became_final(&mut self, transaction: FinalTransaction) -> Result<(), Violation> {
         let txid = transaction.txid.clone();
-        let number = (transaction.payload.lane.clone(), transaction.payload.sequence);
-        self.final_numbers.insert(number, txid.clone());
+        for number in transaction.payload.uses.numbers() {
+            let number = (transaction.payload.lane.clone(), *number);
+            let before = self.final_numbers.insert(number, txid.clone());
+            must!(before.is_none(), "the network included {txid} beside {before:?}");
+        }
         if !self.outside.contains(&txid) {
             let batch = self.signed_for.get(&txid).and_then(|it| self.batches.get(it));
             let batch = batch.ok_or_else(|| format!("{txid} belongs to no batch"))?;
@@ -227,8 +230,12 @@ impl Auditor {
     fn check_status(&self, batch: &Batch, attempt: &Attempt) -> Result<(), Violation> {
         let txid = &attempt.tx.txid;
         let on_chain = self.finals.get(txid);
-        let number = attempt.sequence.map(|it| (batch.lane.clone(), it));
-        let user = number.and_then(|it| self.final_numbers.get(&it));
+        let uses = Uses::of(attempt.sequence, &attempt.spends);
+        let numbers = uses.as_ref().map_or(&[][..], Uses::numbers);
+        let user = numbers.iter().find_map(|it| {
+            let user = self.final_numbers.get(&(batch.lane.clone(), *it));
+            user.filter(|it| *it != txid)
+        });
         match attempt.status {
             AttemptStatus::Signed | AttemptStatus::Broadcast | AttemptStatus::InBlock => {}
             AttemptStatus::Final | AttemptStatus::Reverted => {
@@ -242,10 +249,7 @@ impl Auditor {
                 must!(agrees, "{txid} is {:?} here, {on_chain:?} there", attempt.status);
             }
             AttemptStatus::Dead => {
-                must!(
-                    user.is_some_and(|it| it != txid),
-                    "{txid} was given up for dead without a proof"
-                );
+                must!(user.is_some(), "{txid} was given up for dead without a proof");
             }
         }
         Ok(())

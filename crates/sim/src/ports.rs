@@ -22,7 +22,7 @@ use domain::{
         RailProfile, SignError, Signature, Signer, Unreachable, UnsignedTx,
     },
 };
-use rail_sim::{FORMAT, Payload, PayloadPayment, SimRail};
+use rail_sim::{FORMAT, Payload, PayloadPayment, SimRail, Uses};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -116,6 +116,8 @@ impl Rail for FaultyRail {
             let (first, last) = (draft.first.map(number), draft.replaces.map(number));
             let same_number = first.map(|it| it.0) == last.map(|it| it.0);
             assert!(same_number && first <= last, "{first:?} is not the first before {last:?}");
+            let excludes = |it: &Attempt| draft.replaces.is_some_and(|last| it.excludes(last));
+            assert!(draft.first.is_none_or(excludes), "the first is not excluded");
             let node = self.before().await.map_err(|_| BuildError::Unreachable)?;
             let answer = node.build(draft).await?;
             self.after(answer).await.map_err(|_| BuildError::Unreachable)
@@ -210,7 +212,7 @@ fn does_exactly(lane: &Lane, unsigned: &UnsignedTx, intent: &Intent) -> bool {
     unsigned.format == FORMAT
         && payload.network == intent.network.id
         && payload.lane == lane.id
-        && Some(payload.sequence) == intent.sequence
+        && Some(&payload.uses) == Uses::of(intent.sequence, &intent.spends).as_ref()
         && payload.fee_max == intent.fee_max
         && payload.payments == payments
 }

@@ -242,13 +242,15 @@ pub(crate) fn own_addresses() -> BTreeSet<(NetworkId, String)> {
 }
 
 /// One network's chain and the node that always tells the truth about it. The fast one batches,
-/// replaces and has several transactions on their way; the slow one does none of it.
-pub(crate) fn rail(network: &Network) -> SimRail {
+/// replaces and has several transactions on their way, and its wallets may be made of coins; the slow
+/// one does none of it.
+pub(crate) fn rail(network: &Network, of_coins: bool) -> SimRail {
     let fast = network.id.as_str() == "fast";
     let options = ChainOptions {
         fee_asset: network.fee_asset.clone(),
         finality_depth: if fast { 3 } else { 2 },
         fee_level: amount(FEE_LEVEL),
+        of_coins: fast && of_coins,
     };
     let profile = RailProfile {
         network: network.id.clone(),

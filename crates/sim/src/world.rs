@@ -70,8 +70,9 @@ impl World {
         let faults = Arc::new(faults);
         let store = Arc::new(MemoryStore::default());
         let catalog = scene::catalog();
+        let of_coins = faults.below(2) == 1;
         let rail = |network: &domain::catalog::Network| {
-            (network.id.clone(), FaultyRail::new(scene::rail(network), faults.clone()))
+            (network.id.clone(), FaultyRail::new(scene::rail(network, of_coins), faults.clone()))
         };
         let ports = Ports {
             rails: catalog.networks().map(rail).collect(),

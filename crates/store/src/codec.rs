@@ -10,7 +10,7 @@ use domain::{
     catalog::Destination,
     chore::{Chore, TopUp},
     delivery::DeliveryState,
-    ids::{AssetId, KeyId, LaneId, MerchantId},
+    ids::{AssetId, CoinId, KeyId, LaneId, MerchantId},
     ledger::Cause,
     money::{Amount, Decimal, Rate},
     payout::{FailureCode, Stage, Status},
@@ -277,6 +277,20 @@ pub(crate) fn places(text: &str) -> Option<Vec<u32>> {
     }
     let places: Option<Vec<u32>> = text.split(',').map(canonical).collect();
     places.filter(|it| it.windows(2).all(|pair| pair[0] < pair[1]))
+}
+
+/// Coins with blanks between them.
+pub(crate) fn coins_text<'a>(coins: impl IntoIterator<Item = &'a CoinId>) -> String {
+    coins.into_iter().map(CoinId::as_str).collect::<Vec<_>>().join(" ")
+}
+
+/// The coins of a text.
+pub(crate) fn coins(text: &str) -> Option<Vec<CoinId>> {
+    if text.is_empty() {
+        return Some(vec![]);
+    }
+    let coins = text.split(' ').map(|it| (!it.is_empty()).then(|| CoinId::new(it)));
+    coins.collect()
 }
 
 /// A moment as `SQLite`'s integer; those beyond [`Timestamp::NEVER`] are that.

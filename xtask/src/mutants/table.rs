@@ -39,9 +39,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "broadcast-before-store",
         file: ADVANCE,
-        old: "    let lane = used(&view.lane, &unsigned);\n",
+        old: "    let lane = used(&view.lane, replaces, &unsigned);\n",
         new: "    let _ = world.rail.broadcast(&tx).await;\n    \
-              let lane = used(&view.lane, &unsigned);\n",
+              let lane = used(&view.lane, replaces, &unsigned);\n",
     },
     Mutant {
         name: "left-out-counts-as-paid",
@@ -251,6 +251,18 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         file: ADVANCE,
         old: "if view.batch.version == batch.version { Ok(view) } else { Err(CommitError::Conflict) }",
         new: "Ok(view)",
+    },
+    Mutant {
+        name: "coins-of-others-not-known",
+        file: ADVANCE,
+        old: "others.iter().flat_map(|it| it.spends.clone()).collect();",
+        new: "BTreeSet::new();",
+    },
+    Mutant {
+        name: "coins-chosen-by-two-at-once",
+        file: ADVANCE,
+        old: "unsigned.spends.iter().any(is_new).then(",
+        new: "(false && unsigned.spends.iter().any(is_new)).then(",
     },
     Mutant {
         name: "signed-together-with-one-number",

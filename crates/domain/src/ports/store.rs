@@ -8,7 +8,9 @@ use crate::{
     batch::Batch,
     delivery::Delivery,
     event::Event,
-    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, NetworkId, PayoutId, TxId},
+    ids::{
+        AssetId, BatchId, CoinId, DeliveryId, KeyId, LaneId, MerchantId, NetworkId, PayoutId, TxId,
+    },
     lane::Lane,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
@@ -131,6 +133,8 @@ pub struct Commitment {
     pub payments: Vec<(AssetId, Amount)>,
     /// The most that the network can charge for any of its transactions, in its fee asset.
     pub fee_max: Amount,
+    /// The coins that those of its transactions spend of which anything may still become.
+    pub spends: BTreeSet<CoinId>,
 }
 
 /// A lane with what waits for it, as of one moment.
@@ -246,7 +250,7 @@ pub trait Store: Send + Sync {
     /// Loads a batch and its lane without its payouts, which most steps do not touch.
     fn peek_batch(&self, id: BatchId) -> BoxFuture<'_, Result<(Batch, Lane), Unreachable>>;
     /// Loads what the lane's batches that have a signed transaction and have not ended may take,
-    /// but for the batch `without`: their amounts and highest fees.
+    /// but for the batch `without`: their amounts, highest fees, and coins.
     fn commitments<'a>(
         &'a self,
         lane: &'a LaneId,

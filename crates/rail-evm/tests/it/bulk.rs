@@ -224,7 +224,14 @@ impl Bulk {
 
     fn unsigned(tx: &Tx, fee_max: Amount) -> UnsignedTx {
         let (format, payload) = (tx.kind.format(), tx.payload());
-        UnsignedTx { format, payload, sequence: Some(tx.nonce), sequences_used: 1, fee_max }
+        UnsignedTx {
+            format,
+            payload,
+            sequence: Some(tx.nonce),
+            sequences_used: 1,
+            spends: vec![],
+            fee_max,
+        }
     }
 
     async fn hand_over(&self, unsigned: &UnsignedTx, signature: &[u8]) -> Receipt {
@@ -257,6 +264,7 @@ impl Bulk {
             payments: call.payments().iter().map(payment).collect(),
             fee_max,
             sequence: Some(tx.nonce),
+            spends: vec![],
         };
         let signature = self.signer.sign(&Self::signing_lane(), &unsigned, &intent).await.unwrap();
         self.hand_over(&unsigned, &signature.0).await

@@ -98,6 +98,7 @@ impl Harness {
             first: None,
             overdue: false,
             committed: &committed,
+            spent: &BTreeSet::new(),
         };
         let unsigned = Rail::build(&self.rail, draft).await.unwrap();
         let intent = Intent {
@@ -106,6 +107,7 @@ impl Harness {
             chore: Some(chore.clone()),
             fee_max: unsigned.fee_max,
             sequence: unsigned.sequence,
+            spends: vec![],
         };
         let signature = self.signer.sign(&self.lane, &unsigned, &intent).await.unwrap();
         self.lane.next_sequence = unsigned.sequence.unwrap() + unsigned.sequences_used;
@@ -117,6 +119,7 @@ impl Harness {
             signed_at: Timestamp(0),
             fee: None,
             unpaid: vec![],
+            spends: vec![],
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Networks, lanes, payouts and a test key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bitcoin::secp256k1::{Message, Secp256k1, SecretKey};
 use domain::{
@@ -148,6 +148,7 @@ pub(crate) async fn sign_late(
         first: replaces,
         overdue,
         committed: &committed,
+        spent: &BTreeSet::new(),
     };
     let unsigned = Rail::build(rail, draft).await?;
     let tx = rail.finalize(&unsigned, &signature(&unsigned.payload)).unwrap();
@@ -173,5 +174,6 @@ fn attempt(tx: SignedTx, unsigned: &UnsignedTx) -> Attempt {
         signed_at: Timestamp::NEVER,
         fee: None,
         unpaid: vec![],
+        spends: vec![],
     }
 }

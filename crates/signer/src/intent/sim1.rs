@@ -4,7 +4,7 @@
 //! sim1
 //! network=<network>
 //! lane=<lane>
-//! sequence=<number>
+//! sequence=<number>, or coins=<number> <number> ...
 //! fee_max=<units>
 //! pay <asset> <units> <address> <memo in hexadecimal, or - if there is none>
 //! ```
@@ -45,11 +45,17 @@ pub fn verify(payload: &[u8], lane: &Lane, intent: &Intent) -> Result<(), String
 fn text(lane: &Lane, intent: &Intent) -> Result<String, String> {
     let network = word("network", intent.network.id.as_str())?;
     let lane = word("lane", lane.id.as_str())?;
-    let sequence = intent.sequence.ok_or("sequence: the intent names none")?;
+    let uses = match (intent.sequence, intent.spends.as_slice()) {
+        (Some(sequence), []) => format!("sequence={sequence}"),
+        (None, [_, ..]) => {
+            let coins = intent.spends.iter().map(|it| word("coins", it.as_str()));
+            format!("coins={}", coins.collect::<Result<Vec<_>, _>>()?.join(" "))
+        }
+        (None, []) => return Err("sequence: the intent names none, and no coins".to_owned()),
+        (Some(_), [_, ..]) => return Err("spends: the intent has a sequence, too".to_owned()),
+    };
     let fee_max = intent.fee_max.units();
-    let mut text = format!(
-        "{FORMAT}\nnetwork={network}\nlane={lane}\nsequence={sequence}\nfee_max={fee_max}\n"
-    );
+    let mut text = format!("{FORMAT}\nnetwork={network}\nlane={lane}\n{uses}\nfee_max={fee_max}\n");
     for Payment { asset, destination, amount } in &intent.payments {
         let asset = word("asset", asset.id.as_str())?;
         let address = word("address", &destination.address)?;

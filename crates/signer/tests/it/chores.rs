@@ -41,6 +41,7 @@ fn case(chore: Chore, tx: &TxEip1559) -> Case {
             payload: tx.encoded_for_signing(),
             sequence: Some(3),
             sequences_used: 1,
+            spends: vec![],
             fee_max,
         },
         intent: Intent {
@@ -49,6 +50,7 @@ fn case(chore: Chore, tx: &TxEip1559) -> Case {
             chore: Some(chore),
             fee_max,
             sequence: Some(3),
+            spends: vec![],
         },
         policy: Policy::default(),
     }

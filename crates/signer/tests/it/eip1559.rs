@@ -30,6 +30,7 @@ fn case(payload: &str, chain_id: u64, sequence: u64, contract: Option<&str>, uni
             format: "eip1559",
             payload: hex::decode(payload).unwrap(),
             sequences_used: 1,
+            spends: vec![],
             sequence: Some(sequence),
             fee_max,
         },
@@ -39,6 +40,7 @@ fn case(payload: &str, chain_id: u64, sequence: u64, contract: Option<&str>, uni
             payments: vec![payment(contract, BOB, units)],
             fee_max,
             sequence: Some(sequence),
+            spends: vec![],
         },
         policy: Policy::default(),
     }

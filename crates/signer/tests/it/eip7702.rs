@@ -33,6 +33,7 @@ fn cases() -> Vec<Case> {
         Case {
             unsigned: UnsignedTx {
                 sequences_used: 1,
+                spends: vec![],
                 format: "eip7702",
                 payload: hex::decode(text(&it["payload"])).unwrap(),
                 sequence: Some(sequence),
@@ -124,6 +125,7 @@ fn only_the_chore_to_delegate_delegates() {
             payments: vec![world::payment(None, BOB, 1)],
             fee_max: case.fee_max,
             sequence: Some(case.sequence),
+            spends: vec![],
         },
         policy: Policy::default(),
     };

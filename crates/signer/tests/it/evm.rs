@@ -43,6 +43,7 @@ fn case_of(vector: &Value) -> Option<Case> {
         lane: world::lane(),
         unsigned: UnsignedTx {
             sequences_used: 1,
+            spends: vec![],
             format,
             payload: bytes(&vector["payload"]),
             sequence,
@@ -54,6 +55,7 @@ fn case_of(vector: &Value) -> Option<Case> {
             payments: payments.collect(),
             fee_max: amount(fee_max),
             sequence,
+            spends: vec![],
         },
         policy: Policy::default(),
     })

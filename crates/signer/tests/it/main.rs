@@ -9,6 +9,8 @@ mod eip7702;
 #[cfg(test)]
 mod evm;
 #[cfg(test)]
+mod psbt;
+#[cfg(test)]
 mod sim1;
 #[cfg(test)]
 mod vectors;

@@ -27,6 +27,7 @@ fn case() -> Case {
             format: "sim1",
             payload: TEXT.into(),
             sequences_used: 1,
+            spends: vec![],
             sequence: Some(7),
             fee_max: amount(5),
         },
@@ -36,6 +37,7 @@ fn case() -> Case {
             payments: vec![payment(None, "first", 1000), second],
             fee_max: amount(5),
             sequence: Some(7),
+            spends: vec![],
         },
         policy: Policy { simulated: true, ..Policy::default() },
     }

@@ -24,18 +24,31 @@ fn evm_addresses() {
     }
 }
 
-/// The entropies of BIP-39's test vectors; addresses that ethers 6 derives, and BIP-84's own.
+/// The entropies of BIP-39's test vectors; addresses that ethers 6 derives, and those of BIP-84 and
+/// BIP-86.
 #[test]
 fn mnemonics_of_the_bips() {
     let zeros = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon \
                  abandon about";
     let path = default_path(AddressFormat::Evm, 0);
     check(zeros, AddressFormat::Evm, &path, "0x9858EfFD232B4033E47d90003D41EC34EcaEda94");
-    let path = default_path(AddressFormat::BitcoinP2wpkh, 0);
-    let expected = "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu";
-    check(zeros, AddressFormat::BitcoinP2wpkh, &path, expected);
-    let expected = "bc1qnjg0jd8228aq7egyzacy8cys3knf9xvrerkf9g";
-    check(zeros, AddressFormat::BitcoinP2wpkh, "m/84'/0'/0'/0/1", expected);
+    let [_, p2wpkh, p2tr, ..] = AddressFormat::MAIN;
+    assert_eq!(default_path(p2wpkh, 0), "m/84'/0'/0'/0/0");
+    assert_eq!(default_path(p2tr, 0), "m/86'/0'/0'/0/0");
+    for (path, expected) in [
+        ("m/84'/0'/0'/0/0", "bc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu"),
+        ("m/84'/0'/0'/0/1", "bc1qnjg0jd8228aq7egyzacy8cys3knf9xvrerkf9g"),
+        ("m/84'/0'/0'/1/0", "bc1q8c6fshw2dlwun7ekn9qwf37cu2rn755upcp6el"),
+    ] {
+        check(zeros, p2wpkh, path, expected);
+    }
+    for (path, expected) in [
+        ("m/86'/0'/0'/0/0", "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr"),
+        ("m/86'/0'/0'/0/1", "bc1p4qhjn9zdvkux4e44uhx8tc55attvtyu358kutcqkudyccelu0was9fqzwh"),
+        ("m/86'/0'/0'/1/0", "bc1p3qkhfews2uk44qtvauqyr2ttdsw7svhkl9nkm9s9c3x4ax5h60wqwruhk7"),
+    ] {
+        check(zeros, p2tr, path, expected);
+    }
 }
 
 /// Test vectors of BIP-39: the words that an entropy makes.

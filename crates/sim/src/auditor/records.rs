@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    batch::{AttemptStatus, Batch},
+    batch::{Attempt, AttemptStatus, Batch},
     chore::Chore,
     delivery::Delivery,
     event::{Event, EventKind},
@@ -57,13 +57,11 @@ impl Auditor {
             );
         }
         let ends_paid = batch.attempts.iter().any(|it| it.status == AttemptStatus::Final);
-        let mut live_number = None;
         for attempt in &batch.attempts {
             if attempt.status.is_live() {
                 must!(!batch.closed, "{id} ended while {} may still pay", attempt.tx.txid);
-                let number = *live_number.get_or_insert(attempt.sequence);
                 must!(
-                    number == attempt.sequence && number.is_some(),
+                    batch.live().all(|it| it.excludes(attempt)),
                     "{id} has two live transactions that do not exclude each other"
                 );
             }
@@ -76,11 +74,18 @@ impl Auditor {
             );
         }
         for attempt in batch.attempts.iter().skip(known.len()) {
-            let number = attempt.sequence.ok_or_else(|| format!("{id} signed without a number"))?;
-            let owner = *self.numbers.entry((batch.lane.clone(), number)).or_insert(id);
-            must!(owner == id, "{id} and {owner} both use the lane's number {number}");
-            let lane = self.lanes.get(&batch.lane).ok_or_else(|| format!("{id} has no lane"))?;
-            must!(number < lane.next_sequence, "the number {number} of {} is free", lane.id);
+            match attempt.sequence {
+                Some(number) => {
+                    must!(attempt.spends.is_empty(), "{id} has a number and coins");
+                    let owner = *self.numbers.entry((batch.lane.clone(), number)).or_insert(id);
+                    must!(owner == id, "{id} and {owner} both use the lane's number {number}");
+                    let lane = self.lanes.get(&batch.lane);
+                    let lane = lane.ok_or_else(|| format!("{id} has no lane"))?;
+                    let next = lane.next_sequence;
+                    must!(number < next, "the number {number} of {} is free", lane.id);
+                }
+                None => self.check_coins(batch, attempt)?,
+            }
             self.signed_for.insert(attempt.tx.txid.clone(), id);
         }
         if batch.closed {
@@ -91,6 +96,18 @@ impl Auditor {
                 let units = if ends_paid { top_up.amount.signed() } else { 0 };
                 self.books.expect_brought(batch, units);
             }
+        }
+        Ok(())
+    }
+
+    /// A coin is spent by the transactions of one batch, until none of them may pay any more.
+    fn check_coins(&self, batch: &Batch, attempt: &Attempt) -> Result<(), Violation> {
+        let id = batch.id;
+        must!(!attempt.spends.is_empty(), "{id} signed without a number and without coins");
+        let others = self.batches.values().filter(|it| it.id != id && it.lane == batch.lane);
+        for other in others.filter(|it| !it.closed) {
+            let shared = other.live().find(|it| it.excludes(attempt));
+            must!(shared.is_none(), "{id} and {} both spend a coin of the lane", other.id);
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! Each case gets a network of its own from a harness, signs with the harness's signer, and asks
 //! the harness, not the rail, what has arrived.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     BoxFuture, Timestamp,
@@ -105,8 +105,9 @@ async fn build(
 ) -> UnsignedTx {
     let committed = BTreeMap::new();
     let (lane, first) = (harness.lane(), replaces);
-    let (chore, overdue, committed) = (None, false, &committed);
-    let draft = Draft { lane, payouts, chore, replaces, first, overdue, committed };
+    let (chore, overdue) = (None, false);
+    let (committed, spent) = (&committed, &BTreeSet::new());
+    let draft = Draft { lane, payouts, chore, replaces, first, overdue, committed, spent };
     harness.rail().build(draft).await.expect("a transaction can be made")
 }
 
@@ -121,6 +122,7 @@ async fn make_chore(harness: &dyn RailHarness, chore: &Chore) -> Attempt {
         first: None,
         overdue: false,
         committed: &committed,
+        spent: &BTreeSet::new(),
     };
     let unsigned = harness.rail().build(draft).await.expect("a transaction can be made");
     let payment = |it: &TopUp| Payment {
@@ -134,6 +136,7 @@ async fn make_chore(harness: &dyn RailHarness, chore: &Chore) -> Attempt {
         chore: Some(chore.clone()),
         fee_max: unsigned.fee_max,
         sequence: unsigned.sequence,
+        spends: unsigned.spends.clone(),
     };
     sign_for(harness, &unsigned, &intent).await
 }
@@ -150,6 +153,7 @@ async fn sign(harness: &dyn RailHarness, payouts: &[Payout], unsigned: &Unsigned
         chore: None,
         fee_max: unsigned.fee_max,
         sequence: unsigned.sequence,
+        spends: unsigned.spends.clone(),
     };
     sign_for(harness, unsigned, &intent).await
 }
@@ -166,6 +170,7 @@ async fn sign_for(harness: &dyn RailHarness, unsigned: &UnsignedTx, intent: &Int
         signed_at: Timestamp(0),
         fee: None,
         unpaid: vec![],
+        spends: vec![],
     }
 }
 
@@ -307,6 +312,7 @@ async fn too_much_is_waited_for(harness: &dyn RailHarness) {
         first: None,
         overdue: false,
         committed: &committed,
+        spent: &BTreeSet::new(),
     };
     let Err(BuildError::Hold(hold)) = harness.rail().build(draft).await else {
         panic!("a transaction was made of coins that are not there");

@@ -1,7 +1,7 @@
 //! What happens by itself: time, blocks, fees, and everything that networks do to us.
 
 use domain::ids::{AssetId, NetworkId};
-use rail_sim::{Payload, SimChain};
+use rail_sim::{Payload, SimChain, Uses};
 
 use super::{Arc, Fault, Trap, Violation, World, scene};
 
@@ -66,17 +66,22 @@ impl World {
         }
     }
 
-    /// Somebody else who has a lane's key uses a number that is ours, or would be next.
+    /// Somebody else who has a lane's key uses a number or a coin that is ours, or would be next.
     fn use_outside(&mut self, network: &NetworkId, chain: &SimChain) {
         let lanes: Vec<_> = self
             .store
             .look(|it| it.lanes.values().filter(|it| it.network == *network).cloned().collect());
         let Some(lane) = self.faults.pick(&lanes) else { return };
-        let back = self.faults.below(3);
-        self.take_number(network, chain, lane, lane.next_sequence.saturating_sub(back));
+        // Coins have the lowest numbers that are free.
+        let number = if chain.is_of_coins() {
+            self.faults.below(12)
+        } else {
+            lane.next_sequence.saturating_sub(self.faults.below(3))
+        };
+        self.take_number(network, chain, lane, number);
     }
 
-    /// Somebody else uses this number of a lane, for nothing. Whether that was possible.
+    /// Somebody else uses this number or coin of a lane, for nothing. Whether that was possible.
     pub fn take_number(
         &mut self,
         network: &NetworkId,
@@ -87,7 +92,11 @@ impl World {
         let payload = Payload {
             network: network.clone(),
             lane: lane.id.clone(),
-            sequence,
+            uses: if chain.is_of_coins() {
+                Uses::Coins(vec![sequence])
+            } else {
+                Uses::Sequence(sequence)
+            },
             fee_max: scene::amount(scene::FEE_CAP),
             payments: vec![],
         };

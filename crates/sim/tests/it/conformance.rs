@@ -57,6 +57,7 @@ fn harness() -> Harness {
         fee_asset: asset.clone(),
         finality_depth: usize::from(FINALITY_DEPTH),
         fee_level: amount(10),
+        of_coins: false,
     };
     let funds = (lane.address.clone(), asset.clone(), amount(1_000_000));
     let profile = RailProfile {

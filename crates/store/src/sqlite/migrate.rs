@@ -20,6 +20,7 @@ const MIGRATIONS: &[Migration] = &[
         "0003_batches_of_several",
         include_str!("../../migrations/sqlite/0003_batches_of_several.sql"),
     ),
+    ("0004_coins", include_str!("../../migrations/sqlite/0004_coins.sql")),
 ];
 
 const LIST: &str = "

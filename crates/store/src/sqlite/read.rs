@@ -164,7 +164,7 @@ pub(crate) fn payouts_of(connection: &Connection, id: BatchId) -> Result<Vec<Pay
 
 fn attempts_of(connection: &Connection, id: BatchId) -> Result<Vec<Attempt>, Fault> {
     let sql = "SELECT batch, number, txid, raw, sequence, fee_max, status, signed_at, fee, \
-               unpaid FROM attempts WHERE batch = ?1 ORDER BY number";
+               unpaid, spends FROM attempts WHERE batch = ?1 ORDER BY number";
     list(connection, sql, [id.to_string()], rows::attempt)
 }
 
@@ -188,7 +188,9 @@ fn missing(table: &'static str, row: &dyn Display) -> Fault {
     Fault::Missing { table, row: row.to_string() }
 }
 
-const COMMITTED: &str = "SELECT batches.id, batches.takes, attempts.fee_max FROM batches \
+const COMMITTED: &str = "SELECT batches.id, batches.takes, attempts.fee_max, \
+    CASE WHEN attempts.status IN ('signed', 'broadcast', 'in_block') \
+    THEN attempts.spends ELSE '' END AS spends FROM batches \
     JOIN attempts ON attempts.batch = batches.id \
     WHERE batches.lane = ?1 AND batches.closed = 0 ORDER BY batches.due_at, batches.id";
 
@@ -202,19 +204,24 @@ pub(crate) fn commitments(
     let signed = list(connection, COMMITTED, lane, |row| {
         let cells = Cells::new(row, "batches");
         let takes = cells.maybe_word("takes", codec::sums)?;
-        Ok((cells.id::<BatchId>("id")?, takes, cells.amount("fee_max")?))
+        let spends = cells.word("spends", codec::coins)?;
+        Ok((cells.id::<BatchId>("id")?, takes, cells.amount("fee_max")?, spends))
     })?;
     let mut commitments: Vec<Commitment> = vec![];
-    for (id, sums, fee_max) in signed.into_iter().filter(|it| it.0 != without) {
+    for (id, sums, fee_max, spends) in signed.into_iter().filter(|it| it.0 != without) {
         match commitments.last_mut() {
-            Some(last) if last.batch == id => last.fee_max = last.fee_max.max(fee_max),
+            Some(last) if last.batch == id => {
+                last.fee_max = last.fee_max.max(fee_max);
+                last.spends.extend(spends);
+            }
             _ => {
                 let sums = match sums {
                     Some(sums) => sums,
                     None => takes_of_old(connection, id)?,
                 };
                 let payments = sums.into_iter().collect();
-                commitments.push(Commitment { batch: id, payments, fee_max });
+                let spends = spends.into_iter().collect();
+                commitments.push(Commitment { batch: id, payments, fee_max, spends });
             }
         }
     }

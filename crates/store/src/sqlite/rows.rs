@@ -205,6 +205,7 @@ pub(crate) fn attempt(row: &Row<'_>) -> Result<Attempt, Fault> {
         signed_at: cells.time("signed_at")?,
         fee: cells.maybe_word("fee", codec::amount)?,
         unpaid: cells.word("unpaid", codec::places)?,
+        spends: cells.word("spends", codec::coins)?,
     })
 }
 

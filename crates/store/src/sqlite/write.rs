@@ -158,12 +158,13 @@ fn put_attempt(
 ) -> Result<(), Fault> {
     let sql = "
         INSERT INTO attempts
-            (batch, number, txid, raw, sequence, fee_max, status, signed_at, fee, unpaid)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+            (batch, number, txid, raw, sequence, fee_max, status, signed_at, fee, unpaid, spends)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
         ON CONFLICT (batch, number) DO UPDATE SET
             status = excluded.status, fee = excluded.fee, unpaid = excluded.unpaid
         WHERE txid = excluded.txid AND raw = excluded.raw AND sequence IS excluded.sequence
             AND fee_max = excluded.fee_max AND signed_at = excluded.signed_at
+            AND spends = excluded.spends
     ";
     let written = connection.prepare_cached(sql)?.execute(params![
         batch,
@@ -176,6 +177,7 @@ fn put_attempt(
         ms(it.signed_at),
         it.fee.map(|it| it.units().to_string()),
         codec::places_text(&it.unpaid),
+        codec::coins_text(&it.spends),
     ])?;
     let row = || format!("{batch} {number}");
     if written == 1 { Ok(()) } else { Err(Fault::Forbidden { table: "attempts", row: row() }) }

@@ -16,6 +16,9 @@ use store::{Sqlite, StoreError};
 use crate::support::{raw, step, write};
 
 /// Checks that a message names the file and holds `words`.
+/// How many migrations there are.
+const MIGRATIONS: u32 = 4;
+
 #[track_caller]
 fn says(error: &StoreError, path: &Path, words: &str) {
     let text = error.to_string();
@@ -28,16 +31,19 @@ fn a_new_file_is_migrated_once_and_marked() {
     let path = folder.path().join("gateway.db");
     let store = Sqlite::open(&path).unwrap();
     let error = store.check_schema().unwrap_err();
-    assert!(matches!(error, StoreError::Outdated { applied: 0, known: 3, .. }));
+    assert!(matches!(error, StoreError::Outdated { applied: 0, known: MIGRATIONS, .. }));
     says(&error, &path, "migrate it");
     assert!(ready(store.merchants()).is_err());
-    assert_eq!(store.migrate().unwrap(), 3);
+    assert_eq!(store.migrate().unwrap(), MIGRATIONS);
     store.check_schema().unwrap();
     assert_eq!(store.migrate().unwrap(), 0);
     let number = |name: &str| -> i64 {
         raw(&path).query_row(&format!("PRAGMA {name}"), [], |row| row.get(0)).unwrap()
     };
-    assert_eq!((number("application_id"), number("user_version")), (0x5659_504c, 3));
+    assert_eq!(
+        (number("application_id"), number("user_version")),
+        (0x5659_504c, i64::from(MIGRATIONS))
+    );
     assert_eq!(
         raw(&path).query_row("PRAGMA integrity_check", [], |row| row.get(0)),
         Ok("ok".to_owned())
@@ -63,10 +69,10 @@ fn a_file_of_a_newer_program_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gateway.db");
     drop(Sqlite::open_and_migrate(&path).unwrap());
-    raw(&path).execute_batch("INSERT INTO schema_migrations VALUES (4, '0004_more', '')").unwrap();
+    raw(&path).execute_batch("INSERT INTO schema_migrations VALUES (5, '0005_more', '')").unwrap();
     let store = Sqlite::open(&path).unwrap();
     for error in [store.check_schema().unwrap_err(), store.migrate().unwrap_err()] {
-        assert!(matches!(error, StoreError::Newer { applied: 4, known: 3, .. }));
+        assert!(matches!(error, StoreError::Newer { applied: 5, known: MIGRATIONS, .. }));
         says(&error, &path, "newer program");
     }
     assert!(Sqlite::open_and_migrate(&path).is_err());
@@ -122,7 +128,7 @@ fn two_processes_that_start_together_migrate_once() {
         let threads = [scope.spawn(start), scope.spawn(start), scope.spawn(start)];
         threads.map(|it| it.join().unwrap()).iter().sum()
     });
-    assert_eq!(applied, 3, "each of the three migrations once");
+    assert_eq!(applied, MIGRATIONS, "each migration once");
 }
 
 /// A database as the first release left it, with one payout, is brought up to date.

@@ -145,6 +145,7 @@ pub(crate) fn batch() -> Batch {
         signed_at: Timestamp(1),
         fee: None,
         unpaid: vec![],
+        spends: vec![],
     });
     batch
 }

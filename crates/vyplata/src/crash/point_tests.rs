@@ -40,6 +40,7 @@ fn batch(status: AttemptStatus) -> Batch {
         signed_at: NOW,
         fee: None,
         unpaid: vec![],
+        spends: vec![],
     });
     batch
 }

@@ -161,7 +161,12 @@ fn chain(catalog: &Catalog, network: &Network) -> anyhow::Result<SimChain> {
         .and_then(|it| it.scale(FEE_MILLIONTHS, 1_000_000, Rounding::Up))
         .context("a fee can be represented")?;
     let fee_asset = network.fee_asset.clone();
-    Ok(SimChain::new(ChainOptions { fee_asset, finality_depth: FINALITY_DEPTH, fee_level }))
+    Ok(SimChain::new(ChainOptions {
+        fee_asset,
+        finality_depth: FINALITY_DEPTH,
+        fee_level,
+        of_coins: false,
+    }))
 }
 
 fn rail(chain: SimChain, network: &Network) -> SimRail {

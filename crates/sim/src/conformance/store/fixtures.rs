@@ -139,6 +139,7 @@ pub(super) fn attempt(number: u8) -> Attempt {
         signed_at: Timestamp(600),
         fee: None,
         unpaid: vec![],
+        spends: vec![],
     }
 }
 

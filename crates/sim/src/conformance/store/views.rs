@@ -2,11 +2,11 @@
 
 use domain::{
     Timestamp,
-    batch::Batch,
+    batch::{AttemptStatus, Batch},
     catalog::Destination,
     chore::{Chore, TopUp},
     event::EventKind,
-    ids::{BatchId, DeliveryId, LaneId, NetworkId, PayoutId, TxId},
+    ids::{BatchId, CoinId, DeliveryId, LaneId, NetworkId, PayoutId, TxId},
     ledger::LedgerAccount,
     payout::{PayoutState, Stage},
     ports::{BatchView, Commitment, DeliveryView, PayoutKey, PayoutView, Store, Unreachable},
@@ -40,7 +40,13 @@ pub(super) fn a_batch_with_its_payouts(store: &dyn Store) {
 pub(super) fn a_batch_with_what_others_may_take(store: &dyn Store) {
     furnish(store);
     let mut signed = batch(2, &[2]);
-    signed.attempts = vec![attempt(1), attempt(2)];
+    signed.attempts = vec![attempt(1), attempt(2), attempt(5)];
+    let coins = |names: &[&str]| names.iter().map(|it| CoinId::new(it)).collect::<Vec<_>>();
+    signed.attempts[0].spends = coins(&["aa:0", "bb:11"]);
+    signed.attempts[1].spends = coins(&["bb:11", "cc:2"]);
+    // What became of it sets its coins free.
+    signed.attempts[2].spends = coins(&["bb:11", "dd:3"]);
+    signed.attempts[2].status = AttemptStatus::Dead;
     let mut ended = batch(3, &[3]);
     ended.attempts = vec![attempt(3)];
     ended.closed = true;
@@ -51,7 +57,10 @@ pub(super) fn a_batch_with_what_others_may_take(store: &dyn Store) {
     let committed = |id| ready(store.commitments(&lane_id(), BatchId(id)));
     let fee_max = signed.attempts.iter().map(|it| it.fee_max).max().expect("two");
     let payments = vec![(asset(), payout(2).quote.amount)];
-    assert_eq!(committed(1), Ok(vec![Commitment { batch: BatchId(2), payments, fee_max }]));
+    let spends = coins(&["aa:0", "bb:11", "cc:2"]).into_iter().collect();
+    let expected = Commitment { batch: BatchId(2), payments, fee_max, spends };
+    assert_eq!(committed(1), Ok(vec![expected]));
+    assert_eq!(ready(store.peek_batch(BatchId(2))).map(|it| it.0), Ok(signed.clone()));
     assert_eq!(committed(2), Ok(vec![]), "its own are its own");
     let bringing = |id, sequence: Option<u64>| {
         let (to, amount) = (LaneId::new("net/other"), amount(70));
