@@ -105,7 +105,9 @@ fn clippy(root: &Path) -> Result<()> {
 fn test(root: &Path) -> Result<()> {
     let mut command = cargo(root, "test --locked --workspace");
     command.env("RUN_NODE_TESTS", "1");
-    process::run(command.env("ANVIL", nodes::anvil(root)?).env("HARDHAT", nodes::hardhat(root)?))
+    command.env("ANVIL", nodes::anvil(root)?).env("HARDHAT", nodes::hardhat(root)?);
+    command.env("BITCOIND", nodes::bitcoind(root)?).env("LITECOIND", nodes::litecoind(root)?);
+    process::run(&mut command)
 }
 
 fn contracts(root: &Path) -> Result<()> {

@@ -76,11 +76,24 @@ impl Endpoint {
                 let url = self.url_below(path, query);
                 self.client.get(url.as_str(), &self.headers, self.limits).await
             }
+            Question::GetText { path } => {
+                let url = self.url_below(path, &[]);
+                self.client.get(url.as_str(), &self.text_headers(), self.limits).await
+            }
+            Question::PostText { path, text } => {
+                let (url, bytes) = (self.url_below(path, &[]), text.clone().into_bytes());
+                self.client.post(url.as_str(), &self.text_headers(), bytes, self.limits).await
+            }
         };
         let response = response.map_err(|error| match error {
             SendError::Refused(why) | SendError::Unreachable(why) => why,
         })?;
-        let answer = read_answer(&response)?;
+        let answer = match question {
+            Question::GetText { .. } | Question::PostText { .. } => read_text(&response)?,
+            Question::JsonRpc(_) | Question::Post { .. } | Question::Get { .. } => {
+                read_answer(&response)?
+            }
+        };
         if let Question::JsonRpc(request) = question {
             let answers = json_rpc::read_answers(request, &answer.body)?;
             if !is_success(answer.status) && answers.iter().all(Result::is_ok) {
@@ -88,6 +101,15 @@ impl Endpoint {
             }
         }
         Ok(answer)
+    }
+
+    /// The headers with the kinds of content exchanged for those of texts.
+    fn text_headers(&self) -> Vec<(String, String)> {
+        let of_content = |name: &str| ["content-type", "accept"].contains(&name);
+        let kept = self.headers.iter().filter(|(name, _)| !of_content(name));
+        let mut headers: Vec<(String, String)> = kept.cloned().collect();
+        headers.push(("content-type".to_owned(), "text/plain".to_owned()));
+        headers
     }
 
     async fn post(&self, url: &str, body: &Value) -> Result<Response, SendError> {
@@ -126,6 +148,23 @@ fn is_success(status: u16) -> bool {
 }
 
 fn read_answer(response: &Response) -> Result<Answer, String> {
+    let (status, bytes) = whole_answer(response)?;
+    match serde_json::from_slice(bytes) {
+        Ok(body) => Ok(Answer { status, body }),
+        Err(_) => Err(format!("HTTP {status}, not JSON")),
+    }
+}
+
+fn read_text(response: &Response) -> Result<Answer, String> {
+    let (status, bytes) = whole_answer(response)?;
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(Answer { status, body: Value::String(text.to_owned()) }),
+        Err(_) => Err(format!("HTTP {status}, not a text")),
+    }
+}
+
+/// The status and the body, if it is all there and its status is one of an answer.
+fn whole_answer(response: &Response) -> Result<(u16, &[u8]), String> {
     let status = response.status;
     if response.body_cut {
         return Err(format!("HTTP {status}, more than {} bytes", response.body.len()));
@@ -133,8 +172,5 @@ fn read_answer(response: &Response) -> Result<Answer, String> {
     if NOT_AN_ANSWER.contains(&status) || (!is_success(status) && status < 400) {
         return Err(format!("HTTP {status}"));
     }
-    match serde_json::from_slice(&response.body) {
-        Ok(body) => Ok(Answer { status, body }),
-        Err(_) => Err(format!("HTTP {status}, not JSON")),
-    }
+    Ok((status, &response.body))
 }

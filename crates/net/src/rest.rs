@@ -1,4 +1,4 @@
-//! JSON over plain HTTP paths, for nodes that do not speak JSON-RPC (Tron, TON).
+//! JSON and texts over plain HTTP paths, for nodes that do not speak JSON-RPC (Tron, TON, Esplora).
 
 use std::sync::Arc;
 
@@ -33,6 +33,30 @@ impl Rest {
     ) -> Result<T, RpcError> {
         let query = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         self.ask(Question::Get { path: path.to_owned(), query: query.collect() }).await
+    }
+
+    /// Gets what `path` (starts with `/`) has, as a text.
+    pub async fn get_text(&self, path: &str) -> Result<String, RpcError> {
+        self.ask_text(Question::GetText { path: path.to_owned() }).await
+    }
+
+    /// Posts a text to `path` (starts with `/`); the answer is one too.
+    pub async fn post_text(&self, path: &str, text: String) -> Result<String, RpcError> {
+        self.ask_text(Question::PostText { path: path.to_owned(), text }).await
+    }
+
+    /// A status that is no success becomes [`RpcError::Refused`]: the code is the status, the
+    /// message is the text.
+    async fn ask_text(&self, question: Question) -> Result<String, RpcError> {
+        let answer = self.transport.send(&question).await;
+        let answer = answer.map_err(|Unreachable(why)| RpcError::Unreachable(why))?;
+        let Value::String(text) = answer.body else {
+            return Err(RpcError::Unreachable("not a text".to_owned()));
+        };
+        if (200..300).contains(&answer.status) {
+            return Ok(text);
+        }
+        Err(RpcError::Refused { code: answer.status.into(), message: text, data: None })
     }
 
     /// A status that is no success, with a JSON body, becomes [`RpcError::Refused`]: the code is

@@ -15,9 +15,13 @@
 //!     "indented lines continue the line before"}
 //! > {"method":"eth_sendRawTransaction","params":["0x02"]}
 //! ! connection lost
+//! > GETTEXT /blocks/tip/height
+//! < 200 "812345"
+//! > POSTTEXT /tx "0200"
+//! < 400 "dust"
 //! ```
 //!
-//! A line with `!` stands for an unreachable node. Ids and versions of JSON-RPC are left out: they
+//! Texts are written as JSON strings. A line with `!` stands for an unreachable node. Ids and versions of JSON-RPC are left out: they
 //! are the client's affair and are put back on replay.
 
 use std::collections::VecDeque;
@@ -178,6 +182,14 @@ fn parse_question(text: &str) -> Option<Question> {
         let body = serde_json::from_str(body).ok()?;
         return Some(Question::Post { path: path.to_owned(), body });
     }
+    if let Some(path) = text.strip_prefix("GETTEXT ") {
+        return Some(Question::GetText { path: path.to_owned() });
+    }
+    if let Some(rest) = text.strip_prefix("POSTTEXT ") {
+        let (path, text) = rest.split_once(' ')?;
+        let text = serde_json::from_str(text).ok()?;
+        return Some(Question::PostText { path: path.to_owned(), text });
+    }
     Some(Question::JsonRpc(serde_json::from_str(text).ok()?))
 }
 
@@ -198,6 +210,10 @@ fn question_line(question: &Question) -> String {
             let query =
                 form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
             format!("GET {path}?{query}")
+        }
+        Question::GetText { path } => format!("GETTEXT {path}"),
+        Question::PostText { path, text } => {
+            format!("POSTTEXT {path} {}", Value::from(text.as_str()))
         }
     }
 }
@@ -222,7 +238,10 @@ fn in_order_of(request: &Value, response: &Value) -> Value {
 fn without_ids(question: &Question) -> Question {
     match question {
         Question::JsonRpc(body) => Question::JsonRpc(without_envelope(body)),
-        Question::Post { .. } | Question::Get { .. } => question.clone(),
+        Question::Post { .. }
+        | Question::Get { .. }
+        | Question::GetText { .. }
+        | Question::PostText { .. } => question.clone(),
     }
 }
 
@@ -246,7 +265,13 @@ fn with_ids(question: &Question, mut answer: Answer) -> Answer {
             }
         }
         (Question::JsonRpc(call), body) => set_id(call, body),
-        (Question::Post { .. } | Question::Get { .. }, _) => {}
+        (
+            Question::Post { .. }
+            | Question::Get { .. }
+            | Question::GetText { .. }
+            | Question::PostText { .. },
+            _,
+        ) => {}
     }
     answer
 }

@@ -27,6 +27,18 @@ pub enum Question {
         /// Names and values, not yet encoded.
         query: Vec<(String, String)>,
     },
+    /// A path below the endpoint, fetched; the answer is a text, whatever it is.
+    GetText {
+        /// Starts with `/`, without a query.
+        path: String,
+    },
+    /// A text posted to a path below the endpoint; the answer is one too.
+    PostText {
+        /// Starts with `/`, without a query.
+        path: String,
+        /// The text sent.
+        text: String,
+    },
 }
 
 /// What a node said.
@@ -37,7 +49,7 @@ pub enum Question {
 pub struct Answer {
     /// The HTTP status; 200 where there was no HTTP.
     pub status: u16,
-    /// The document received.
+    /// The document received; one JSON string if it was asked for as text.
     pub body: Value,
 }
 

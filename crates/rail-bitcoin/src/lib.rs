@@ -3,11 +3,30 @@
 //! What differs between these networks is data, in the parameters of their catalog rows.
 
 pub mod address;
+pub mod budget;
+mod building;
 mod cashaddr;
+pub mod chain;
+pub mod drafting;
+pub mod fees;
+pub mod gathering;
+pub mod lock;
+mod nodes;
+pub mod psbt;
+mod purse;
+mod rail;
 mod rules;
+mod selection;
+pub mod settings;
+mod upkeep;
+mod verdict;
+pub mod weight;
 
 pub use address::parse_destination;
+pub use nodes::Endpoint;
+pub use rail::{Bitcoin, NodeError};
 pub use rules::check_network;
+pub use settings::Settings;
 
 /// The networks and assets that this rail knows by itself.
 pub const CATALOG: &str = include_str!("../catalog.toml");

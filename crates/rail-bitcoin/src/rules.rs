@@ -21,7 +21,15 @@ pub(crate) struct Rules<'a> {
     pub(crate) mweb_hrp: Option<&'a str>,
     /// Prefix of cashaddr addresses.
     pub(crate) cashaddr_prefix: Option<&'a str>,
+    /// The rate by which nodes tell dust, in satoshi for 1,000 virtual bytes.
+    pub(crate) dust_sat_per_kvb: u64,
 }
+
+/// Bitcoin Core's `DUST_RELAY_TX_FEE` (`policy/policy.h`).
+const DUST_SAT_PER_KVB: u64 = 3_000;
+
+/// Rates above this are a slip of the pen: nothing could be paid.
+const DUST_SAT_PER_KVB_MAX: u64 = 1_000_000_000;
 
 /// Checks that a network's row has the address parameters that this rail needs.
 ///
@@ -42,6 +50,7 @@ impl<'a> Rules<'a> {
             hrp: prefix(network, "hrp")?,
             mweb_hrp: prefix(network, "mweb_hrp")?,
             cashaddr_prefix: prefix(network, "cashaddr_prefix")?,
+            dust_sat_per_kvb: dust(network)?,
         })
     }
 }
@@ -57,6 +66,14 @@ fn parsed<T: FromStr>(network: &Network, name: &str) -> Result<Option<T>, Catalo
 
 fn required<T: FromStr>(network: &Network, name: &str) -> Result<T, CatalogError> {
     parsed(network, name)?.ok_or_else(|| wrong(network, name, "is missing"))
+}
+
+fn dust(network: &Network) -> Result<u64, CatalogError> {
+    let rate = parsed(network, "dust_sat_per_kvb")?.unwrap_or(DUST_SAT_PER_KVB);
+    if rate <= DUST_SAT_PER_KVB_MAX {
+        return Ok(rate);
+    }
+    Err(wrong(network, "dust_sat_per_kvb", "is too large"))
 }
 
 fn prefix<'a>(network: &'a Network, name: &str) -> Result<Option<&'a str>, CatalogError> {

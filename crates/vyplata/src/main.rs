@@ -19,6 +19,7 @@ mod listen;
 mod loops;
 mod metrics;
 mod prices;
+mod rails;
 mod rates;
 mod rules;
 mod sandbox;

@@ -13,11 +13,9 @@ use domain::{
     ids::{LaneId, NetworkId},
     lane::Lane,
     money::Amount,
-    ports::{ChangeSet, Rail, Signer, Store, Unreachable},
+    ports::{ChangeSet, Signer, Store, Unreachable},
     quote::PriceBook,
 };
-use net::{Client, Endpoint, Guard, JsonRpc, Reach};
-use rail_evm::{NodeError, pay_call::Method};
 use signer::{AddressFormat, Keystore, LocalSigner, Policy};
 use store::Sqlite;
 use tokio::sync::Notify;
@@ -25,8 +23,9 @@ use zeroize::Zeroizing;
 
 use crate::{
     app::{App, LaneWork},
-    config::{Batching, Config, LaneConfig, NetworkConfig},
+    config::{Config, LaneConfig, NetworkConfig},
     metrics::Metrics,
+    rails::{self, Connected},
     rates,
     rules::RAILS,
     terms,
@@ -53,6 +52,10 @@ pub(crate) fn catalog(config: &Config) -> anyhow::Result<Catalog> {
             let place = config.place(&["network", &changed.id, "id"]);
             anyhow!("{place}: there is no network {:?}; there are {}", changed.id, known.join(", "))
         })?;
+        if let Some(key) = changed.foreign_key(&network.family) {
+            let place = config.place(&["network", &changed.id, key]);
+            anyhow::bail!("{place}: that is no setting of {}", network.title);
+        }
         for (name, value) in &changed.parameters {
             let known: Vec<&str> = network.parameters.keys().map(String::as_str).collect();
             let place = || config.place(&["network", &changed.id, "parameters", name]);
@@ -235,7 +238,7 @@ async fn connect_lanes(
         let new = wallets.iter().filter(|it| it.0.network == network.id).map(|it| it.1.as_str());
         let stored = own.iter().filter(|it| it.0.as_str() == network.id).map(|it| it.1.as_str());
         let fee_max = fee_max(config, &app.catalog, network)?;
-        let connected = connect(&app.catalog, network, fee_max, new.chain(stored)).await;
+        let connected = rails::connect(&app.catalog, network, fee_max, new.chain(stored)).await;
         let place = || config.place(&["network", &network.id]);
         let Connected { rail, odd_tokens } = connected.with_context(place)?;
         app.odd_tokens.extend(odd_tokens);
@@ -290,12 +293,9 @@ pub(crate) fn lane_address(
 ) -> anyhow::Result<String> {
     let id = lane_id(lane);
     let network = catalog.network(&lane.network).context("the network was checked")?;
-    let address = if network.family == AddressFormat::Evm.family() {
-        let address = keystore.address(&lane.key, AddressFormat::Evm);
-        address.map_err(|error| anyhow!("lane {id}: {error}"))
-    } else {
-        Err(anyhow!("lane {id}: {} can be paid in the sandbox only", network.title))
-    };
+    let format = AddressFormat::of(network, &lane.key);
+    let address = format.and_then(|format| keystore.address(&lane.key, format));
+    let address = address.map_err(|error| anyhow!("lane {id}: {error}"));
     address.with_context(|| config.place(&["lane", id.as_str(), "key"]))
 }
 
@@ -312,8 +312,8 @@ pub(crate) fn policy(config: &Config, catalog: &Catalog) -> anyhow::Result<Polic
     Ok(policy)
 }
 
-/// What one transaction may cost at most: as configured, or all gas it may use at the fee
-/// cap. The rail keeps within it, and the signer insists on it.
+/// What one transaction may cost at most: as configured, or what the network's rail takes for the
+/// most. The rail keeps within it, and the signer insists on it.
 ///
 /// # Errors
 /// Names the key that cannot be read.
@@ -321,15 +321,12 @@ fn fee_max(config: &Config, catalog: &Catalog, network: &NetworkConfig) -> anyho
     let row = catalog.network(&network.id).context("the network was checked")?;
     let fee_asset = catalog.asset(row.fee_asset.as_str()).context("the catalog was checked")?;
     let place = |key| config.place(&["network", &network.id, key]);
-    match &network.fee_max {
-        Some(text) => Amount::parse(text, fee_asset.decimals)
-            .map_err(|error| anyhow!("{}: {text:?} is {error}", place("fee_max"))),
-        None => settings(network)
-            .max_fee_per_gas_cap_wei
-            .checked_mul(u128::from(settings(network).gas_max()))
-            .and_then(Amount::from_units)
-            .ok_or_else(|| anyhow!("{}: it is too large", place("fee_cap_gwei"))),
-    }
+    let Some(text) = &network.fee_max else {
+        let most = rails::fee_max(row, network);
+        return most.with_context(|| format!("{}: it is too large", place("fee_cap")));
+    };
+    Amount::parse(text, fee_asset.decimals)
+        .map_err(|error| anyhow!("{}: {text:?} is {error}", place("fee_max")))
 }
 
 /// Registers a lane, or checks that it is the same as it was.
@@ -372,93 +369,6 @@ pub(crate) async fn put_lane(
     let change = ChangeSet { lanes: vec![lane], ..ChangeSet::default() };
     let committed = store.commit(change).await;
     committed.map_err(|error| anyhow!("lane {id} could not be registered: {error:?}"))
-}
-
-/// A network that is connected to.
-struct Connected {
-    rail: Arc<dyn Rail>,
-    /// Tokens that are not what the catalog says.
-    odd_tokens: Vec<String>,
-}
-
-/// Connects to a network's nodes, and looks at its tokens. None of `wallets` is ever paid.
-///
-/// # Errors
-/// If its rail is not built yet, or a node is on another chain. A node that does not answer is
-/// none: it is asked again when it is needed.
-async fn connect(
-    catalog: &Catalog,
-    config: &NetworkConfig,
-    fee_max: Amount,
-    wallets: impl Iterator<Item = &str>,
-) -> anyhow::Result<Connected> {
-    let network = catalog.network(&config.id).context("the network was checked")?;
-    anyhow::ensure!(
-        network.family == "evm",
-        "network {}: its rail is not built yet; it can be paid in the sandbox only",
-        config.id
-    );
-    let endpoints =
-        endpoints(&config.rpc).with_context(|| format!("network {}: rpc", config.id))?;
-    for asset in catalog.assets_of(&network.id) {
-        rail_evm::address::check_contract(asset).map_err(|what| anyhow!(what))?;
-    }
-    let assets = catalog.assets_of(&network.id);
-    let settings = rail_evm::Settings { fee_max: Some(fee_max), ..settings(config) };
-    let rail = rail_evm::Evm::new(network, assets, endpoints, settings)
-        .and_then(|rail| rail.never_paying(wallets))
-        .map_err(|error| anyhow!("network {}: {error}", config.id))?;
-    let mut answers = true;
-    match rail.check_nodes().await {
-        Ok(()) => {}
-        // Other networks can be paid on meanwhile; this one is, as soon as a node answers.
-        Err(NodeError::Silent(why)) => {
-            tracing::warn!("{why}");
-            answers = false;
-        }
-        Err(NodeError::OtherChain(why)) => anyhow::bail!(why),
-    }
-    let odd_tokens = if answers { rail.check_tokens().await } else { vec![] };
-    Ok(Connected { rail: Arc::new(rail), odd_tokens })
-}
-
-fn settings(config: &NetworkConfig) -> rail_evm::Settings {
-    let defaults = rail_evm::Settings::default();
-    rail_evm::Settings {
-        poll_ms: config.poll_ms.unwrap_or(defaults.poll_ms),
-        replace_after_ms: config.replace_after_ms.unwrap_or(defaults.replace_after_ms),
-        in_flight_max: config.in_flight_max.unwrap_or(defaults.in_flight_max),
-        replacement_budget_percent: config
-            .replacement_budget_percent
-            .unwrap_or(defaults.replacement_budget_percent),
-        max_fee_per_gas_cap_wei: config
-            .fee_cap_gwei
-            .map_or(defaults.max_fee_per_gas_cap_wei, |gwei| u128::from(gwei) * 1_000_000_000),
-        batching: config.batching.map(|it| match it {
-            Batching::Contract => Method::Contract,
-            Batching::Delegate => Method::Delegate,
-        }),
-        batch_max: config.batch_max.unwrap_or(defaults.batch_max),
-        batch_wait_ms: config.batch_wait_ms.unwrap_or(defaults.batch_wait_ms),
-        quorum: config.quorum,
-        lag_blocks_max: config.lag_blocks_max,
-        ..defaults
-    }
-}
-
-/// The endpoints at these addresses. Their names show the place in the list and the host, since the
-/// rest of an address may be a secret.
-fn endpoints(urls: &[String]) -> anyhow::Result<Vec<rail_evm::Endpoint>> {
-    let guard = Guard::new(Reach::Anywhere, &[]).map_err(|error| anyhow!("{error}"))?;
-    let client = Client::new(guard)?;
-    let mut endpoints = vec![];
-    for (position, url) in urls.iter().enumerate() {
-        let endpoint = Endpoint::new(client.clone(), url, &[], Endpoint::LIMITS);
-        let endpoint = endpoint.map_err(|error| anyhow!("#{}: {error}", position + 1))?;
-        let name = format!("#{} {}", position + 1, endpoint.label());
-        endpoints.push(rail_evm::Endpoint { name, rpc: JsonRpc::new(Arc::new(endpoint)) });
-    }
-    Ok(endpoints)
 }
 
 /// Waits until nobody else makes credentials, and keeps others from it until it is dropped.

@@ -182,6 +182,36 @@ async fn rest_maps_statuses() {
 }
 
 #[tokio::test]
+async fn texts_are_asked_and_answered_as_they_are() {
+    let server = Server::start(vec![
+        response("200 OK", "812345"),
+        response("200 OK", "abcd"),
+        response("404 Unknown", "Transaction not found"),
+        response("429 Slow", "wait"),
+        Reaction::Say(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n\xff\xfe".to_vec(),
+        ),
+        response("200 OK", &"x".repeat(1_001)),
+    ])
+    .await;
+    let rest = Rest::new(endpoint(&server));
+    assert_eq!(rest.get_text("/blocks/tip/height").await, Ok("812345".to_owned()));
+    assert_eq!(rest.post_text("/tx", "0200".to_owned()).await, Ok("abcd".to_owned()));
+    let message = "Transaction not found".to_owned();
+    let unknown = RpcError::Refused { code: 404, message, data: None };
+    assert_eq!(rest.get_text("/tx/00/hex").await, Err(unknown));
+    for _ in 0..3 {
+        let lost = rest.get_text("/x").await;
+        assert!(matches!(lost, Err(RpcError::Unreachable(_))), "{lost:?}");
+    }
+    let requests = server.requests();
+    assert!(requests[0].starts_with("GET /blocks/tip/height HTTP/1.1\r\n"), "{requests:?}");
+    assert!(requests[1].starts_with("POST /tx HTTP/1.1\r\n"), "{requests:?}");
+    assert!(requests[1].contains("content-type: text/plain\r\n"), "{requests:?}");
+    assert!(requests[1].ends_with("\r\n\r\n0200"), "{requests:?}");
+}
+
+#[tokio::test]
 async fn failover_tries_each_endpoint_once_and_stays_with_the_one_that_answers() {
     let good = |body: &str| response("200 OK", body);
     let first = Server::start(vec![Reaction::Close]).await;

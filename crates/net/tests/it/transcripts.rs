@@ -19,6 +19,10 @@ const TEXT: &str = r#"
     "00"}
 > GET /api/v3/x?address=0%3Aa%26b
 < 404 {"error":"none"}
+> GETTEXT /blocks/tip/height
+< 200 "812345"
+> POSTTEXT /tx "0200"
+< 400 "du\"st"
 > {"method":"lost","params":[]}
 ! connection lost
 "#;
@@ -34,6 +38,10 @@ async fn ask_all(transport: Arc<dyn Transport>) {
     assert_eq!(block, json!({"blockID": "00"}));
     let none = rest.get::<Value>("/api/v3/x", &[("address", "0:a&b")]).await;
     assert!(matches!(none, Err(RpcError::Refused { code: 404, .. })), "{none:?}");
+    assert_eq!(rest.get_text("/blocks/tip/height").await, Ok("812345".to_owned()));
+    let refused = rest.post_text("/tx", "0200".to_owned()).await;
+    let message = "du\"st".to_owned();
+    assert_eq!(refused, Err(RpcError::Refused { code: 400, message, data: None }));
     let lost = rpc.call::<Value>("lost", json!([])).await;
     assert_eq!(lost, Err(RpcError::Unreachable("connection lost".to_owned())));
 }

@@ -99,5 +99,10 @@ fn a_malformed_row_is_named() {
     check("p2pkh", None, "network bitcoin: parameter p2pkh is missing");
     check("p2sh", Some("256"), "network bitcoin: parameter p2sh is malformed");
     check("legacy_p2sh", Some("yes"), "network bitcoin: parameter legacy_p2sh is malformed");
+    check(
+        "dust_sat_per_kvb",
+        Some("1000000001"),
+        "network bitcoin: parameter dust_sat_per_kvb is too large",
+    );
     check("hrp", Some("BC"), "network bitcoin: parameter hrp must be lower-case letters");
 }

@@ -1,3 +1,20 @@
 //! Tests of the rail through its public face.
 
+#[cfg(test)]
+mod accepted;
+#[cfg(test)]
 mod address;
+#[cfg(test)]
+mod chain;
+#[cfg(test)]
+mod cost_table;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod psbt;
+#[cfg(test)]
+mod regtest;
+#[cfg(test)]
+mod vectors;
+#[cfg(test)]
+mod wallet;

@@ -135,8 +135,19 @@ pub(crate) struct NetworkConfig {
     pub(crate) batch_wait_ms: Option<u64>,
     /// The most to offer for a unit of gas, in gwei.
     pub(crate) fee_cap_gwei: Option<u64>,
+    /// The most to offer for a virtual byte, in satoshi.
+    pub(crate) fee_cap_sat_per_vbyte: Option<u64>,
+    /// What to offer for a virtual byte while no node knows, in satoshi.
+    pub(crate) fee_default_sat_per_vbyte: Option<u64>,
+    /// Up to which price of a virtual byte small coins are brought together, in satoshi.
+    pub(crate) gather_max_sat_per_vbyte: Option<u64>,
+    /// Whether the wallet's own change is spent before it is in a block.
+    pub(crate) spend_unconfirmed_change: Option<bool>,
+    /// Whether nodes that do not say so take replacements of transactions that wait.
+    pub(crate) node_replaces: Option<bool>,
     /// The most that one transaction may cost, in whole coins of the network: what needs more
-    /// waits, and the signer refuses it. By default a million gas at the cap, and more with `batching`.
+    /// waits, and the signer refuses it. By default a million gas at the cap, and more with
+    /// `batching`; the largest transaction at the cap where there is no gas.
     pub(crate) fee_max: Option<String>,
     /// The most that a replacement may offer, in percent of what the first transaction offered.
     pub(crate) replacement_budget_percent: Option<u32>,
@@ -146,6 +157,31 @@ pub(crate) struct NetworkConfig {
     /// What contracts may call themselves beside what the catalog knows, by the asset's ticker.
     #[serde(default)]
     pub(crate) symbols: BTreeMap<String, Vec<String>>,
+}
+
+impl NetworkConfig {
+    /// A setting that is there and means nothing on networks of this family.
+    pub(crate) fn foreign_key(&self, family: &str) -> Option<&'static str> {
+        let of_evm = [
+            ("lag_blocks_max", self.lag_blocks_max.is_some()),
+            ("batching", self.batching.is_some()),
+            ("fee_cap_gwei", self.fee_cap_gwei.is_some()),
+            ("symbols", !self.symbols.is_empty()),
+        ];
+        let of_bitcoin = [
+            ("fee_cap_sat_per_vbyte", self.fee_cap_sat_per_vbyte.is_some()),
+            ("fee_default_sat_per_vbyte", self.fee_default_sat_per_vbyte.is_some()),
+            ("gather_max_sat_per_vbyte", self.gather_max_sat_per_vbyte.is_some()),
+            ("spend_unconfirmed_change", self.spend_unconfirmed_change.is_some()),
+            ("node_replaces", self.node_replaces.is_some()),
+        ];
+        let others: Vec<(&str, bool)> = match family {
+            "evm" => of_bitcoin.to_vec(),
+            "bitcoin" => of_evm.to_vec(),
+            _ => vec![],
+        };
+        others.into_iter().find(|it| it.1).map(|it| it.0)
+    }
 }
 
 /// How many payouts are paid in one transaction.

@@ -2,8 +2,10 @@
 //!
 //! Anvil comes as a package of the npm registry that carries nothing but the program. It is
 //! downloaded by npm, compared with the checksum written here, and unpacked by tar. Hardhat comes
-//! with many packages, whose checksums are in the lock file in `xtask/nodes/hardhat`. No script of
-//! a package is ever run.
+//! with many packages, whose checksums are in the lock file in `xtask/nodes/hardhat`. Nodes of
+//! Bitcoin and Litecoin come as packages of Debian. No script of a package is ever run.
+
+mod debian;
 
 use std::{
     env, fs,
@@ -49,6 +51,8 @@ const ANVIL: Package = Package {
 pub(crate) fn run(root: &Path) -> Result<()> {
     println!("ANVIL={}", anvil(root)?.display());
     println!("HARDHAT={}", hardhat(root)?.display());
+    println!("BITCOIND={}", bitcoind(root)?.display());
+    println!("LITECOIND={}", litecoind(root)?.display());
     Ok(())
 }
 
@@ -84,6 +88,24 @@ pub(crate) fn hardhat(root: &Path) -> Result<PathBuf> {
     let configuration = "hardhat.config.js";
     fs::copy(programs.join(configuration), home.join(configuration))?;
     Ok(home)
+}
+
+/// The path of bitcoind, a node of Bitcoin with a wallet: what the variable `BITCOIND` names, or
+/// else the one that Debian has, unpacked on first use.
+///
+/// # Errors
+/// If it cannot be unpacked.
+pub(crate) fn bitcoind(root: &Path) -> Result<PathBuf> {
+    debian::program(&debian::BITCOIND, &process::target_dir(root).join("nodes"))
+}
+
+/// The path of litecoind, a node of Litecoin with a wallet: what the variable `LITECOIND` names, or
+/// else the one that Debian has, unpacked on first use.
+///
+/// # Errors
+/// If it cannot be unpacked.
+pub(crate) fn litecoind(root: &Path) -> Result<PathBuf> {
+    debian::program(&debian::LITECOIND, &process::target_dir(root).join("nodes"))
 }
 
 fn install(package: &Package, nodes: &Path) -> Result<PathBuf> {

@@ -1,0 +1,476 @@
+//! A server that speaks as Esplora does, over HTTP.
+//!
+//! It has an index of all scripts, so there is nothing to follow. Scripts are asked for by the SHA-256
+//! of their bytes, which is the same on every network. Amounts are whole satoshi. Paths and shapes:
+//! <https://github.com/Blockstream/esplora/blob/master/API.md>.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use bitcoin::{
+    BlockHash, OutPoint, ScriptBuf, Transaction, Txid,
+    consensus::encode::serialize_hex,
+    hashes::{Hash as _, sha256},
+};
+use domain::{
+    BoxFuture,
+    ports::{Handover, Unreachable},
+};
+use net::{Rest, RpcError};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Number;
+
+use super::{Chain, Coin, Movement, Place, RelayRules, Tip, amount, handover, lost, odd, raw_tx};
+
+/// What the server does not know.
+const UNKNOWN: i64 = 404;
+
+/// What the server, or the node behind it, does not take.
+const REFUSED: i64 = 400;
+
+/// How many pages of a script's history are read. A page has 25 transactions.
+const PAGES_MAX: usize = 400;
+
+/// How often all is asked again because a block came in between.
+const TRIES: usize = 5;
+
+/// How many transactions are remembered as made by blocks themselves or not.
+const COINBASES_MAX: usize = 100_000;
+
+/// A server of the Esplora API.
+pub struct Esplora {
+    rest: Rest,
+    rules: RelayRules,
+    coinbases: Mutex<BTreeMap<Txid, bool>>,
+}
+
+/// Where a transaction is.
+#[derive(Debug, Deserialize)]
+struct Status {
+    confirmed: bool,
+    block_height: Option<u32>,
+}
+
+impl Status {
+    /// Where it is, if it is anywhere. A block above the newest came in between, or is a lie.
+    fn place(&self, newest: u32, path: &str) -> Result<Place, Unreachable> {
+        match (self.confirmed, self.block_height) {
+            (false, _) => Ok(Place::Mempool),
+            (true, Some(height)) if height <= newest => Ok(Place::Block(height)),
+            (true, _) => Err(odd(path)),
+        }
+    }
+}
+
+/// A coin of `/scripthash/:hash/utxo`.
+#[derive(Debug, Deserialize)]
+struct Utxo {
+    txid: String,
+    vout: u32,
+    value: u64,
+    status: Status,
+}
+
+/// A transaction.
+#[derive(Debug, Deserialize)]
+struct Tx {
+    txid: String,
+    vin: Vec<Input>,
+    vout: Vec<Output>,
+    status: Status,
+}
+
+/// An input of a transaction.
+#[derive(Debug, Deserialize)]
+struct Input {
+    txid: String,
+    vout: u32,
+    is_coinbase: bool,
+    /// The output that it spends; none if a block made it.
+    prevout: Option<Output>,
+}
+
+/// An output of a transaction.
+#[derive(Debug, Deserialize)]
+struct Output {
+    scriptpubkey: String,
+    value: u64,
+}
+
+/// The answer to `/tx/:txid/outspend/:vout`.
+#[derive(Debug, Deserialize)]
+struct Outspend {
+    spent: bool,
+    txid: Option<String>,
+    status: Option<Status>,
+}
+
+/// The answer to `/scripthash/:hash`.
+#[derive(Debug, Deserialize)]
+struct Stats {
+    mempool_stats: MempoolStats,
+}
+
+#[derive(Debug, Deserialize)]
+struct MempoolStats {
+    tx_count: usize,
+}
+
+/// The answer to `/block/:hash`.
+#[derive(Debug, Deserialize)]
+struct Block {
+    id: String,
+    height: u32,
+}
+
+impl Esplora {
+    /// The server behind `rest`. It does not tell what the node behind it relays, so that is said
+    /// here.
+    pub fn new(rest: Rest, rules: RelayRules) -> Self {
+        Self { rest, rules, coinbases: Mutex::default() }
+    }
+
+    fn coinbases(&self) -> MutexGuard<'_, BTreeMap<Txid, bool>> {
+        self.coinbases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn text(&self, path: &str) -> Result<String, Unreachable> {
+        self.rest.get_text(path).await.map_err(|error| lost(path, &error))
+    }
+
+    async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, Unreachable> {
+        shaped(path, &self.text(path).await?)
+    }
+
+    /// The same, or nothing where the server knows nothing of what was asked for.
+    async fn known<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Unreachable> {
+        match self.rest.get_text(path).await {
+            Ok(text) => shaped(path, &text).map(Some),
+            Err(RpcError::Refused { code: UNKNOWN, .. }) => Ok(None),
+            Err(error) => Err(lost(path, &error)),
+        }
+    }
+
+    async fn first(&self) -> Result<BlockHash, Unreachable> {
+        let path = "/block-height/0";
+        parsed(path, &self.text(path).await?)
+    }
+
+    async fn newest(&self) -> Result<Tip, Unreachable> {
+        let path = "/blocks/tip/hash";
+        let hash: BlockHash = parsed(path, &self.text(path).await?)?;
+        let path = format!("/block/{hash}");
+        let block: Block = self.json(&path).await?;
+        if parsed::<BlockHash>(&path, &block.id)? != hash {
+            return Err(odd(&path));
+        }
+        Ok(Tip { height: block.height, hash })
+    }
+
+    async fn coins_of(&self, script: &ScriptBuf) -> Result<Vec<Coin>, Unreachable> {
+        let path = format!("{}/utxo", path_of(script));
+        let utxos: Vec<Utxo> = self.json(&path).await?;
+        let newest = self.newest().await?.height;
+        let mut coins = BTreeMap::new();
+        for utxo in utxos {
+            let outpoint = OutPoint { txid: parsed(&path, &utxo.txid)?, vout: utxo.vout };
+            let value_sat = amount::whole_sat(utxo.value).ok_or_else(|| odd(&path))?;
+            let (height, is_coinbase) = match utxo.status.place(newest, &path)? {
+                Place::Block(height) => (Some(height), self.is_coinbase(outpoint.txid).await?),
+                Place::Mempool | Place::Nowhere => (None, false),
+            };
+            let coin = Coin { outpoint, value_sat, height, is_coinbase };
+            if coins.insert(outpoint, coin).is_some() {
+                return Err(odd(&path));
+            }
+        }
+        Ok(coins.into_values().collect())
+    }
+
+    async fn is_coinbase(&self, txid: Txid) -> Result<bool, Unreachable> {
+        if let Some(known) = self.coinbases().get(&txid) {
+            return Ok(*known);
+        }
+        let tx: Tx = self.json(&format!("/tx/{txid}")).await?;
+        let is_coinbase = tx.vin.iter().any(|it| it.is_coinbase);
+        let mut coinbases = self.coinbases();
+        if coinbases.len() >= COINBASES_MAX {
+            coinbases.clear();
+        }
+        coinbases.insert(txid, is_coinbase);
+        Ok(is_coinbase)
+    }
+
+    async fn movements_of(
+        &self,
+        script: &ScriptBuf,
+        height: u32,
+    ) -> Result<Vec<Movement>, Unreachable> {
+        for _ in 0..TRIES {
+            let before = self.newest().await?;
+            let waiting = self.waiting(script).await?;
+            let in_blocks = self.in_blocks_above(script, height).await?;
+            let Some(waiting) = waiting else { continue };
+            if self.newest().await? != before {
+                continue;
+            }
+            let mut movements = vec![];
+            let mut seen = BTreeSet::new();
+            for tx in in_blocks.iter().chain(&waiting) {
+                let movement = movement_of(tx, script, before.height)?;
+                let is_above = match movement.place {
+                    Place::Block(block) => block > height,
+                    Place::Mempool => true,
+                    Place::Nowhere => false,
+                };
+                if is_above && seen.insert(movement.txid) {
+                    movements.push(movement);
+                }
+            }
+            return Ok(movements);
+        }
+        tracing::warn!("transactions come faster than the server tells what a wallet did");
+        Err(Unreachable)
+    }
+
+    /// What waits for a block; nothing if the server does not list all of it. It lists 50 at most,
+    /// and counts all.
+    async fn waiting(&self, script: &ScriptBuf) -> Result<Option<Vec<Tx>>, Unreachable> {
+        let path = path_of(script);
+        let stats: Stats = self.json(&path).await?;
+        let waiting: Vec<Tx> = self.json(&format!("{path}/txs/mempool")).await?;
+        let count = stats.mempool_stats.tx_count;
+        Ok((count <= waiting.len()).then_some(waiting))
+    }
+
+    /// What is in blocks above a height, and perhaps some more.
+    async fn in_blocks_above(
+        &self,
+        script: &ScriptBuf,
+        height: u32,
+    ) -> Result<Vec<Tx>, Unreachable> {
+        let path = format!("{}/txs/chain", path_of(script));
+        let mut all: Vec<Tx> = vec![];
+        for _ in 0..PAGES_MAX {
+            let page: Vec<Tx> = match all.last() {
+                None => self.json(&path).await?,
+                Some(last) => {
+                    let last: Txid = parsed(&path, &last.txid)?;
+                    self.json(&format!("{path}/{last}")).await?
+                }
+            };
+            let is_below = |it: &Tx| it.status.block_height.is_none_or(|it| it <= height);
+            let is_last = page.is_empty() || page.iter().any(is_below);
+            all.extend(page);
+            if is_last {
+                return Ok(all);
+            }
+        }
+        tracing::warn!(height, "too much moved since this height");
+        Err(Unreachable)
+    }
+
+    /// A server may remember a transaction of a block that is none any more as one that waits, so
+    /// what waits must also be what spends its first input.
+    async fn place_of(&self, txid: Txid) -> Result<Place, Unreachable> {
+        let path = format!("/tx/{txid}");
+        let Some(tx) = self.known::<Tx>(&path).await? else { return Ok(Place::Nowhere) };
+        if parsed::<Txid>(&path, &tx.txid)? != txid {
+            return Err(odd(&path));
+        }
+        if tx.status.confirmed {
+            return tx.status.place(self.newest().await?.height, &path);
+        }
+        let Some(input) = tx.vin.first().filter(|it| !it.is_coinbase) else {
+            return Ok(Place::Nowhere);
+        };
+        let first = OutPoint { txid: parsed(&path, &input.txid)?, vout: input.vout };
+        match self.spender_of(first).await? {
+            Some((spender, place)) if spender == txid => Ok(place),
+            Some(_) | None => Ok(Place::Nowhere),
+        }
+    }
+
+    async fn spender_of(&self, outpoint: OutPoint) -> Result<Option<(Txid, Place)>, Unreachable> {
+        let path = format!("/tx/{}/outspend/{}", outpoint.txid, outpoint.vout);
+        let outspend = self.known::<Outspend>(&path).await?;
+        let Some(outspend) = outspend.filter(|it| it.spent) else { return Ok(None) };
+        let (Some(txid), Some(status)) = (outspend.txid, outspend.status) else {
+            return Err(odd(&path));
+        };
+        let place = status.place(self.newest().await?.height, &path)?;
+        Ok(Some((parsed(&path, &txid)?, place)))
+    }
+
+    async fn whole(&self, txid: Txid) -> Result<Transaction, Unreachable> {
+        let path = format!("/tx/{txid}/hex");
+        let hex = self.text(&path).await?;
+        raw_tx::decode(hex.trim(), txid).ok_or_else(|| odd(&path))
+    }
+
+    async fn estimate(&self, blocks: u16) -> Result<Option<u64>, Unreachable> {
+        let path = "/fee-estimates";
+        let estimates: BTreeMap<String, Number> = self.json(path).await?;
+        let target =
+            |(target, rate): (&String, &Number)| Some((target.parse().ok()?, rate.clone()));
+        let estimates: BTreeMap<u16, Number> = estimates.iter().filter_map(target).collect();
+        let Some((_, rate)) = in_time(&estimates, blocks) else { return Ok(None) };
+        match amount::rate_of_sat(rate) {
+            Some(0) | None => Err(odd(path)),
+            rate => Ok(rate),
+        }
+    }
+
+    async fn hand_over(&self, tx: &Transaction) -> Result<Handover, Unreachable> {
+        let path = "/tx";
+        let txid = tx.compute_txid();
+        let message = match self.rest.post_text(path, serialize_hex(tx)).await {
+            Ok(told) if told.trim() == txid.to_string() => return Ok(Handover::Accepted),
+            Ok(_) => return Err(odd(path)),
+            Err(RpcError::Refused { code: REFUSED, message, data: _ }) if !is_warming(&message) => {
+                message
+            }
+            Err(error) => return Err(lost(path, &error)),
+        };
+        match handover::sort(&message) {
+            Handover::Accepted => Ok(Handover::Accepted),
+            // One that is in a block, with all its outputs spent, is refused for its inputs.
+            other @ (Handover::Underpriced | Handover::Refused(_)) => {
+                match self.place_of(txid).await? {
+                    Place::Nowhere => Ok(other),
+                    Place::Block(_) | Place::Mempool => Ok(Handover::Accepted),
+                }
+            }
+        }
+    }
+}
+
+impl Chain for Esplora {
+    fn genesis(&self) -> BoxFuture<'_, Result<BlockHash, Unreachable>> {
+        Box::pin(self.first())
+    }
+
+    fn tip(&self) -> BoxFuture<'_, Result<Tip, Unreachable>> {
+        Box::pin(self.newest())
+    }
+
+    fn follow<'a>(&'a self, _script: &'a ScriptBuf) -> BoxFuture<'a, Result<(), Unreachable>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn coins<'a>(&'a self, script: &'a ScriptBuf) -> BoxFuture<'a, Result<Vec<Coin>, Unreachable>> {
+        Box::pin(self.coins_of(script))
+    }
+
+    fn movements_above<'a>(
+        &'a self,
+        script: &'a ScriptBuf,
+        height: u32,
+    ) -> BoxFuture<'a, Result<Vec<Movement>, Unreachable>> {
+        Box::pin(self.movements_of(script, height))
+    }
+
+    fn place(&self, txid: Txid) -> BoxFuture<'_, Result<Place, Unreachable>> {
+        Box::pin(self.place_of(txid))
+    }
+
+    fn spender(
+        &self,
+        outpoint: OutPoint,
+    ) -> BoxFuture<'_, Result<Option<(Txid, Place)>, Unreachable>> {
+        Box::pin(self.spender_of(outpoint))
+    }
+
+    fn transaction(&self, txid: Txid) -> BoxFuture<'_, Result<Transaction, Unreachable>> {
+        Box::pin(self.whole(txid))
+    }
+
+    fn fee_rate(&self, blocks: u16) -> BoxFuture<'_, Result<Option<u64>, Unreachable>> {
+        Box::pin(self.estimate(blocks))
+    }
+
+    fn relay_rules(&self) -> BoxFuture<'_, Result<RelayRules, Unreachable>> {
+        Box::pin(std::future::ready(Ok(self.rules)))
+    }
+
+    fn send<'a>(&'a self, tx: &'a Transaction) -> BoxFuture<'a, Result<Handover, Unreachable>> {
+        Box::pin(self.hand_over(tx))
+    }
+}
+
+/// The path of what the server knows of a script.
+fn path_of(script: &ScriptBuf) -> String {
+    format!("/scripthash/{}", sha256::Hash::hash(script.as_bytes()))
+}
+
+fn parsed<T: std::str::FromStr>(path: &str, text: &str) -> Result<T, Unreachable> {
+    text.trim().parse().map_err(|_| odd(path))
+}
+
+fn shaped<T: DeserializeOwned>(path: &str, text: &str) -> Result<T, Unreachable> {
+    serde_json::from_str(text).map_err(|error| {
+        tracing::warn!(path, %error, "the server's answer has another shape than expected");
+        Unreachable
+    })
+}
+
+/// Whether a refusal is the node's, behind the server, for not having started yet (error -28).
+fn is_warming(message: &str) -> bool {
+    message.contains("error -28") || message.contains("\"code\":-28")
+}
+
+/// The estimate with the longest target that is in time.
+fn in_time(estimates: &BTreeMap<u16, Number>, blocks: u16) -> Option<(&u16, &Number)> {
+    // No block is sooner than the next, and some servers begin with the one after it.
+    estimates.range(..=blocks).next_back().or_else(|| estimates.first_key_value())
+}
+
+fn movement_of(tx: &Tx, script: &ScriptBuf, newest: u32) -> Result<Movement, Unreachable> {
+    let path = "/scripthash/:hash/txs";
+    let script = script.to_hex_string();
+    let sum = |outputs: &mut dyn Iterator<Item = &Output>| {
+        let mut ours = outputs.filter(|it| it.scriptpubkey == script);
+        let sum = ours.try_fold(0_u64, |sum, it| sum.checked_add(it.value));
+        sum.and_then(amount::whole_sat).ok_or_else(|| odd(path))
+    };
+    Ok(Movement {
+        txid: parsed(path, &tx.txid)?,
+        place: tx.status.place(newest, path)?,
+        received_sat: sum(&mut tx.vout.iter())?,
+        spent_sat: sum(&mut tx.vin.iter().filter_map(|it| it.prevout.as_ref()))?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_estimate_is_never_for_a_longer_wait_than_wanted_if_there_is_another() {
+        let estimates = [(2, 9), (6, 5), (144, 1)].map(|(it, rate)| (it, Number::from(rate)));
+        let estimates = BTreeMap::from(estimates);
+        let target = |blocks| in_time(&estimates, blocks).map(|(target, _)| *target);
+        let found = [0, 1, 2, 5, 6, 143, 144, 1_008].map(target);
+        assert_eq!(found, [2, 2, 2, 2, 6, 6, 144, 144].map(Some));
+        assert_eq!(in_time(&BTreeMap::new(), 6), None);
+    }
+
+    #[test]
+    fn scripts_are_asked_for_by_their_hash() {
+        let script = ScriptBuf::from_hex("0014751e76e8199196d454941c45d1b3a323f1433bd6").unwrap();
+        // printf 0014751e76e8199196d454941c45d1b3a323f1433bd6 | xxd -r -p | sha256sum
+        let hash = "8838f796bf4970b148779c05b74b8c49515b322d04035f7faa5d9b2375df2396";
+        assert_eq!(path_of(&script), format!("/scripthash/{hash}"));
+    }
+
+    #[test]
+    fn a_node_that_starts_has_not_refused() {
+        assert!(is_warming("sendrawtransaction RPC error -28: Loading block index"));
+        assert!(is_warming(
+            "sendrawtransaction RPC error: {\"code\":-28,\"message\":\"Verifying\"}"
+        ));
+        assert!(!is_warming("sendrawtransaction RPC error -26: dust"));
+    }
+}

@@ -1,0 +1,332 @@
+//! The rail itself: the port's questions, put to nodes.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use bitcoin::{ScriptBuf, Txid, consensus::encode};
+use domain::{
+    BoxFuture,
+    batch::{Attempt, Observation, SignedTx},
+    catalog::{Asset, Network},
+    chore::Chore,
+    grouping::BatchSize,
+    ids::AssetId,
+    lane::Lane,
+    money::Amount,
+    payout::Priority,
+    ports::{
+        BuildError, Draft, Handover, Holding, Rail, RailProfile, Signature, Unreachable, UnsignedTx,
+    },
+};
+use futures_util::future::join_all;
+
+use crate::{
+    chain::Place,
+    fees,
+    lock::{self, LaneKind},
+    nodes::{Endpoint, Nodes, Wanted},
+    psbt::{self, Sent},
+    settings::{Parameters, Settings},
+    verdict,
+    weight::Shape,
+};
+
+/// A network of the Bitcoin family as a rail.
+pub struct Bitcoin {
+    pub(crate) profile: RailProfile,
+    pub(crate) network: Network,
+    pub(crate) parameters: Parameters,
+    pub(crate) settings: Settings,
+    pub(crate) coin: Asset,
+    pub(crate) nodes: Nodes,
+    /// The scripts of our own wallets, none of which is ever paid.
+    pub(crate) own: Vec<ScriptBuf>,
+    /// The height at which a transaction that waits was first seen to wait.
+    waiting: Mutex<BTreeMap<Txid, u32>>,
+    alert: Mutex<Option<String>>,
+}
+
+/// Why a node is not one to pay through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeError {
+    /// It is on another chain.
+    OtherChain(String),
+    /// It does not answer; it may be the right one.
+    Silent(String),
+}
+
+impl fmt::Display for NodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherChain(text) | Self::Silent(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for NodeError {}
+
+impl Bitcoin {
+    /// A rail for `network`, whose coin is among `assets`, over `endpoints`, the preferred one
+    /// first, without asking any of them anything.
+    ///
+    /// # Errors
+    /// Says which parameter or setting makes no sense.
+    pub fn new<'a>(
+        network: &Network,
+        assets: impl IntoIterator<Item = &'a Asset>,
+        endpoints: Vec<Endpoint>,
+        settings: Settings,
+    ) -> Result<Self, String> {
+        settings.check()?;
+        let mut assets = assets.into_iter();
+        let coin = assets.find(|it| it.id == network.fee_asset && it.contract.is_none());
+        let coin = coin.cloned().ok_or_else(|| {
+            format!("{} is not the coin of network {}", network.fee_asset, network.id)
+        })?;
+        Ok(Self {
+            profile: profile(network, &settings),
+            network: network.clone(),
+            parameters: Parameters::of(network)?,
+            nodes: Nodes::new(endpoints, settings.quorum)?,
+            settings,
+            coin,
+            own: vec![],
+            waiting: Mutex::default(),
+            alert: Mutex::default(),
+        })
+    }
+
+    /// Takes the addresses of our own wallets, none of which is ever paid.
+    ///
+    /// # Errors
+    /// Says which of them is no address.
+    pub fn never_paying<'a>(
+        mut self,
+        wallets: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, String> {
+        let own = wallets.into_iter().map(|it| lock::script(&self.network, it));
+        self.own = own.collect::<Result<_, _>>()?;
+        Ok(self)
+    }
+
+    /// Asks all nodes which network they are on.
+    ///
+    /// # Errors
+    /// Says which is on another one, or that there is no answer from any.
+    pub async fn check_nodes(&self) -> Result<(), NodeError> {
+        let mut silent = vec![];
+        let mut answers = 0;
+        for Endpoint { name, chain } in self.nodes.all() {
+            match chain.genesis().await {
+                Ok(found) if found == self.parameters.genesis => answers += 1,
+                Ok(found) => {
+                    return Err(NodeError::OtherChain(format!(
+                        "node {name} is on another network than {}: its first block is {found}",
+                        self.network.title
+                    )));
+                }
+                Err(Unreachable) => silent.push(name.as_str()),
+            }
+        }
+        if answers > 0 {
+            return Ok(());
+        }
+        let silent = silent.join(", ");
+        Err(NodeError::Silent(format!("no node of {} answers: {silent}", self.network.title)))
+    }
+
+    /// The script of a lane.
+    pub(crate) fn lane(&self, lane: &Lane) -> Result<ScriptBuf, String> {
+        lock::script(&self.network, &lane.address)
+    }
+
+    /// The heights at which transactions were first seen to wait.
+    pub(crate) fn waiting(&self) -> MutexGuard<'_, BTreeMap<Txid, u32>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The fee rate for a priority, in satoshi for 1,000 virtual bytes, out of what all nodes
+    /// answer; nothing if none knows and none is set.
+    pub(crate) async fn rate(&self, priority: Priority) -> Option<u64> {
+        let blocks = fees::target_blocks(priority);
+        let answers = join_all(self.nodes.all().map(|it| it.chain.fee_rate(blocks))).await;
+        let answers: Vec<Option<u64>> = answers.into_iter().map(|it| it.ok().flatten()).collect();
+        let agreed = fees::agreed(&answers).or(self.settings.rate_default_sat_per_kvb);
+        agreed.map(|it| it.max(self.settings.rate_min_sat_per_kvb))
+    }
+
+    async fn observe(
+        &self,
+        lane: &Lane,
+        attempts: &[Attempt],
+    ) -> Result<Vec<Observation>, Unreachable> {
+        let script = self.lane(lane).map_err(|what| misconfigured(&what))?;
+        let wanted = attempts.iter().map(|it| wanted(it, &script));
+        let wanted = wanted.collect::<Result<Vec<Wanted>, String>>();
+        let wanted = wanted.map_err(|what| misconfigured(&what))?;
+        let seen = self.nodes.observe(&script, &wanted, self.parameters.finality).await;
+        let (alert, seen) = match seen {
+            Ok(Ok(seen)) => (None, Ok(seen)),
+            Ok(Err(disagreement)) => {
+                let network = &self.network.id;
+                (Some(format!("the nodes of {network} disagree: {disagreement}")), Err(Unreachable))
+            }
+            Err(Unreachable) => return Err(Unreachable),
+        };
+        *self.alert.lock().unwrap_or_else(PoisonError::into_inner) = alert;
+        seen
+    }
+
+    /// What a payout costs that shares its transaction with nobody: an input, two outputs.
+    async fn quote_fee(&self) -> Result<Amount, Unreachable> {
+        let rate = self.rate(Priority::Recommended).await.ok_or(Unreachable)?;
+        let output = self.own.first().cloned().unwrap_or_default();
+        let kind = LaneKind::of(&output).unwrap_or(LaneKind::P2wpkh);
+        let vsize = Shape::new(kind, [output.as_script(), output.as_script()]).vsize(1);
+        amount(fees::of_size(rate, vsize)).ok_or(Unreachable)
+    }
+
+    async fn broadcast(&self, tx: &SignedTx) -> Result<Handover, Unreachable> {
+        let tx = encode::deserialize(&tx.raw).map_err(|error| misconfigured(&error.to_string()))?;
+        let answers = join_all(self.nodes.all().map(|it| it.chain.send(&tx))).await;
+        let answers: Vec<Handover> = answers.into_iter().flatten().collect();
+        for wanted in [Handover::Accepted, Handover::Underpriced] {
+            if answers.contains(&wanted) {
+                return Ok(wanted);
+            }
+        }
+        answers.into_iter().next().ok_or(Unreachable)
+    }
+
+    /// What the lane holds as of the newest final block: what it holds now, with all that moved
+    /// since put back.
+    async fn held(&self, lane: &Lane) -> Result<Amount, Unreachable> {
+        let script = self.lane(lane).map_err(|what| misconfigured(&what))?;
+        let (chain, tip) = self.nodes.best().await?;
+        chain.follow(&script).await?;
+        let height = self.parameters.finality.height(tip.height).ok_or(Unreachable)?;
+        let coins = chain.coins(&script).await?;
+        let moved = chain.movements_above(&script, height).await?;
+        if chain.tip().await? != tip {
+            return Err(Unreachable);
+        }
+        let now: i128 = coins.iter().map(|it| i128::from(it.value_sat)).sum();
+        let since: i128 =
+            moved.iter().map(|it| i128::from(it.received_sat) - i128::from(it.spent_sat)).sum();
+        let held = u64::try_from(now - since).ok().and_then(amount);
+        held.ok_or_else(|| {
+            tracing::warn!(lane = %lane.id, now, since, "the wallet's movements make no sense");
+            Unreachable
+        })
+    }
+}
+
+/// An amount of satoshi.
+pub(crate) fn amount(sat: u64) -> Option<Amount> {
+    Amount::from_units(u128::from(sat))
+}
+
+fn misconfigured(what: &str) -> Unreachable {
+    tracing::error!(what, "the rail is given what it cannot read");
+    Unreachable
+}
+
+/// What is to be found out about an attempt.
+fn wanted(attempt: &Attempt, lane: &ScriptBuf) -> Result<Wanted, String> {
+    let sent = Sent::read(&attempt.tx.raw)?;
+    if sent.txid.to_string() != attempt.tx.txid.as_str() {
+        return Err(format!("the bytes of {} have another name", attempt.tx.txid));
+    }
+    let paid = sent.tx.output.iter().filter(|it| it.script_pubkey != *lane);
+    let paid_sat = paid.fold(0_u64, |sum, it| sum.saturating_add(it.value.to_sat()));
+    let spends = sent.spends().collect();
+    let sent = verdict::Sent { txid: sent.txid, paid_sat, fee: attempt.fee_max };
+    Ok(Wanted { sent, spends })
+}
+
+fn profile(network: &Network, settings: &Settings) -> RailProfile {
+    RailProfile {
+        network: network.id.clone(),
+        batch_max: settings.batch_max,
+        batch_wait_ms: settings.batch_wait_ms,
+        in_flight_max: settings.in_flight_max,
+        attempts_max: settings.attempts_max,
+        poll_ms: settings.poll_ms,
+        retry_ms: settings.retry_ms,
+        replace_after_ms: Some(settings.replace_after_ms),
+    }
+}
+
+impl Rail for Bitcoin {
+    fn profile(&self) -> &RailProfile {
+        &self.profile
+    }
+
+    fn batch_size(&self, _lane: &Lane, asset: &AssetId) -> BatchSize {
+        // An output more is a fifth of a transaction of its own, so two are enough for a saving.
+        let max = if *asset == self.coin.id { self.profile.batch_max } else { 1 };
+        BatchSize { min: 1, max }
+    }
+
+    fn chore<'a>(
+        &'a self,
+        lane: &'a Lane,
+        _live: &'a std::collections::BTreeSet<u64>,
+    ) -> BoxFuture<'a, Result<Option<Chore>, Unreachable>> {
+        Box::pin(self.upkeep(lane))
+    }
+
+    fn quote_fee<'a>(&'a self, _asset: &'a Asset) -> BoxFuture<'a, Result<Amount, Unreachable>> {
+        Box::pin(self.quote_fee())
+    }
+
+    fn build<'a>(&'a self, draft: Draft<'a>) -> BoxFuture<'a, Result<UnsignedTx, BuildError>> {
+        Box::pin(self.make(draft))
+    }
+
+    fn finalize(&self, unsigned: &UnsignedTx, signature: &Signature) -> Result<SignedTx, String> {
+        psbt::finalize(unsigned, signature)
+    }
+
+    fn broadcast<'a>(&'a self, tx: &'a SignedTx) -> BoxFuture<'a, Result<Handover, Unreachable>> {
+        Box::pin(self.broadcast(tx))
+    }
+
+    fn observe<'a>(
+        &'a self,
+        lane: &'a Lane,
+        attempts: &'a [Attempt],
+    ) -> BoxFuture<'a, Result<Vec<Observation>, Unreachable>> {
+        Box::pin(self.observe(lane, attempts))
+    }
+
+    fn holdings<'a>(
+        &'a self,
+        lane: &'a Lane,
+        assets: &'a [Asset],
+    ) -> BoxFuture<'a, Result<Vec<Holding>, Unreachable>> {
+        Box::pin(async move {
+            let mut holdings = vec![];
+            for asset in assets.iter().filter(|it| it.id == self.coin.id) {
+                let amount = self.held(lane).await?;
+                holdings.push(Holding { asset: asset.id.clone(), amount });
+            }
+            Ok(holdings)
+        })
+    }
+
+    fn alert(&self) -> Option<String> {
+        self.alert.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Whether a node has a transaction in a block.
+pub(crate) fn is_in_block(place: Place) -> bool {
+    match place {
+        Place::Block(_) => true,
+        Place::Mempool | Place::Nowhere => false,
+    }
+}

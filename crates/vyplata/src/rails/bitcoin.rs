@@ -1,0 +1,123 @@
+//! Networks of the Bitcoin family.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use domain::{
+    catalog::{Catalog, Network},
+    money::Amount,
+};
+use net::{Client, Rest};
+use rail_bitcoin::{
+    Bitcoin, Endpoint, NodeError, Settings,
+    chain::{
+        Chain, RelayRules,
+        core::{Core, Links},
+        esplora::Esplora,
+    },
+};
+
+use super::{Connected, Named, client, named};
+use crate::config::NetworkConfig;
+
+/// What stands before the address of a server that speaks Esplora's API, and not a node's.
+const ESPLORA: &str = "esplora+";
+/// The name of our wallet in a node.
+const WALLET: &str = "vyplata";
+/// Nodes count fee rates for so many virtual bytes, and people for one.
+const PER_KVB: u64 = 1_000;
+/// What nodes relay by default, and ask for on top of what is replaced, in satoshi for 1,000 virtual
+/// bytes (`DEFAULT_MIN_RELAY_TX_FEE` and `DEFAULT_INCREMENTAL_RELAY_FEE` of Bitcoin Core before 29,
+/// which later ones only lower).
+const RELAYED_SAT_PER_KVB: u64 = 1_000;
+
+/// See [`super::connect`].
+pub(super) async fn connect(
+    catalog: &Catalog,
+    network: &Network,
+    config: &NetworkConfig,
+    fee_max: Amount,
+    wallets: impl Iterator<Item = &str>,
+) -> anyhow::Result<Connected> {
+    let wrong = |error: String| anyhow!("network {}: {error}", config.id);
+    let endpoints = endpoints(config).with_context(|| format!("network {}: rpc", config.id))?;
+    let mut settings = settings(config);
+    settings.limits.fee_max_sat = u64::try_from(fee_max.units()).ok();
+    let assets = catalog.assets_of(&network.id);
+    let rail = Bitcoin::new(network, assets, endpoints, settings)
+        .and_then(|rail| rail.never_paying(wallets))
+        .map_err(wrong)?;
+    match rail.check_nodes().await {
+        Ok(()) => {}
+        // Other networks can be paid on meanwhile; this one is, as soon as a node answers.
+        Err(NodeError::Silent(why)) => tracing::warn!("{why}"),
+        Err(NodeError::OtherChain(why)) => anyhow::bail!(why),
+    }
+    Ok(Connected { rail: Arc::new(rail), odd_tokens: vec![] })
+}
+
+/// The largest transaction at the highest fee rate.
+pub(super) fn fee_max(config: &NetworkConfig) -> Option<Amount> {
+    Amount::from_units(u128::from(settings(config).fee_max_sat()))
+}
+
+fn settings(config: &NetworkConfig) -> Settings {
+    let defaults = Settings::default();
+    let per_kvb = |per_vbyte: Option<u64>| per_vbyte.map(|it| it.saturating_mul(PER_KVB));
+    let mut limits = defaults.limits;
+    limits.rate_max_sat_per_kvb =
+        per_kvb(config.fee_cap_sat_per_vbyte).unwrap_or(limits.rate_max_sat_per_kvb);
+    limits.replacement_budget_percent =
+        config.replacement_budget_percent.unwrap_or(limits.replacement_budget_percent);
+    let mut gathering = defaults.gathering;
+    gathering.rate_max_sat_per_kvb =
+        per_kvb(config.gather_max_sat_per_vbyte).unwrap_or(gathering.rate_max_sat_per_kvb);
+    Settings {
+        limits,
+        gathering,
+        rate_default_sat_per_kvb: per_kvb(config.fee_default_sat_per_vbyte),
+        spends_unconfirmed_change: config
+            .spend_unconfirmed_change
+            .unwrap_or(defaults.spends_unconfirmed_change),
+        batch_max: config.batch_max.unwrap_or(defaults.batch_max),
+        batch_wait_ms: config.batch_wait_ms.unwrap_or(defaults.batch_wait_ms),
+        in_flight_max: config.in_flight_max.unwrap_or(defaults.in_flight_max),
+        poll_ms: config.poll_ms.unwrap_or(defaults.poll_ms),
+        replace_after_ms: config.replace_after_ms.unwrap_or(defaults.replace_after_ms),
+        quorum: config.quorum,
+        ..defaults
+    }
+}
+
+fn endpoints(config: &NetworkConfig) -> anyhow::Result<Vec<Endpoint>> {
+    let client = client()?;
+    let replaces = config.node_replaces.unwrap_or(true);
+    let mut endpoints = vec![];
+    for (position, url) in config.rpc.iter().enumerate() {
+        let (name, chain) = match url.strip_prefix(ESPLORA) {
+            Some(url) => esplora(&client, position, url, replaces)?,
+            None => core(&client, position, url, replaces)?,
+        };
+        endpoints.push(Endpoint { name, chain });
+    }
+    Ok(endpoints)
+}
+
+type Node = (String, Box<dyn Chain>);
+
+fn esplora(client: &Client, position: usize, url: &str, replaces: bool) -> anyhow::Result<Node> {
+    let Named { name, endpoint } = named(client, position, url)?;
+    let rules = RelayRules {
+        fee_rate_min_sat_per_kvb: RELAYED_SAT_PER_KVB,
+        increment_sat_per_kvb: RELAYED_SAT_PER_KVB,
+        replaces,
+    };
+    Ok((name, Box::new(Esplora::new(Rest::new(Arc::new(endpoint)), rules))))
+}
+
+fn core(client: &Client, position: usize, url: &str, replaces: bool) -> anyhow::Result<Node> {
+    let Named { name, .. } = named(client, position, url)?;
+    let links = Links::at(client, url, &[], WALLET);
+    let links = links.map_err(|error| anyhow!("#{}: {error}", position + 1))?;
+    Ok((name, Box::new(Core::new(links, WALLET, replaces))))
+}
