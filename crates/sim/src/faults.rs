@@ -156,6 +156,11 @@ impl Faults {
         faults
     }
 
+    /// Whether things go wrong by themselves.
+    pub fn are_drawn(&self) -> bool {
+        self.state().active
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

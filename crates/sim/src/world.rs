@@ -70,7 +70,7 @@ impl World {
         let faults = Arc::new(faults);
         let store = Arc::new(MemoryStore::default());
         let catalog = scene::catalog();
-        let of_coins = faults.below(2) == 1;
+        let of_coins = faults.are_drawn() && faults.below(2) == 1;
         let rail = |network: &domain::catalog::Network| {
             (network.id.clone(), FaultyRail::new(scene::rail(network, of_coins), faults.clone()))
         };
