@@ -2,110 +2,168 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bitcoin::{OutPoint, Script, ScriptBuf, Transaction, Txid};
+use bitcoin::{OutPoint, Script, ScriptBuf, Txid};
 use domain::{
     chore::Chore,
     ids::CoinId,
     payout::{Payout, Priority},
     ports::{BuildError, Draft, Hold, HoldReason, Unreachable, UnsignedTx},
 };
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
     budget::Ceiling,
-    chain::{self, Chain, Movement, RelayRules, Tip},
+    chain::{Chain, RelayRules},
     drafting::{self, Coin, Order, Payment, Unmade},
     fees::{self, Paid, Price},
     lock::{self, LaneKind},
+    nodes::Current,
     psbt::{self, Sent},
-    purse::{Purse, Waiting},
+    purse::Purse,
     rail::{Bitcoin, amount, is_in_block},
     upkeep::Task,
+    wallet::{Wallet, fetch},
     weight::{Shape, WEIGHT_MAX},
 };
 
-/// How many transactions are fetched at the same time at most.
-const FETCHED_AT_ONCE: usize = 16;
-
 /// How many inputs a transaction is taken to have when it matters how large it will be.
 const INPUTS_GUESSED: usize = 50;
-
-/// How many of a lane's own transactions that wait are looked into; nodes relay no longer chains.
-const WAITING_MAX: usize = 24;
-
-/// What a lane has, as one node knows it.
-pub(crate) struct Wallet {
-    /// The newest block.
-    pub(crate) tip: Tip,
-    /// All coins that nothing spends that the node knows.
-    pub(crate) coins: Vec<chain::Coin>,
-    /// The lane's own transactions that wait, with all of those that each depends on.
-    pub(crate) own_waiting: BTreeMap<Txid, Waiting>,
-    /// Whether none of the lane's own transactions waits, however many there are.
-    pub(crate) is_idle: bool,
-}
 
 /// A transaction to be replaced.
 struct Replaced {
     spent: Vec<Coin>,
     paid: Paid,
+    /// What it spends the change of and that waits.
+    parents: BTreeSet<Txid>,
+}
+
+/// What is to be offered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offer {
+    /// The rate, in satoshi for 1,000 virtual bytes.
+    pub(crate) rate: u64,
+    /// What pays less than this is worth a replacement.
+    least: u64,
+}
+
+/// What a first transaction is made with.
+#[derive(Clone, Copy)]
+struct Means<'a> {
+    lane: &'a Script,
+    wallet: &'a Wallet,
+    rate_sat_per_kvb: u64,
+}
+
+/// The coins that may be spent.
+struct Spendable {
+    /// Those that cost nothing but their input.
+    ready: Vec<Coin>,
+    /// Those, and others that wait for a block in vain: who spends them pays for what made them.
+    all: Vec<Coin>,
+    /// What that costs, in satoshi.
+    missing_sat: u64,
 }
 
 impl Bitcoin {
     /// Makes what a draft asks for.
     pub(crate) async fn make(&self, draft: Draft<'_>) -> Result<UnsignedTx, BuildError> {
         let lane = self.lane(draft.lane).map_err(BuildError::Refused)?;
-        let (chain, tip) = self.nodes.best().await.map_err(unreachable)?;
-        chain.follow(&lane).await.map_err(unreachable)?;
-        let wallet = self.wallet(chain, &lane, tip).await.map_err(unreachable)?;
+        let nodes = self.nodes.current().await.map_err(unreachable)?;
+        let Some(Current { chain, .. }) = nodes.first() else {
+            return Err(BuildError::Unreachable);
+        };
+        let wallet = Wallet::of(&nodes, &lane, self.parameters.finality).await;
+        let wallet = wallet.map_err(unreachable)?;
         let rules = chain.relay_rules().await.map_err(unreachable)?;
         let reserved = reserved(draft.spent).map_err(BuildError::Refused)?;
-        match draft.chore {
-            Some(Chore::Fill { .. }) => {
+        let drafted = match (draft.chore, draft.replaces) {
+            (Some(Chore::Fill { .. }), _) => {
                 return Err(BuildError::Refused("transactions have no numbers here".to_owned()));
             }
-            Some(Chore::Prepare(words)) => {
+            (Some(Chore::Prepare(words)), None) => {
                 let task = Task::of_words(words);
                 let unknown = || BuildError::Refused(format!("{words:?} is nothing to be done"));
                 let task = task.ok_or_else(unknown)?;
-                let drafted =
-                    self.draft_task(chain, &lane, &wallet, rules, &reserved, task).await?;
-                return self.unsigned(chain, &lane, &drafted).await;
+                self.draft_task(&lane, &wallet, rules, &reserved, task).await?
             }
-            Some(Chore::TopUp(_)) | None => {}
-        }
-        let payments = self.payments(&lane, draft)?;
-        let replaced = match draft.replaces {
-            None => None,
-            Some(attempt) => {
+            (Some(Chore::Prepare(_) | Chore::TopUp(_)) | None, Some(attempt)) => {
                 let sent = Sent::read(&attempt.tx.raw).map_err(BuildError::Refused)?;
-                Some(self.replaced(chain, &lane, &sent, rules, &reserved).await?)
+                let replaced =
+                    self.replaced(*chain, &lane, &wallet, &sent, rules, &reserved).await?;
+                self.draft_again(draft, &lane, &wallet, rules, &reserved, &replaced).await?
+            }
+            (Some(Chore::TopUp(_)) | None, None) => {
+                self.draft_payments(draft, &lane, &wallet, rules, &reserved).await?
             }
         };
-        let price = self.price(draft, rules, replaced.as_ref()).await?;
-        let vsize = vsize_of(&lane, &payments).filter(|_| replaced.is_none());
-        let spendable = self.spendable(&wallet, &reserved, vsize);
-        let required = match &replaced {
-            Some(replaced) => replaced.spent.clone(),
-            None => self.taken_along(&lane, &spendable, payments.len(), price)?,
-        };
-        let first_sat = draft
-            .first
-            .filter(|_| replaced.is_some())
-            .and_then(|first| u64::try_from(first.fee_max.units()).ok());
+        self.unsigned(*chain, &lane, &drafted).await
+    }
+
+    /// Makes the first transaction of a batch.
+    async fn draft_payments(
+        &self,
+        draft: Draft<'_>,
+        lane: &ScriptBuf,
+        wallet: &Wallet,
+        rules: RelayRules,
+        reserved: &BTreeSet<OutPoint>,
+    ) -> Result<drafting::Draft, BuildError> {
+        let payments = self.payments(lane, draft)?;
+        let rate = self.offer(draft.priority(), rules).await?.rate;
+        let spendable = self.spendable_at(wallet, reserved, vsize_of(lane, &payments), rate);
+        let required = self.taken_along(lane, &spendable.ready, payments.len(), rate)?;
         let order = Order {
-            lane: &lane,
+            lane,
             payments: &payments,
-            coins: &spendable,
+            coins: &spendable.ready,
             required: &required,
+            price: Price::of_rate(rate),
+            later_sat_per_kvb: self.settings.rate_later_sat_per_kvb,
+            dust_sat_per_kvb: self.parameters.dust_sat_per_kvb,
+            fee_max_sat: self.ceiling(None).fee_sat,
+        };
+        let drafted = match order.draft() {
+            Err(Unmade::Short { .. }) if spendable.all.len() > spendable.ready.len() => {
+                let price = Price {
+                    rate_sat_per_kvb: rate,
+                    replaced_fee_sat: spendable.missing_sat,
+                    increment_sat_per_kvb: rate,
+                };
+                Order { coins: &spendable.all, required: &[], price, ..order }.draft()
+            }
+            drafted => drafted,
+        };
+        let means = Means { lane, wallet, rate_sat_per_kvb: rate };
+        drafted.map_err(|why| self.unmade(why, &payments, None, Some(means)))
+    }
+
+    /// Makes a transaction in place of one that waits for too little.
+    async fn draft_again(
+        &self,
+        draft: Draft<'_>,
+        lane: &ScriptBuf,
+        wallet: &Wallet,
+        rules: RelayRules,
+        reserved: &BTreeSet<OutPoint>,
+        replaced: &Replaced,
+    ) -> Result<drafting::Draft, BuildError> {
+        let payments = match draft.chore {
+            Some(Chore::Prepare(_)) => vec![],
+            Some(Chore::TopUp(_) | Chore::Fill { .. }) | None => self.payments(lane, draft)?,
+        };
+        let price = self.price(draft, wallet, rules, replaced).await?;
+        let first_sat = draft.first.and_then(|first| u64::try_from(first.fee_max.units()).ok());
+        let order = Order {
+            lane,
+            payments: &payments,
+            // A replacement spends no others that wait (BIP-125, rule 2).
+            coins: &self.spendable(wallet, reserved),
+            required: &replaced.spent,
             price,
             later_sat_per_kvb: self.settings.rate_later_sat_per_kvb,
             dust_sat_per_kvb: self.parameters.dust_sat_per_kvb,
             fee_max_sat: self.ceiling(first_sat).fee_sat,
         };
-        let drafted = order.draft();
-        let drafted = drafted.map_err(|why| self.unmade(why, &order, first_sat, &wallet))?;
-        self.unsigned(chain, &lane, &drafted).await
+        order.draft().map_err(|why| self.unmade(why, &payments, first_sat, None))
     }
 
     /// What is paid, if all of it can be paid here.
@@ -149,37 +207,35 @@ impl Bitcoin {
         }
     }
 
-    /// What a lane has, by one node.
-    pub(crate) async fn wallet(
-        &self,
-        chain: &dyn Chain,
-        lane: &ScriptBuf,
-        tip: Tip,
-    ) -> Result<Wallet, Unreachable> {
-        let coins = chain.coins(lane).await?;
-        let moved = chain.movements_above(lane, tip.height).await?;
-        let own = |it: &&Movement| it.spent_sat > 0 && !is_in_block(it.place);
-        let own: Vec<Txid> = moved.iter().filter(own).map(|it| it.txid).collect();
-        let own_waiting =
-            if own.len() > WAITING_MAX { BTreeMap::new() } else { depths(chain, &own).await? };
-        Ok(Wallet { tip, coins, own_waiting, is_idle: own.is_empty() })
+    /// The coins in blocks that may be spent now.
+    pub(crate) fn spendable(&self, wallet: &Wallet, reserved: &BTreeSet<OutPoint>) -> Vec<Coin> {
+        let (tip_height, unconfirmed) = (wallet.tip.height, &BTreeMap::new());
+        Purse { tip_height, reserved, unconfirmed, vsize: 0 }.spendable(&wallet.coins)
     }
 
-    /// The coins that may be spent now. Those that wait for a block are not among them unless the
-    /// transaction will have about so many virtual bytes.
-    pub(crate) fn spendable(
+    /// The coins that may be spent now by a transaction of about so many virtual bytes that pays a
+    /// rate, those that wait for a block among them if that is allowed.
+    fn spendable_at(
         &self,
         wallet: &Wallet,
         reserved: &BTreeSet<OutPoint>,
         vsize: Option<u64>,
-    ) -> Vec<Coin> {
-        let nobody = BTreeMap::new();
-        let (unconfirmed, vsize) = match vsize {
-            Some(vsize) if self.settings.spends_unconfirmed_change => (&wallet.own_waiting, vsize),
-            Some(_) | None => (&nobody, 0),
+        rate_sat_per_kvb: u64,
+    ) -> Spendable {
+        let in_blocks = self.spendable(wallet, reserved);
+        let Some(vsize) = vsize.filter(|_| self.settings.spends_unconfirmed_change) else {
+            return Spendable { ready: in_blocks.clone(), all: in_blocks, missing_sat: 0 };
         };
-        let purse = Purse { tip_height: wallet.tip.height, reserved, unconfirmed, vsize };
-        purse.spendable(&wallet.coins)
+        let chains = wallet.own.chains();
+        let tip_height = wallet.tip.height;
+        let purse = Purse { tip_height, reserved, unconfirmed: &chains, vsize };
+        let all = purse.spendable(&wallet.coins);
+        let is_ready =
+            |it: &&Coin| wallet.own.missing_sat([it.outpoint.txid], rate_sat_per_kvb) == 0;
+        let ready = all.iter().filter(is_ready).copied().collect();
+        let origins = all.iter().map(|it| it.outpoint.txid);
+        let missing_sat = wallet.own.missing_sat(origins, rate_sat_per_kvb);
+        Spendable { ready, all, missing_sat }
     }
 
     /// Small coins that go along while that is cheap.
@@ -188,12 +244,12 @@ impl Bitcoin {
         lane: &Script,
         spendable: &[Coin],
         payments: usize,
-        price: Price,
+        rate_sat_per_kvb: u64,
     ) -> Result<Vec<Coin>, BuildError> {
         let kind = LaneKind::of(lane);
         let kind = kind.ok_or_else(|| BuildError::Refused("the lane has no script".to_owned()))?;
         let input_vsize = Shape::new(kind, []).input_wu().div_ceil(4);
-        Ok(self.settings.gathering.along(spendable, payments, price.rate_sat_per_kvb, input_vsize))
+        Ok(self.settings.gathering.along(spendable, payments, rate_sat_per_kvb, input_vsize))
     }
 
     /// What is to be replaced, if it may be and nothing is in the way.
@@ -201,6 +257,7 @@ impl Bitcoin {
         &self,
         chain: &dyn Chain,
         lane: &Script,
+        wallet: &Wallet,
         sent: &Sent,
         rules: RelayRules,
         reserved: &BTreeSet<OutPoint>,
@@ -223,18 +280,18 @@ impl Bitcoin {
         }
         let inputs_sat = spent.iter().fold(0_u64, |sum, it| sum.saturating_add(it.value_sat));
         let paid = sent.paid(inputs_sat).ok_or(BuildError::Unreachable)?;
-        Ok(Replaced { spent, paid })
+        let parents = origins.into_keys().filter(|it| wallet.own.has(*it)).collect();
+        Ok(Replaced { spent, paid, parents })
     }
 
-    /// What the transaction must offer.
-    async fn price(
+    /// What is to be offered for a priority, if the operator's cap allows it.
+    pub(crate) async fn offer(
         &self,
-        draft: Draft<'_>,
+        priority: Priority,
         rules: RelayRules,
-        replaced: Option<&Replaced>,
-    ) -> Result<Price, BuildError> {
+    ) -> Result<Offer, BuildError> {
         let recommended = self.known_rate(Priority::Recommended).await?;
-        let asked = match draft.priority() {
+        let asked = match priority {
             Priority::Recommended => recommended,
             other @ (Priority::Economy | Priority::High | Priority::Highest) => {
                 self.known_rate(other).await?
@@ -243,27 +300,49 @@ impl Bitcoin {
         let floor = rules.fee_rate_min_sat_per_kvb.max(self.settings.rate_min_sat_per_kvb);
         let cap = self.settings.limits.rate_max_sat_per_kvb;
         let rate = fees::offer(asked, recommended, floor, cap);
-        let above = |needed: u64| {
-            let words = crate::budget::Limit::Rate(cap).words(needed, |sat| self.text(sat));
-            hold(HoldReason::FeeAboveCap, words)
-        };
-        let rate = rate.map_err(above)?;
-        let Some(Replaced { paid, .. }) = replaced else { return Ok(Price::of_rate(rate)) };
+        let rate = rate.map_err(|needed| self.above_cap(needed))?;
+        Ok(Offer { rate, least: asked.min(recommended).max(floor) })
+    }
+
+    fn above_cap(&self, needed: u64) -> BuildError {
+        let cap = crate::budget::Limit::Rate(self.settings.limits.rate_max_sat_per_kvb);
+        hold(HoldReason::FeeAboveCap, cap.words(needed, |sat| self.text(sat)))
+    }
+
+    /// What a replacement must offer, if one is needed.
+    async fn price(
+        &self,
+        draft: Draft<'_>,
+        wallet: &Wallet,
+        rules: RelayRules,
+        replaced: &Replaced,
+    ) -> Result<Price, BuildError> {
+        let is_chore = matches!(draft.chore, Some(Chore::Prepare(_)));
+        let priority = if is_chore { Priority::Economy } else { draft.priority() };
+        let Offer { rate, least } = self.offer(priority, rules).await?;
+        let Replaced { paid, parents, .. } = replaced;
         // What is as good as what is recommended is not replaced, however urgent it is.
-        if paid.suffices(asked.min(recommended).max(floor)) && !draft.overdue {
+        let missing_sat = wallet.own.missing_sat(parents.iter().copied(), least);
+        let enough_sat = fees::of_size(least, paid.vsize).saturating_add(missing_sat);
+        if paid.fee_sat >= enough_sat && (is_chore || !draft.overdue) {
             return Err(BuildError::NotNeeded);
         }
         let price = fees::replacement(*paid, 0, rate, rules.increment_sat_per_kvb);
-        if price.rate_sat_per_kvb > cap {
-            return Err(above(price.rate_sat_per_kvb));
+        if price.rate_sat_per_kvb > self.settings.limits.rate_max_sat_per_kvb {
+            return Err(self.above_cap(price.rate_sat_per_kvb));
         }
-        Ok(price)
+        // What it depends on may wait for more than it does itself.
+        let missing_sat = wallet.own.missing_sat(parents.iter().copied(), rate);
+        let increment_sat_per_kvb = rate.max(rules.increment_sat_per_kvb);
+        let lifting = Price { replaced_fee_sat: missing_sat, increment_sat_per_kvb, ..price };
+        let is_more = lifting.fee_sat(paid.vsize) > price.fee_sat(paid.vsize);
+        Ok(if missing_sat > 0 && is_more { lifting } else { price })
     }
 
     pub(crate) async fn known_rate(&self, priority: Priority) -> Result<u64, BuildError> {
         self.rate(priority).await.ok_or_else(|| {
-            let detail = "no node knows what transactions cost now; set fee_rate_default, or wait \
-                          until it has seen more blocks";
+            let detail = "no node knows what transactions cost now; set fee_default_sat_per_vbyte, \
+                          or wait until one has seen more blocks";
             hold(HoldReason::NotEstimated, detail.to_owned())
         })
     }
@@ -272,15 +351,16 @@ impl Bitcoin {
         Ceiling::of(&self.settings.limits, first_sat, WEIGHT_MAX / 4)
     }
 
-    /// Why nothing was made, in the port's words.
+    /// Why nothing was made, in the port's words. `means` are those of a first transaction: what
+    /// is too little for one that replaces another says nothing about its payments.
     fn unmade(
         &self,
         why: Unmade,
-        order: &Order<'_>,
+        payments: &[Payment],
         first_sat: Option<u64>,
-        wallet: &Wallet,
+        means: Option<Means<'_>>,
     ) -> BuildError {
-        let count = order.payments.len();
+        let count = payments.len();
         let split = |places: &[usize], detail: String| {
             let alone = places.iter().filter_map(|it| u32::try_from(*it).ok()).collect();
             if count == 1 {
@@ -297,16 +377,21 @@ impl Bitcoin {
             Unmade::Heavy { fits } => {
                 let beyond: Vec<usize> = (fits..count).collect();
                 let detail = "the transaction would be larger than nodes relay".to_owned();
-                if count == 1 {
+                if count <= 1 || means.is_none() {
                     hold(HoldReason::AwaitingFunds, detail)
                 } else {
                     split(&beyond, detail)
                 }
             }
             Unmade::Short { missing_sat, .. } => {
-                let detail =
+                let mut detail =
                     format!("the lane needs {} more that it may spend now", self.text(missing_sat));
-                match too_large(order.payments, wallet) {
+                let arriving = means.map_or(0, |it| it.wallet.arriving_sat);
+                if arriving > 0 {
+                    detail.push_str("; not final yet, of what it was sent: ");
+                    detail.push_str(&self.text(arriving));
+                }
+                match means.and_then(|it| too_large(payments, &it)) {
                     Some(places) if count > 1 => split(&places, detail),
                     Some(_) | None => hold(HoldReason::AwaitingFunds, detail),
                 }
@@ -351,20 +436,29 @@ impl Bitcoin {
     }
 }
 
-/// The largest payments, without which the lane has enough for the others, if all that it has, also
-/// what waits for a block, is too little for all of them.
-fn too_large(payments: &[Payment], wallet: &Wallet) -> Option<Vec<usize>> {
-    let all = wallet.coins.iter().fold(0_u64, |sum, it| sum.saturating_add(it.value_sat));
-    let mut needed = payments.iter().fold(0_u64, |sum, it| sum.saturating_add(it.amount_sat));
-    let mut places: Vec<usize> = (0..payments.len()).collect();
-    let amount_of = |place: &usize| payments.get(*place).map_or(0, |it| it.amount_sat);
-    places.sort_by_key(|it| std::cmp::Reverse(amount_of(it)));
+/// The largest payments, without which the lane has enough for the others and their fee, if all that
+/// it has, also what waits for a block, is too little for all of them.
+fn too_large(payments: &[Payment], means: &Means<'_>) -> Option<Vec<usize>> {
+    let Means { lane, wallet, rate_sat_per_kvb: rate } = *means;
+    let bare = Shape::new(LaneKind::of(lane)?, []);
+    let input_sat = fees::of_size(rate, bare.input_wu().div_ceil(4));
+    let worth = wallet.coins.iter().map(|it| it.value_sat.saturating_sub(input_sat));
+    let all = worth.fold(0_u64, u64::saturating_add);
+    let price = |it: &Payment| {
+        let output = bare.with(&it.script).vsize(0).saturating_sub(bare.vsize(0));
+        it.amount_sat.saturating_add(fees::of_size(rate, output))
+    };
+    let prices: Vec<u64> = payments.iter().map(price).collect();
+    let mut needed =
+        prices.iter().fold(fees::of_size(rate, bare.vsize(0)), |sum, it| sum.saturating_add(*it));
+    let mut sorted: Vec<(usize, u64)> = prices.into_iter().enumerate().collect();
+    sorted.sort_by_key(|it| std::cmp::Reverse(it.1));
     let mut alone = vec![];
-    for place in places {
+    for (place, price) in sorted {
         if needed <= all {
             break;
         }
-        needed = needed.saturating_sub(amount_of(&place));
+        needed = needed.saturating_sub(price);
         alone.push(place);
     }
     alone.sort_unstable();
@@ -378,52 +472,7 @@ fn vsize_of(lane: &Script, payments: &[Payment]) -> Option<u64> {
     Some(Shape::new(LaneKind::of(lane)?, scripts).with(lane).vsize(INPUTS_GUESSED))
 }
 
-/// What each of these depends on that waits. What others made that waits is never spent, so these
-/// depend on each other only.
-async fn depths(chain: &dyn Chain, own: &[Txid]) -> Result<BTreeMap<Txid, Waiting>, Unreachable> {
-    let all = fetch(chain, own.iter().copied()).await?;
-    let parents: BTreeMap<Txid, BTreeSet<Txid>> = all
-        .iter()
-        .map(|(txid, tx)| {
-            let origins = tx.input.iter().map(|it| it.previous_output.txid);
-            (*txid, origins.filter(|it| all.contains_key(it)).collect())
-        })
-        .collect();
-    let of = |txid: &Txid| {
-        let all_of_it = ancestors(*txid, &parents);
-        let sizes = all_of_it.iter().filter_map(|it| all.get(it)).map(|it| it.vsize() as u64);
-        let count = u32::try_from(all_of_it.len()).unwrap_or(u32::MAX);
-        (*txid, Waiting { count, vsize: sizes.sum() })
-    };
-    Ok(own.iter().map(of).collect())
-}
-
-/// A transaction with all that it depends on.
-fn ancestors(of: Txid, parents: &BTreeMap<Txid, BTreeSet<Txid>>) -> BTreeSet<Txid> {
-    let mut found = BTreeSet::new();
-    let mut open = vec![of];
-    while let Some(it) = open.pop() {
-        if found.insert(it) {
-            open.extend(parents.get(&it).into_iter().flatten());
-        }
-    }
-    found
-}
-
-/// Fetches transactions, each once.
-pub(crate) async fn fetch(
-    chain: &dyn Chain,
-    txids: impl Iterator<Item = Txid>,
-) -> Result<BTreeMap<Txid, Transaction>, Unreachable> {
-    let wanted: BTreeSet<Txid> = txids.collect();
-    let asked = stream::iter(wanted.into_iter().map(|it| async move {
-        let found = chain.transaction(it).await?;
-        if found.compute_txid() == it { Ok((it, found)) } else { Err(Unreachable) }
-    }));
-    asked.buffer_unordered(FETCHED_AT_ONCE).try_collect().await
-}
-
-fn output(tx: &Transaction, vout: u32) -> Option<&bitcoin::TxOut> {
+fn output(tx: &bitcoin::Transaction, vout: u32) -> Option<&bitcoin::TxOut> {
     tx.output.get(usize::try_from(vout).ok()?)
 }
 

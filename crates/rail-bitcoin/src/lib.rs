@@ -20,6 +20,7 @@ mod selection;
 pub mod settings;
 mod upkeep;
 mod verdict;
+mod wallet;
 pub mod weight;
 
 pub use address::parse_destination;

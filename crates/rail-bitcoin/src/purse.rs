@@ -28,6 +28,11 @@ pub(crate) struct Waiting {
     pub(crate) vsize: u64,
 }
 
+/// Whether nodes take a child of so many virtual bytes of a transaction that waits.
+pub(crate) fn has_room(parent: Waiting, child_vsize: u64) -> bool {
+    parent.count < CHAIN_MAX && parent.vsize.saturating_add(child_vsize) <= CHAIN_VSIZE_MAX
+}
+
 /// What a lane holds, and what of it may be touched.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Purse<'a> {

@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use bitcoin::{ScriptBuf, Txid, consensus::encode};
+use bitcoin::{BlockHash, ScriptBuf, Txid, consensus::encode};
 use domain::{
     BoxFuture,
     batch::{Attempt, Observation, SignedTx},
@@ -27,12 +27,18 @@ use crate::{
     chain::Place,
     fees,
     lock::{self, LaneKind},
-    nodes::{Endpoint, Nodes, Wanted},
+    nodes::{Current, Endpoint, Nodes, Wanted},
     psbt::{self, Sent},
     settings::{Parameters, Settings},
+    upkeep::Task,
     verdict,
     weight::Shape,
 };
+
+/// How often a node is asked again what a lane holds because something moved meanwhile.
+const LOOKS_MAX: usize = 3;
+/// How many transactions that nodes contradict each other about are told.
+const DISPUTES_MAX: usize = 1_000;
 
 /// A network of the Bitcoin family as a rail.
 pub struct Bitcoin {
@@ -44,9 +50,12 @@ pub struct Bitcoin {
     pub(crate) nodes: Nodes,
     /// The scripts of our own wallets, none of which is ever paid.
     pub(crate) own: Vec<ScriptBuf>,
-    /// The height at which a transaction that waits was first seen to wait.
-    waiting: Mutex<BTreeMap<Txid, u32>>,
-    alert: Mutex<Option<String>>,
+    /// The height at which a transaction of a lane that waits was first seen to wait.
+    waiting: Mutex<BTreeMap<ScriptBuf, BTreeMap<Txid, u32>>>,
+    /// What a lane last began for itself, and the newest block then.
+    begun: Mutex<BTreeMap<ScriptBuf, (Task, BlockHash)>>,
+    /// What the nodes contradict each other about, by the transaction.
+    disputes: Mutex<BTreeMap<Txid, String>>,
 }
 
 /// Why a node is not one to pay through.
@@ -86,16 +95,19 @@ impl Bitcoin {
         let coin = coin.cloned().ok_or_else(|| {
             format!("{} is not the coin of network {}", network.fee_asset, network.id)
         })?;
+        let parameters = Parameters::of(network)?;
+        let (waiting, begun, disputes) = Default::default();
         Ok(Self {
             profile: profile(network, &settings),
             network: network.clone(),
-            parameters: Parameters::of(network)?,
-            nodes: Nodes::new(endpoints, settings.quorum)?,
+            nodes: Nodes::new(endpoints, settings.quorum, parameters.genesis)?,
+            parameters,
             settings,
             coin,
             own: vec![],
-            waiting: Mutex::default(),
-            alert: Mutex::default(),
+            waiting,
+            begun,
+            disputes,
         })
     }
 
@@ -143,16 +155,26 @@ impl Bitcoin {
         lock::script(&self.network, &lane.address)
     }
 
-    /// The heights at which transactions were first seen to wait.
-    pub(crate) fn waiting(&self) -> MutexGuard<'_, BTreeMap<Txid, u32>> {
+    /// The heights at which transactions were first seen to wait, by lane.
+    pub(crate) fn waiting(&self) -> MutexGuard<'_, BTreeMap<ScriptBuf, BTreeMap<Txid, u32>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What lanes last began for themselves, and the newest block then.
+    pub(crate) fn begun(&self) -> MutexGuard<'_, BTreeMap<ScriptBuf, (Task, BlockHash)>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn disputes(&self) -> MutexGuard<'_, BTreeMap<Txid, String>> {
+        self.disputes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The fee rate for a priority, in satoshi for 1,000 virtual bytes, out of what all nodes
     /// answer; nothing if none knows and none is set.
     pub(crate) async fn rate(&self, priority: Priority) -> Option<u64> {
         let blocks = fees::target_blocks(priority);
-        let answers = join_all(self.nodes.all().map(|it| it.chain.fee_rate(blocks))).await;
+        let right = self.nodes.right().await;
+        let answers = join_all(right.iter().map(|it| it.chain.fee_rate(blocks))).await;
         let answers: Vec<Option<u64>> = answers.into_iter().map(|it| it.ok().flatten()).collect();
         let agreed = fees::agreed(&answers).or(self.settings.rate_default_sat_per_kvb);
         agreed.map(|it| it.max(self.settings.rate_min_sat_per_kvb))
@@ -167,17 +189,25 @@ impl Bitcoin {
         let wanted = attempts.iter().map(|it| wanted(it, &script));
         let wanted = wanted.collect::<Result<Vec<Wanted>, String>>();
         let wanted = wanted.map_err(|what| misconfigured(&what))?;
-        let seen = self.nodes.observe(&script, &wanted, self.parameters.finality).await;
-        let (alert, seen) = match seen {
-            Ok(Ok(seen)) => (None, Ok(seen)),
-            Ok(Err(disagreement)) => {
-                let network = &self.network.id;
-                (Some(format!("the nodes of {network} disagree: {disagreement}")), Err(Unreachable))
+        let seen = self.nodes.observe(&script, &wanted, self.parameters.finality).await?;
+        let txids = wanted.iter().map(|it| it.sent.txid);
+        let disagreement = match seen {
+            Ok(seen) => {
+                let mut disputes = self.disputes();
+                for txid in txids {
+                    disputes.remove(&txid);
+                }
+                return Ok(seen);
             }
-            Err(Unreachable) => return Err(Unreachable),
+            Err(disagreement) => disagreement,
         };
-        *self.alert.lock().unwrap_or_else(PoisonError::into_inner) = alert;
-        seen
+        let network = &self.network.id;
+        let mut disputes = self.disputes();
+        for txid in txids.take(DISPUTES_MAX.saturating_sub(disputes.len())) {
+            let what = format!("the nodes of {network} disagree about {txid}: {disagreement}");
+            disputes.insert(txid, what);
+        }
+        Err(Unreachable)
     }
 
     /// What a payout costs that shares its transaction with nobody: an input, two outputs.
@@ -191,7 +221,8 @@ impl Bitcoin {
 
     async fn broadcast(&self, tx: &SignedTx) -> Result<Handover, Unreachable> {
         let tx = encode::deserialize(&tx.raw).map_err(|error| misconfigured(&error.to_string()))?;
-        let answers = join_all(self.nodes.all().map(|it| it.chain.send(&tx))).await;
+        let right = self.nodes.right().await;
+        let answers = join_all(right.iter().map(|it| it.chain.send(&tx))).await;
         let answers: Vec<Handover> = answers.into_iter().flatten().collect();
         for wanted in [Handover::Accepted, Handover::Underpriced] {
             if answers.contains(&wanted) {
@@ -205,22 +236,27 @@ impl Bitcoin {
     /// since put back.
     async fn held(&self, lane: &Lane) -> Result<Amount, Unreachable> {
         let script = self.lane(lane).map_err(|what| misconfigured(&what))?;
-        let (chain, tip) = self.nodes.best().await?;
+        let nodes = self.nodes.current().await?;
+        let Current { chain, .. } = nodes.first().ok_or(Unreachable)?;
         chain.follow(&script).await?;
-        let height = self.parameters.finality.height(tip.height).ok_or(Unreachable)?;
-        let coins = chain.coins(&script).await?;
-        let moved = chain.movements_above(&script, height).await?;
-        if chain.tip().await? != tip {
-            return Err(Unreachable);
-        }
-        let now: i128 = coins.iter().map(|it| i128::from(it.value_sat)).sum();
-        let since: i128 =
-            moved.iter().map(|it| i128::from(it.received_sat) - i128::from(it.spent_sat)).sum();
-        let held = u64::try_from(now - since).ok().and_then(amount);
-        held.ok_or_else(|| {
+        for _ in 0..LOOKS_MAX {
+            let tip = chain.tip().await?;
+            let height = self.parameters.finality.height(tip.height).ok_or(Unreachable)?;
+            let coins = chain.coins(&script).await?;
+            let moved = chain.movements_above(&script, height).await?;
+            // Both must be as of one moment, and what waits changes without a block.
+            if chain.coins(&script).await? != coins || chain.tip().await? != tip {
+                continue;
+            }
+            let now: i128 = coins.iter().map(|it| i128::from(it.value_sat)).sum();
+            let since: i128 =
+                moved.iter().map(|it| i128::from(it.received_sat) - i128::from(it.spent_sat)).sum();
+            if let Some(held) = u64::try_from(now - since).ok().and_then(amount) {
+                return Ok(held);
+            }
             tracing::warn!(lane = %lane.id, now, since, "the wallet's movements make no sense");
-            Unreachable
-        })
+        }
+        Err(Unreachable)
     }
 }
 
@@ -319,7 +355,7 @@ impl Rail for Bitcoin {
     }
 
     fn alert(&self) -> Option<String> {
-        self.alert.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.disputes().values().next().cloned()
     }
 }
 

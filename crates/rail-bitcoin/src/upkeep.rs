@@ -12,13 +12,15 @@ use domain::{
 };
 
 use crate::{
-    building::{Wallet, fetch, hold, unreachable},
+    building::hold,
     chain::{self, Chain, RelayRules},
     drafting::{self, Coin, Order},
-    fees::{self, Paid, Price},
+    fees::Price,
     lock::LaneKind,
-    psbt::Sent,
+    nodes::Current,
+    purse,
     rail::Bitcoin,
+    wallet::Wallet,
     weight::Shape,
 };
 
@@ -56,67 +58,90 @@ impl Task {
 }
 
 impl Bitcoin {
-    /// What a lane has to do for itself now.
+    /// What a lane has to do for itself now. It is told once for a block: what cannot be made after
+    /// all, because of coins that another transaction spends or of a fee that rose, is not begun
+    /// over and over.
     pub(crate) async fn upkeep(&self, lane: &Lane) -> Result<Option<Chore>, Unreachable> {
         let script = self.lane(lane).map_err(|what| {
             tracing::error!(what, "the lane's address is unreadable");
             Unreachable
         })?;
-        let (chain, tip) = self.nodes.best().await?;
-        chain.follow(&script).await?;
-        let wallet = self.wallet(chain, &script, tip).await?;
+        let nodes = self.nodes.current().await?;
+        let Current { chain, .. } = nodes.first().ok_or(Unreachable)?;
+        let wallet = Wallet::of(&nodes, &script, self.parameters.finality).await?;
+        let late = self.late(&script, &wallet);
         let task = if wallet.is_idle {
-            self.waiting().clear();
             self.gathers(&script, &wallet).await
         } else {
-            self.lifts(chain, &script, &wallet).await?.map(Task::Lift)
+            self.lifts(*chain, &script, &wallet, &late).await?.map(Task::Lift)
         };
-        Ok(task.map(|it| Chore::Prepare(it.to_string())))
+        let Some(task) = task else { return Ok(None) };
+        let begun = (task, wallet.tip.hash);
+        if self.begun().insert(script, begun) == Some(begun) {
+            return Ok(None);
+        }
+        Ok(Some(Chore::Prepare(task.to_string())))
     }
 
-    /// Nothing of the lane is on its way, so no coin is spent already.
+    /// Nothing of the lane is on its way, as far as the node knows.
     async fn gathers(&self, lane: &ScriptBuf, wallet: &Wallet) -> Option<Task> {
         let rate = self.rate(Priority::Economy).await?;
-        let coins = self.spendable(wallet, &BTreeSet::new(), None);
-        let input = Shape::new(LaneKind::of(lane)?, []).input_wu().div_ceil(4);
-        self.settings.gathering.alone(&coins, rate, input).map(|_| Task::Gather)
+        self.small(lane, wallet, &BTreeSet::new(), rate).map(|_| Task::Gather)
     }
 
-    /// The change of a transaction that waits too long for what it pays, if nothing else can be done
-    /// about it.
+    /// The coins that are to be brought together, if there are many.
+    fn small(
+        &self,
+        lane: &ScriptBuf,
+        wallet: &Wallet,
+        reserved: &BTreeSet<OutPoint>,
+        rate_sat_per_kvb: u64,
+    ) -> Option<Vec<Coin>> {
+        let coins = self.spendable(wallet, reserved);
+        let input = Shape::new(LaneKind::of(lane)?, []).input_wu().div_ceil(4);
+        self.settings.gathering.alone(&coins, rate_sat_per_kvb, input)
+    }
+
+    /// The transaction that waits too long for what it pays, and whose change can pay for it, if
+    /// nothing else can be done about it.
     async fn lifts(
         &self,
         chain: &dyn Chain,
         lane: &ScriptBuf,
         wallet: &Wallet,
+        late: &BTreeSet<Txid>,
     ) -> Result<Option<Txid>, Unreachable> {
-        let late = self.late(wallet);
-        if late.is_empty() || chain.relay_rules().await?.replaces {
+        if late.is_empty() {
             return Ok(None);
         }
-        let Some(rate) = self.rate(Priority::Recommended).await else { return Ok(None) };
-        for coin in &wallet.coins {
-            let txid = coin.outpoint.txid;
-            if !late.contains(&txid) {
-                continue;
-            }
-            let parents = parents(chain, txid, wallet).await?;
-            let vsize = child_vsize(lane).ok_or(Unreachable)?;
-            let fee_sat = fees::child_fee_sat(parents, vsize, rate);
-            if !parents.suffices(rate) && coin.value_sat > fee_sat {
-                return Ok(Some(txid));
-            }
+        let rules = chain.relay_rules().await?;
+        if rules.replaces {
+            return Ok(None);
         }
-        Ok(None)
+        // While nobody knows what to offer, or it is above the cap, nothing is begun.
+        let Ok(offer) = self.offer(Priority::Recommended, rules).await else { return Ok(None) };
+        let chains = wallet.own.chains();
+        let reserved = BTreeSet::new();
+        let is_liftable = |it: &&chain::Coin| {
+            let txid = it.outpoint.txid;
+            let has_room =
+                chains.get(&txid).is_some_and(|it| purse::has_room(*it, child_vsize(lane)));
+            let is_late = late.contains(&txid) && has_room;
+            is_late
+                && wallet.own.missing_sat([txid], offer.rate) > 0
+                && self.lift(lane, wallet, &reserved, txid, offer.rate).is_ok()
+        };
+        Ok(wallet.coins.iter().find(is_liftable).map(|it| it.outpoint.txid))
     }
 
     /// The lane's transactions that have waited for so many blocks, as far as it was seen.
-    fn late(&self, wallet: &Wallet) -> BTreeSet<Txid> {
+    fn late(&self, lane: &ScriptBuf, wallet: &Wallet) -> BTreeSet<Txid> {
         let height = wallet.tip.height;
         let mut waiting = self.waiting();
-        waiting.retain(|txid, _| wallet.own_waiting.contains_key(txid));
-        for txid in wallet.own_waiting.keys() {
-            waiting.entry(*txid).or_insert(height);
+        let waiting = waiting.entry(lane.clone()).or_default();
+        waiting.retain(|txid, _| wallet.own.has(*txid));
+        for txid in wallet.own.txids() {
+            waiting.entry(txid).or_insert(height);
         }
         let is_late = |since: u32| height >= since.saturating_add(WAITS_BLOCKS);
         waiting.iter().filter(|it| is_late(*it.1)).map(|it| *it.0).collect()
@@ -125,51 +150,66 @@ impl Bitcoin {
     /// Makes the transaction of a task.
     pub(crate) async fn draft_task(
         &self,
-        chain: &dyn Chain,
         lane: &ScriptBuf,
         wallet: &Wallet,
         rules: RelayRules,
         reserved: &BTreeSet<OutPoint>,
         task: Task,
     ) -> Result<drafting::Draft, BuildError> {
-        let floor = rules.fee_rate_min_sat_per_kvb.max(self.settings.rate_min_sat_per_kvb);
-        let (required, price) = match task {
+        match task {
             Task::Gather => {
-                let rate = self.known_rate(Priority::Economy).await?.max(floor);
-                let coins = self.spendable(wallet, reserved, None);
-                let input = LaneKind::of(lane).map(|it| Shape::new(it, []).input_wu().div_ceil(4));
-                let small = input.and_then(|it| self.settings.gathering.alone(&coins, rate, it));
-                let small = small.ok_or_else(|| {
+                let rate = self.offer(Priority::Economy, rules).await?.rate;
+                let small = self.small(lane, wallet, reserved, rate).ok_or_else(|| {
                     BuildError::Refused("there is nothing to be gathered any more".to_owned())
                 })?;
-                (small, Price::of_rate(rate))
+                self.returned(lane, &small, Price::of_rate(rate))
             }
             Task::Lift(txid) => {
-                let rate = self.known_rate(Priority::Recommended).await?.max(floor);
-                let is_its = |it: &&chain::Coin| it.outpoint.txid == txid && it.height.is_none();
-                let coin = wallet.coins.iter().find(is_its);
-                let waits = wallet.own_waiting.contains_key(&txid);
-                let coin = coin.filter(|it| waits && !reserved.contains(&it.outpoint));
-                let Some(coin) = coin else {
-                    let what = format!("{txid} does not wait any more, or its change is spent");
-                    return Err(BuildError::Refused(what));
-                };
-                let parents = parents(chain, txid, wallet).await.map_err(unreachable)?;
-                let of_parents = fees::of_size(rate, parents.vsize).saturating_sub(parents.fee_sat);
-                // What its own size costs comes on top of what the parents are short of.
-                let price = Price {
-                    rate_sat_per_kvb: rate,
-                    replaced_fee_sat: of_parents,
-                    increment_sat_per_kvb: rate,
-                };
-                (vec![Coin { outpoint: coin.outpoint, value_sat: coin.value_sat }], price)
+                let rate = self.offer(Priority::Recommended, rules).await?.rate;
+                self.lift(lane, wallet, reserved, txid, rate)
             }
+        }
+    }
+
+    /// Spends the change of a transaction that waits, so that both are paid for.
+    fn lift(
+        &self,
+        lane: &ScriptBuf,
+        wallet: &Wallet,
+        reserved: &BTreeSet<OutPoint>,
+        txid: Txid,
+        rate_sat_per_kvb: u64,
+    ) -> Result<drafting::Draft, BuildError> {
+        let is_its = |it: &&chain::Coin| {
+            it.outpoint.txid == txid && it.height.is_none() && !reserved.contains(&it.outpoint)
         };
+        let coin = wallet.coins.iter().find(is_its).filter(|_| wallet.own.has(txid));
+        let Some(coin) = coin else {
+            let what = format!("{txid} does not wait any more, or its change is spent");
+            return Err(BuildError::Refused(what));
+        };
+        // What its own size costs comes on top of what the parents are short of.
+        let price = Price {
+            rate_sat_per_kvb,
+            replaced_fee_sat: wallet.own.missing_sat([txid], rate_sat_per_kvb),
+            increment_sat_per_kvb: rate_sat_per_kvb,
+        };
+        let coin = Coin { outpoint: coin.outpoint, value_sat: coin.value_sat };
+        self.returned(lane, &[coin], price)
+    }
+
+    /// A transaction that returns all of some coins to the lane.
+    fn returned(
+        &self,
+        lane: &ScriptBuf,
+        coins: &[Coin],
+        price: Price,
+    ) -> Result<drafting::Draft, BuildError> {
         let order = Order {
             lane,
             payments: &[],
             coins: &[],
-            required: &required,
+            required: coins,
             price,
             later_sat_per_kvb: self.settings.rate_later_sat_per_kvb,
             dust_sat_per_kvb: self.parameters.dust_sat_per_kvb,
@@ -190,34 +230,8 @@ impl Bitcoin {
     }
 }
 
-/// What a transaction of the lane that waits pays, together with those that it depends on.
-async fn parents(chain: &dyn Chain, txid: Txid, wallet: &Wallet) -> Result<Paid, Unreachable> {
-    let all = fetch(chain, wallet.own_waiting.keys().copied()).await?;
-    let mut found = BTreeSet::new();
-    let mut open = vec![txid];
-    while let Some(it) = open.pop() {
-        if let Some(tx) = all.get(&it).filter(|_| found.insert(it)) {
-            open.extend(tx.input.iter().map(|it| it.previous_output.txid));
-        }
-    }
-    let mut sum = Paid { fee_sat: 0, vsize: 0 };
-    for tx in found.iter().filter_map(|it| all.get(it)) {
-        let origins = fetch(chain, tx.input.iter().map(|it| it.previous_output.txid)).await?;
-        let values = tx.input.iter().filter_map(|it| {
-            let tx = origins.get(&it.previous_output.txid)?;
-            tx.output.get(usize::try_from(it.previous_output.vout).ok()?)
-        });
-        let inputs_sat = values.fold(0_u64, |sum, it| sum.saturating_add(it.value.to_sat()));
-        let sent = Sent { txid: tx.compute_txid(), tx: tx.clone() };
-        let paid = sent.paid(inputs_sat).ok_or(Unreachable)?;
-        sum.fee_sat = sum.fee_sat.saturating_add(paid.fee_sat);
-        sum.vsize = sum.vsize.saturating_add(paid.vsize);
-    }
-    Ok(sum)
-}
-
-fn child_vsize(lane: &ScriptBuf) -> Option<u64> {
-    Some(Shape::new(LaneKind::of(lane)?, [lane.as_script()]).vsize(1))
+fn child_vsize(lane: &ScriptBuf) -> u64 {
+    LaneKind::of(lane).map_or(0, |it| Shape::new(it, [lane.as_script()]).vsize(1))
 }
 
 #[cfg(test)]

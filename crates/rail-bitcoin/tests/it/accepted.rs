@@ -116,7 +116,7 @@ impl Scene {
 }
 
 /// The address of a script on a network.
-fn address(network: &Network, script: &ScriptBuf) -> String {
+pub(crate) fn address(network: &Network, script: &ScriptBuf) -> String {
     let bytes = script.as_bytes();
     let byte = |name: &str| network.parameters[name].parse::<u8>().unwrap();
     let spelled = |version: u8, hash: &[u8]| base58::encode_check(&[&[version], hash].concat());

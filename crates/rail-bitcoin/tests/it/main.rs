@@ -9,7 +9,11 @@ mod chain;
 #[cfg(test)]
 mod cost_table;
 #[cfg(test)]
+mod desk;
+#[cfg(test)]
 mod house;
+#[cfg(test)]
+mod paid;
 #[cfg(test)]
 mod psbt;
 #[cfg(test)]

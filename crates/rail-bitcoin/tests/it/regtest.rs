@@ -23,9 +23,13 @@ const STEPS_MAX: usize = 3_000;
 /// A running node; it ends when this is dropped.
 pub(crate) struct Regtest {
     process: Child,
+    network: String,
     folder: PathBuf,
     port: u16,
 }
+
+/// Blocks with confidential parts need somebody who makes some.
+const LITECOIN: &[&str] = &["-vbparams=mweb:9223372036854775800:9223372036854775807"];
 
 impl Drop for Regtest {
     fn drop(&mut self) {
@@ -36,44 +40,64 @@ impl Drop for Regtest {
 }
 
 impl Regtest {
-    /// Starts a node of a network of the catalog; `None` if no tests with real nodes are wanted.
+    /// Starts a node of a network of the catalog that replaces what waits; `None` if no tests with
+    /// real nodes are wanted.
     pub(crate) fn start(network: &str, name: &str) -> Option<Self> {
+        let replaces: &[&str] =
+            if network == "litecoin" { &["-mempoolreplacement=1"] } else { &[] };
+        Self::start_with(network, name, replaces)
+    }
+
+    /// Starts one with these options and no others.
+    pub(crate) fn start_with(network: &str, name: &str, options: &[&str]) -> Option<Self> {
         std::env::var_os("RUN_NODE_TESTS").filter(|wanted| wanted == "1")?;
-        let (variable, options): (_, &[&str]) = match network {
-            "bitcoin" => ("BITCOIND", &[]),
-            // Blocks with confidential parts need somebody who makes some.
-            "litecoin" => (
-                "LITECOIND",
-                &[
-                    "-vbparams=mweb:9223372036854775800:9223372036854775807",
-                    "-mempoolreplacement=1",
-                ],
-            ),
-            other => panic!("{other}"),
-        };
-        let program = std::env::var_os(variable);
-        let program = program.unwrap_or_else(|| panic!("RUN_NODE_TESTS=1 needs {variable}"));
         let folder = format!("{name}-{network}-{}", std::process::id());
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = Command::new(program);
-        command.args(["-regtest", "-server=1", "-listen=0", "-printtoconsole=0", "-rpcuser=u"]);
-        command.args(["-rpcpassword=p", "-acceptnonstdtxn=0", &format!("-rpcport={port}")]);
-        command.arg(format!("-datadir={}", folder.display())).args(options);
-        let silent = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let node = Self { process: silent.spawn().unwrap(), folder, port };
+        let process = spawn(network, &folder, port, options);
+        let node = Self { process, network: network.to_owned(), folder, port };
+        node.wait();
+        Some(node)
+    }
+
+    /// Ends the node, as an operator does, and starts it with these options; what happens in between
+    /// happens while it is away.
+    pub(crate) fn restart(&mut self, options: &[&str]) {
+        self.stop();
+        self.begin(options);
+    }
+
+    /// Ends the node, as an operator does.
+    pub(crate) fn stop(&mut self) {
+        self.ask("stop", &json!([]));
+        self.process.wait().unwrap();
+    }
+
+    /// Starts it again.
+    pub(crate) fn begin(&mut self, options: &[&str]) {
+        self.process = spawn(&self.network, &self.folder, self.port, options);
+        self.wait();
+    }
+
+    fn wait(&self) {
         for _ in 0..STEPS_MAX {
-            if node.try_ask("getblockcount", &json!([])).is_some_and(|it| it.is_ok()) {
-                return Some(node);
+            if self.try_ask("getblockcount", &json!([])).is_some_and(|it| it.is_ok()) {
+                return;
             }
             thread::sleep(Duration::from_millis(20));
         }
         panic!("the node does not start");
     }
 
+    /// Where it answers, with the credentials.
+    pub(crate) fn url(&self) -> String {
+        format!("http://u:p@127.0.0.1:{}", self.port)
+    }
+
     /// Asks; `None` if nobody answers.
-    fn try_ask(&self, method: &str, params: &Value) -> Option<Result<Value, Value>> {
+    pub(crate) fn try_ask(&self, method: &str, params: &Value) -> Option<Result<Value, Value>> {
         let body = json!({ "jsonrpc": "1.0", "id": 1, "method": method, "params": params });
         let body = body.to_string();
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
@@ -125,6 +149,21 @@ impl Regtest {
         let txid = self.ask("sendrawtransaction", &json!([serialize_hex(tx), 0]));
         assert_eq!(txid, json!(tx.compute_txid().to_string()));
     }
+}
+
+fn spawn(network: &str, folder: &Path, port: u16, options: &[&str]) -> Child {
+    let (variable, always): (_, &[&str]) = match network {
+        "bitcoin" => ("BITCOIND", &[]),
+        "litecoin" => ("LITECOIND", LITECOIN),
+        other => panic!("{other}"),
+    };
+    let program = std::env::var_os(variable);
+    let program = program.unwrap_or_else(|| panic!("RUN_NODE_TESTS=1 needs {variable}"));
+    let mut command = Command::new(program);
+    command.args(["-regtest", "-server=1", "-listen=0", "-printtoconsole=0", "-rpcuser=u"]);
+    command.args(["-rpcpassword=p", "-acceptnonstdtxn=0", &format!("-rpcport={port}")]);
+    command.arg(format!("-datadir={}", folder.display())).args(always).args(options);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 /// An amount that a node wrote, in satoshi.

@@ -20,7 +20,7 @@ pub(crate) fn catalog() -> Catalog {
     catalog::read(&[rail_bitcoin::CATALOG]).expect("the rows are well-formed")
 }
 
-fn keystore() -> Keystore {
+pub(crate) fn keystore() -> Keystore {
     Keystore::in_memory(MNEMONIC, [1; 32]).unwrap()
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Wallet {
     pub(crate) network: Network,
     pub(crate) lane: Lane,
     pub(crate) script: ScriptBuf,
-    asset: domain::catalog::Asset,
+    pub(crate) asset: domain::catalog::Asset,
 }
 
 impl Wallet {

@@ -1,0 +1,259 @@
+//! What a lane has, as far as the nodes know it: its coins, and its own transactions that wait for a
+//! block.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bitcoin::{OutPoint, ScriptBuf, Transaction, Txid};
+use domain::ports::Unreachable;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use crate::{
+    chain::{self, Chain, Movement, Place, Tip},
+    fees::{self, Paid},
+    nodes::Current,
+    purse::Waiting,
+    verdict::Finality,
+};
+
+/// How many transactions are fetched at the same time at most.
+const FETCHED_AT_ONCE: usize = 16;
+
+/// How many of a lane's own transactions that wait are looked into; nodes relay no longer chains.
+const WAITING_MAX: usize = 24;
+
+/// What a lane has.
+pub(crate) struct Wallet {
+    /// The newest block.
+    pub(crate) tip: Tip,
+    /// All coins that nothing spends that the nodes know, except those that others brought and that
+    /// are not final yet: if such a block were undone, whatever had spent them could never be
+    /// included, and nobody could prove it.
+    pub(crate) coins: Vec<chain::Coin>,
+    /// What others brought that is not final yet, in satoshi.
+    pub(crate) arriving_sat: u64,
+    /// The lane's own transactions that wait for a block; empty if they are more than nodes relay.
+    pub(crate) own: Unconfirmed,
+    /// Whether none of the lane's own transactions waits, however many there are.
+    pub(crate) is_idle: bool,
+}
+
+impl Wallet {
+    /// What the first of these nodes knows, and no other of them contradicts.
+    pub(crate) async fn of(
+        nodes: &[Current<'_>],
+        lane: &ScriptBuf,
+        finality: Finality,
+    ) -> Result<Self, Unreachable> {
+        let Some((Current { chain, tip }, others)) = nodes.split_first() else {
+            return Err(Unreachable);
+        };
+        chain.follow(lane).await?;
+        let mut coins = chain.coins(lane).await?;
+        for other in others {
+            match coins_of(other.chain, lane).await {
+                Ok(known) => coins.retain_mut(|it| agrees(it, &known)),
+                Err(Unreachable) => tracing::warn!("a node does not tell what the lane holds"),
+            }
+        }
+        let final_height = finality.height(tip.height).unwrap_or(0);
+        let moved = chain.movements_above(lane, final_height).await?;
+        let own: BTreeSet<Txid> =
+            moved.iter().filter(|it| it.spent_sat > 0).map(|it| it.txid).collect();
+        let is_ready = |it: &chain::Coin| {
+            let is_final = it.height.is_some_and(|height| height <= final_height);
+            is_final || own.contains(&it.outpoint.txid)
+        };
+        let (coins, arriving): (Vec<_>, Vec<_>) = coins.into_iter().partition(is_ready);
+        let waits = |it: &&Movement| it.spent_sat > 0 && it.place == Place::Mempool;
+        let waiting: Vec<&Movement> = moved.iter().filter(waits).collect();
+        let is_idle = waiting.is_empty();
+        let own = if waiting.len() > WAITING_MAX {
+            Unconfirmed::default()
+        } else {
+            Unconfirmed::of(*chain, &waiting).await?
+        };
+        let arriving_sat = arriving.iter().fold(0, |sum: u64, it| sum.saturating_add(it.value_sat));
+        Ok(Self { tip: *tip, coins, arriving_sat, own, is_idle })
+    }
+}
+
+async fn coins_of(
+    chain: &dyn Chain,
+    lane: &ScriptBuf,
+) -> Result<BTreeMap<OutPoint, chain::Coin>, Unreachable> {
+    chain.follow(lane).await?;
+    let coins = chain.coins(lane).await?;
+    Ok(coins.into_iter().map(|it| (it.outpoint, it)).collect())
+}
+
+/// Whether another node has the coin, too; it waits for a block if it does for either.
+fn agrees(coin: &mut chain::Coin, known: &BTreeMap<OutPoint, chain::Coin>) -> bool {
+    let Some(other) = known.get(&coin.outpoint) else { return false };
+    coin.height = coin.height.zip(other.height).map(|(one, another)| one.max(another));
+    coin.value_sat == other.value_sat && coin.is_coinbase == other.is_coinbase
+}
+
+/// Transactions of a lane that wait for a block. What others made that waits is never spent, so
+/// these depend on each other only.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Unconfirmed(BTreeMap<Txid, Own>);
+
+#[derive(Clone, Debug)]
+struct Own {
+    parents: BTreeSet<Txid>,
+    paid: Paid,
+}
+
+impl Unconfirmed {
+    async fn of(chain: &dyn Chain, waiting: &[&Movement]) -> Result<Self, Unreachable> {
+        let all = fetch(chain, waiting.iter().map(|it| it.txid)).await?;
+        let mut own = BTreeMap::new();
+        for movement in waiting {
+            let Some(tx) = all.get(&movement.txid) else { continue };
+            let origins = tx.input.iter().map(|it| it.previous_output.txid);
+            let parents = origins.filter(|it| all.contains_key(it)).collect();
+            let outputs = tx.output.iter().map(|it| it.value.to_sat());
+            let outputs_sat = outputs.fold(0_u64, u64::saturating_add);
+            // All of its inputs are the lane's.
+            let fee_sat = movement.spent_sat.saturating_sub(outputs_sat);
+            let paid = Paid { fee_sat, vsize: tx.vsize() as u64 };
+            own.insert(movement.txid, Own { parents, paid });
+        }
+        Ok(Self(own))
+    }
+
+    /// The names of all of them.
+    pub(crate) fn txids(&self) -> impl Iterator<Item = Txid> {
+        self.0.keys().copied()
+    }
+
+    /// Whether it is one of them.
+    pub(crate) fn has(&self, txid: Txid) -> bool {
+        self.0.contains_key(&txid)
+    }
+
+    /// For each, how many it makes with all that it depends on.
+    pub(crate) fn chains(&self) -> BTreeMap<Txid, Waiting> {
+        let of = |txid: &Txid| {
+            let all = self.with_parents([*txid]);
+            let count = u32::try_from(all.len()).unwrap_or(u32::MAX);
+            (*txid, Waiting { count, vsize: self.sum(&all).vsize })
+        };
+        self.0.keys().map(of).collect()
+    }
+
+    /// What these and all that they depend on are short of, in satoshi, for whoever makes blocks to
+    /// include them at a rate: what would be included without them is left out, as he does.
+    pub(crate) fn missing_sat(
+        &self,
+        txids: impl IntoIterator<Item = Txid>,
+        rate_sat_per_kvb: u64,
+    ) -> u64 {
+        let mut open = self.with_parents(txids);
+        let suffices = |txid: &Txid, open: &BTreeSet<Txid>| {
+            let needed: BTreeSet<Txid> =
+                self.with_parents([*txid]).intersection(open).copied().collect();
+            self.sum(&needed).suffices(rate_sat_per_kvb).then_some(needed)
+        };
+        while let Some(included) = open.iter().find_map(|it| suffices(it, &open)) {
+            open = open.difference(&included).copied().collect();
+        }
+        let sum = self.sum(&open);
+        fees::of_size(rate_sat_per_kvb, sum.vsize).saturating_sub(sum.fee_sat)
+    }
+
+    fn with_parents(&self, txids: impl IntoIterator<Item = Txid>) -> BTreeSet<Txid> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<Txid> = txids.into_iter().collect();
+        while let Some(it) = open.pop() {
+            let Some(own) = self.0.get(&it) else { continue };
+            if found.insert(it) {
+                open.extend(&own.parents);
+            }
+        }
+        found
+    }
+
+    fn sum(&self, txids: &BTreeSet<Txid>) -> Paid {
+        let all = txids.iter().filter_map(|it| self.0.get(it));
+        all.fold(Paid { fee_sat: 0, vsize: 0 }, |sum, it| Paid {
+            fee_sat: sum.fee_sat.saturating_add(it.paid.fee_sat),
+            vsize: sum.vsize.saturating_add(it.paid.vsize),
+        })
+    }
+}
+
+/// Fetches transactions, each once.
+pub(crate) async fn fetch(
+    chain: &dyn Chain,
+    txids: impl Iterator<Item = Txid>,
+) -> Result<BTreeMap<Txid, Transaction>, Unreachable> {
+    let wanted: BTreeSet<Txid> = txids.collect();
+    let asked = stream::iter(wanted.into_iter().map(|it| async move {
+        let found = chain.transaction(it).await?;
+        if found.compute_txid() == it { Ok((it, found)) } else { Err(Unreachable) }
+    }));
+    asked.buffer_unordered(FETCHED_AT_ONCE).try_collect().await
+}
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::hashes::Hash;
+
+    use super::*;
+
+    fn txid(number: u8) -> Txid {
+        Txid::from_byte_array([number; 32])
+    }
+
+    /// Each with its fee, its size and what it spends of the others.
+    fn waiting(all: &[(u8, u64, u64, &[u8])]) -> Unconfirmed {
+        let own = |(number, fee_sat, vsize, parents): &(u8, u64, u64, &[u8])| {
+            let parents = parents.iter().map(|it| txid(*it)).collect();
+            let paid = Paid { fee_sat: *fee_sat, vsize: *vsize };
+            (txid(*number), Own { parents, paid })
+        };
+        Unconfirmed(all.iter().map(own).collect())
+    }
+
+    #[test]
+    fn a_chain_is_counted_once_however_its_members_are_tied() {
+        let own = waiting(&[(1, 0, 100, &[]), (2, 0, 200, &[1]), (3, 0, 300, &[1, 2])]);
+        let chains: Vec<(u32, u64)> =
+            own.chains().into_values().map(|it| (it.count, it.vsize)).collect();
+        assert_eq!(chains, [(1, 100), (2, 300), (3, 600)]);
+    }
+
+    #[test]
+    fn what_is_missing_is_what_a_maker_of_blocks_would_miss() {
+        let missing = |all: &[(u8, u64, u64, &[u8])], of: &[u8]| {
+            waiting(all).missing_sat(of.iter().map(|it| txid(*it)), 1_000)
+        };
+        assert_eq!(missing(&[(1, 60, 100, &[])], &[1]), 40);
+        assert_eq!(missing(&[(1, 60, 100, &[])], &[9]), 0, "it does not wait");
+        assert_eq!(missing(&[(1, 60, 100, &[]), (2, 100, 100, &[1])], &[2]), 40);
+        assert_eq!(missing(&[(1, 60, 100, &[]), (2, 140, 100, &[1])], &[2]), 0, "it is lifted");
+        // The first pays for itself and not for the second.
+        assert_eq!(missing(&[(1, 900, 100, &[]), (2, 60, 100, &[1])], &[2]), 40);
+        // Two that have a parent in common miss what it misses once.
+        let tied: &[(u8, u64, u64, &[u8])] =
+            &[(1, 60, 100, &[]), (2, 90, 100, &[1]), (3, 90, 100, &[1])];
+        assert_eq!(missing(tied, &[2, 3]), 60);
+    }
+
+    #[test]
+    fn a_coin_that_another_node_does_not_have_is_none() {
+        let outpoint = OutPoint { txid: txid(1), vout: 0 };
+        let coin = chain::Coin { outpoint, value_sat: 5, height: Some(7), is_coinbase: false };
+        let with = |other: chain::Coin| {
+            let mut ours = coin;
+            let known = BTreeMap::from([(other.outpoint, other)]);
+            agrees(&mut ours, &known).then_some(ours.height)
+        };
+        assert_eq!(with(coin), Some(Some(7)));
+        assert_eq!(with(chain::Coin { height: None, ..coin }), Some(None), "for one it waits");
+        assert_eq!(with(chain::Coin { value_sat: 6, ..coin }), None);
+        let elsewhere = OutPoint { txid: txid(2), vout: 0 };
+        assert_eq!(with(chain::Coin { outpoint: elsewhere, ..coin }), None);
+    }
+}
