@@ -9,7 +9,7 @@ pub enum Limit {
     PerTransaction(u64),
     /// The fee of a replacement, by what the first transaction for the same payouts paid.
     Replacement {
-        /// What that one paid, in satoshi.
+        /// What that one paid with all that it depends on and that waits, in satoshi.
         first_sat: u64,
         /// What may be paid in its place, in satoshi.
         most_sat: u64,

@@ -152,6 +152,9 @@ impl Bitcoin {
         };
         let price = self.price(draft, wallet, rules, replaced).await?;
         let first_sat = draft.first.and_then(|first| u64::try_from(first.fee_max.units()).ok());
+        // Where it pays for what it depends on, what that paid counts, too.
+        let before_sat = wallet.own.fees_sat(replaced.parents.iter().copied());
+        let first_sat = first_sat.map(|it| it.saturating_add(before_sat));
         let order = Order {
             lane,
             payments: &payments,

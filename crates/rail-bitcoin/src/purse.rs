@@ -51,7 +51,9 @@ impl Purse<'_> {
     /// The coins that may be spent, whichever of them are: all that wait for a block are counted as
     /// if they were spent together, the ones with the shortest chains first.
     pub(crate) fn spendable(&self, coins: &[chain::Coin]) -> Vec<Coin> {
-        let allowed = self.allowed();
+        let free = |it: &&chain::Coin| !self.reserved.contains(&it.outpoint);
+        let origins = coins.iter().filter(free).map(|it| it.outpoint.txid).collect();
+        let allowed = self.allowed(&origins);
         let may = |it: &&chain::Coin| {
             let is_there = match it.height {
                 Some(height) if it.is_coinbase => {
@@ -66,11 +68,13 @@ impl Purse<'_> {
         coins.iter().filter(may).map(plain).collect()
     }
 
-    /// Those that wait and may be depended on, all of them together.
-    fn allowed(&self) -> BTreeSet<Txid> {
+    /// Those that wait and may be depended on, all of them together. Ones whose outputs are spent
+    /// already count for those that spent them only.
+    fn allowed(&self, origins: &BTreeSet<Txid>) -> BTreeSet<Txid> {
         let mut room =
             Waiting { count: CHAIN_MAX - 1, vsize: CHAIN_VSIZE_MAX.saturating_sub(self.vsize) };
-        let pairs = self.unconfirmed.iter().map(|(txid, it)| (*it, *txid));
+        let pairs = self.unconfirmed.iter().filter(|it| origins.contains(it.0));
+        let pairs = pairs.map(|(txid, it)| (*it, *txid));
         let sorted: BTreeSet<(Waiting, Txid)> = pairs.collect();
         let mut allowed = BTreeSet::new();
         for (it, txid) in sorted {
@@ -147,5 +151,7 @@ mod tests {
         assert_eq!(with(99_000, &[(1, 2)]), [1], "101,000 virtual bytes in all");
         assert_eq!(with(99_001, &[(1, 2)]), [0_u64; 0]);
         assert_eq!(with(99_001, &[(1, 1), (2, 2), (3, 1)]), [1]);
+        // Of a chain, only the change of the last is there.
+        assert_eq!(with(200, &[(5, 24), (6, 1), (7, 2), (8, 23)]), [5]);
     }
 }

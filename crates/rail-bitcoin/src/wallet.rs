@@ -162,6 +162,11 @@ impl Unconfirmed {
         fees::of_size(rate_sat_per_kvb, sum.vsize).saturating_sub(sum.fee_sat)
     }
 
+    /// What these and all that they depend on pay, in satoshi.
+    pub(crate) fn fees_sat(&self, txids: impl IntoIterator<Item = Txid>) -> u64 {
+        self.sum(&self.with_parents(txids)).fee_sat
+    }
+
     fn with_parents(&self, txids: impl IntoIterator<Item = Txid>) -> BTreeSet<Txid> {
         let mut found = BTreeSet::new();
         let mut open: Vec<Txid> = txids.into_iter().collect();

@@ -19,6 +19,10 @@ mod psbt;
 #[cfg(test)]
 mod regtest;
 #[cfg(test)]
+mod replaced;
+#[cfg(test)]
+mod undone;
+#[cfg(test)]
 mod vectors;
 #[cfg(test)]
 mod wallet;

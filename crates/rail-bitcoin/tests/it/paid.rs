@@ -135,6 +135,8 @@ async fn whatever_cannot_be_paid_does_not_hold_up_the_others() {
         let dust = desk.ask(&desk.friend("dust", 0), 100).await;
         let own = desk.ask(&desk.wallet.lane.address.clone(), 50_000).await;
         let unreadable = desk.ask("bc1qthisisnoaddress", 50_000).await;
+        // The merchant's money is more than the lane holds yet.
+        desk.book(2 * COIN).await;
         let huge = desk.ask(&desk.friend("huge", 0), 3 * COIN).await;
         desk.wait(500);
         desk.until("paid", |it| {
@@ -146,7 +148,7 @@ async fn whatever_cannot_be_paid_does_not_hold_up_the_others() {
         assert!(desk.failure(own).contains("own wallets"), "{}", desk.failure(own));
         assert!(desk.failure(unreadable).contains("no address"), "{}", desk.failure(unreadable));
         assert_eq!(desk.hold_of(huge), Some(HoldReason::AwaitingFunds));
-        desk.deposit(&[2 * COIN]).await;
+        desk.bring(&[2 * COIN]);
         desk.end(&[huge]).await;
         desk.are(&[huge], Status::Paid);
     }
