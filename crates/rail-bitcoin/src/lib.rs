@@ -8,6 +8,7 @@ mod building;
 mod cashaddr;
 pub mod chain;
 pub mod drafting;
+mod examining;
 pub mod fees;
 pub mod gathering;
 pub mod lock;
@@ -24,6 +25,7 @@ mod wallet;
 pub mod weight;
 
 pub use address::parse_destination;
+pub use examining::{Finding, Weight};
 pub use nodes::Endpoint;
 pub use rail::{Bitcoin, NodeError};
 pub use rules::check_network;

@@ -111,6 +111,11 @@ impl Bitcoin {
         })
     }
 
+    /// Which network it is for.
+    pub fn network(&self) -> &domain::ids::NetworkId {
+        &self.network.id
+    }
+
     /// Takes the addresses of our own wallets, none of which is ever paid.
     ///
     /// # Errors

@@ -185,6 +185,7 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
         lanes: vec![],
         signer: None,
         own_addresses: BTreeSet::new(),
+        bitcoins: vec![],
         odd_tokens: vec![],
         pay_although_coins_are_missing: false,
         settings: terms::settings(config)?,
@@ -240,8 +241,9 @@ async fn connect_lanes(
         let fee_max = fee_max(config, &app.catalog, network)?;
         let connected = rails::connect(&app.catalog, network, fee_max, new.chain(stored)).await;
         let place = || config.place(&["network", &network.id]);
-        let Connected { rail, odd_tokens } = connected.with_context(place)?;
+        let Connected { rail, odd_tokens, bitcoin } = connected.with_context(place)?;
         app.odd_tokens.extend(odd_tokens);
+        app.bitcoins.extend(bitcoin);
         #[cfg(feature = "crash-points")]
         let rail = crate::crash::rail(rail);
         for lane in config.lanes.iter().filter(|it| it.network == network.id) {

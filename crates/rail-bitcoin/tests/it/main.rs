@@ -7,6 +7,8 @@ mod address;
 #[cfg(test)]
 mod chain;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod cost_table;
 #[cfg(test)]
 mod desk;
@@ -21,7 +23,11 @@ mod regtest;
 #[cfg(test)]
 mod replaced;
 #[cfg(test)]
+mod several;
+#[cfg(test)]
 mod undone;
+#[cfg(test)]
+mod upkeep;
 #[cfg(test)]
 mod vectors;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::Duration,
 };
@@ -51,7 +52,9 @@ impl Regtest {
     /// Starts one with these options and no others.
     pub(crate) fn start_with(network: &str, name: &str, options: &[&str]) -> Option<Self> {
         std::env::var_os("RUN_NODE_TESTS").filter(|wanted| wanted == "1")?;
-        let folder = format!("{name}-{network}-{}", std::process::id());
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let folder = format!("{name}-{network}-{}-{number}", std::process::id());
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();

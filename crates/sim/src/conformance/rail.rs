@@ -1,4 +1,5 @@
-//! What every [`Rail`] that numbers its transactions must do, whatever network it is for.
+//! What every [`Rail`] must do, whatever network it is for, and whether its wallets count their
+//! transactions or are made of coins.
 //!
 //! Each case gets a network of its own from a harness, signs with the harness's signer, and asks
 //! the harness, not the rail, what has arrived.
@@ -64,6 +65,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("an undone block is not the end", |it| Box::pin(undone_is_not_the_end(it))),
     ("a replacement excludes what it replaces", |it| Box::pin(replacement_excludes(it))),
     ("what the lane does not hold is waited for", |it| Box::pin(too_much_is_waited_for(it))),
+    ("coins that are spoken for are left alone", |it| Box::pin(coins_are_reserved(it))),
     ("one transaction pays a whole batch", |it| Box::pin(a_batch_is_paid(it))),
     ("a lane brings another coins", |it| Box::pin(coins_are_brought(it))),
 ];
@@ -170,7 +172,7 @@ async fn sign_for(harness: &dyn RailHarness, unsigned: &UnsignedTx, intent: &Int
         signed_at: Timestamp(0),
         fee: None,
         unpaid: vec![],
-        spends: vec![],
+        spends: unsigned.spends.clone(),
     }
 }
 
@@ -238,7 +240,9 @@ async fn making_changes_nothing(harness: &dyn RailHarness) {
     sign(harness, &payouts, &first).await;
     let second = build(harness, &payouts, None).await;
     assert_eq!(first.sequence, second.sequence);
-    assert!(first.sequence >= Some(harness.lane().next_sequence));
+    assert_eq!(first.spends, second.spends);
+    assert!(first.sequence.is_none_or(|it| it >= harness.lane().next_sequence));
+    assert_ne!(first.sequence.is_none(), first.spends.is_empty(), "either numbers or coins");
     finish(harness).await;
     assert_eq!(harness.received(&payouts[0].destination).await, Amount::ZERO);
 }
@@ -289,6 +293,7 @@ async fn replacement_excludes(harness: &dyn RailHarness) {
     }
     let unsigned = build(harness, &payouts, Some(&first)).await;
     assert_eq!(unsigned.sequence, first.sequence);
+    assert!(first.spends.iter().all(|it| unsigned.spends.contains(it)), "coins in common");
     assert!(unsigned.fee_max > first.fee_max);
     let second = sign(harness, &payouts, &unsigned).await;
     hand_over(harness, &second.tx).await;
@@ -318,6 +323,32 @@ async fn too_much_is_waited_for(harness: &dyn RailHarness) {
         panic!("a transaction was made of coins that are not there");
     };
     assert_eq!(hold.reason, HoldReason::AwaitingFunds);
+}
+
+/// What another transaction of the lane spends is left alone, whether the network knows it or not.
+async fn coins_are_reserved(harness: &dyn RailHarness) {
+    let payouts = [payout(harness, 1, harness.unit()), payout(harness, 2, harness.unit())];
+    let first = build(harness, &payouts[..1], None).await;
+    let spent: BTreeSet<_> = first.spends.iter().cloned().collect();
+    if spent.is_empty() {
+        return;
+    }
+    let committed = BTreeMap::new();
+    let draft = Draft {
+        lane: harness.lane(),
+        payouts: &payouts[1..],
+        chore: None,
+        replaces: None,
+        first: None,
+        overdue: false,
+        committed: &committed,
+        spent: &spent,
+    };
+    match harness.rail().build(draft).await {
+        Ok(second) => assert!(second.spends.iter().all(|it| !spent.contains(it))),
+        Err(BuildError::Hold(hold)) => assert_eq!(hold.reason, HoldReason::AwaitingFunds),
+        Err(other) => panic!("{other:?}"),
+    }
 }
 
 async fn a_batch_is_paid(harness: &dyn RailHarness) {

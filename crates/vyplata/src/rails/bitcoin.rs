@@ -53,7 +53,8 @@ pub(super) async fn connect(
         Err(NodeError::Silent(why)) => tracing::warn!("{why}"),
         Err(NodeError::OtherChain(why)) => anyhow::bail!(why),
     }
-    Ok(Connected { rail: Arc::new(rail), odd_tokens: vec![] })
+    let rail = Arc::new(rail);
+    Ok(Connected { rail: rail.clone(), odd_tokens: vec![], bitcoin: Some(rail) })
 }
 
 /// The largest transaction at the highest fee rate.

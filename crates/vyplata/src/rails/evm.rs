@@ -42,7 +42,7 @@ pub(super) async fn connect(
         Err(NodeError::OtherChain(why)) => anyhow::bail!(why),
     }
     let odd_tokens = if answers { rail.check_tokens().await } else { vec![] };
-    Ok(Connected { rail: Arc::new(rail), odd_tokens })
+    Ok(Connected { rail: Arc::new(rail), odd_tokens, bitcoin: None })
 }
 
 /// All gas that a transaction may use at the fee cap.

@@ -79,6 +79,7 @@ pub(crate) async fn start(mut config: Config, listener: TcpListener) -> anyhow::
         lanes: vec![],
         signer: None,
         own_addresses: BTreeSet::new(),
+        bitcoins: vec![],
         odd_tokens: vec![],
         pay_although_coins_are_missing: false,
         settings: terms::settings(&config)?,

@@ -1,6 +1,7 @@
 //! `vyplata doctor`: says what is wrong and what to do about it.
 
 mod money;
+mod nodes;
 
 use anyhow::anyhow;
 use domain::{
@@ -99,6 +100,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     if let Some(pricing) = &pricing {
         money::terms(config, &app, pricing, &mut report).await?;
     }
+    nodes::bitcoin(&app, &mut report).await?;
     for lane in &config.lanes {
         wallet(config, &app, &mut report, lane, keystore.as_ref()).await?;
     }

@@ -1,0 +1,151 @@
+//! What an operator wants to know of the nodes before payouts depend on them.
+
+use domain::{payout::Priority, ports::Unreachable};
+
+use crate::{
+    chain::{Chain, RelayRules},
+    fees,
+    nodes::Endpoint,
+    rail::Bitcoin,
+};
+
+/// Something that was found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What, for people.
+    pub what: String,
+    /// How bad it is.
+    pub weight: Weight,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// As it should be.
+    Good,
+    /// Worth knowing.
+    Note,
+    /// To be mended, and how.
+    Wrong(&'static str),
+}
+
+impl Finding {
+    fn new(weight: Weight, what: String) -> Self {
+        Self { what, weight }
+    }
+}
+
+impl Bitcoin {
+    /// Asks every node what payouts from these wallets depend on.
+    pub async fn examine(&self, wallets: &[String]) -> Vec<Finding> {
+        let mut found = vec![];
+        for endpoint in self.nodes.all() {
+            found.extend(self.examine_node(endpoint, wallets).await);
+        }
+        let recommended = self.rate(Priority::Recommended).await;
+        found.push(match recommended {
+            Some(rate) => Finding::new(Weight::Good, format!("a payout offers {}", text(rate))),
+            None => Finding::new(
+                Weight::Wrong(
+                    "wait until a node has seen more blocks, or set \
+                               fee_default_sat_per_vbyte",
+                ),
+                "no node knows what transactions cost, and nothing is paid meanwhile".to_owned(),
+            ),
+        });
+        for finding in &mut found {
+            finding.what = format!("{}: {}", self.network.id, finding.what);
+        }
+        found
+    }
+
+    async fn examine_node(&self, endpoint: &Endpoint, wallets: &[String]) -> Vec<Finding> {
+        let Endpoint { name, chain } = endpoint;
+        let wrong = |remedy, what: &str| {
+            vec![Finding::new(Weight::Wrong(remedy), format!("node {name} {what}"))]
+        };
+        match chain.genesis().await {
+            Ok(found) if found == self.parameters.genesis => {}
+            Ok(_) => return wrong("take it out of rpc", "is on another network"),
+            Err(Unreachable) => {
+                let remedy = "look at rpc of its [[network]], and whether the node is up; the log \
+                              above says why";
+                return wrong(remedy, "does not answer");
+            }
+        }
+        let Ok(tip) = chain.tip().await else {
+            return wrong("wait; it is of no use until then", "still catches up with its network");
+        };
+        let mut found = vec![Finding::new(
+            Weight::Good,
+            format!("node {name} is on the right network, at block {}", tip.height),
+        )];
+        for wallet in wallets {
+            found.push(self.examine_wallet(endpoint, wallet).await);
+        }
+        let fees = chain.fee_rate(fees::target_blocks(Priority::Recommended)).await;
+        if matches!(fees, Ok(None)) {
+            let what = format!("node {name} does not know yet what transactions cost");
+            found.push(Finding::new(Weight::Note, what));
+        }
+        found.extend(rules_of(&**chain, name).await);
+        found
+    }
+
+    async fn examine_wallet(&self, endpoint: &Endpoint, wallet: &str) -> Finding {
+        let Endpoint { name, chain } = endpoint;
+        let coins = async {
+            let script = crate::lock::script(&self.network, wallet).map_err(|_| Unreachable)?;
+            chain.follow(&script).await?;
+            chain.coins(&script).await
+        };
+        match coins.await {
+            Ok(coins) => {
+                let waiting = coins.iter().filter(|it| it.height.is_none()).count();
+                let sum = coins.iter().fold(0_u64, |sum, it| sum.saturating_add(it.value_sat));
+                let (count, sum) = (coins.len(), self.text(sum));
+                let what = format!(
+                    "node {name} has {count} coins of {wallet}, {waiting} of them in no block yet: \
+                     {sum}"
+                );
+                Finding::new(Weight::Good, what)
+            }
+            Err(Unreachable) => Finding::new(
+                Weight::Wrong(
+                    "it may read old blocks again for it, which takes a while; the log above says \
+                     how far it is, or what is wrong with its wallet",
+                ),
+                format!("node {name} does not keep account of {wallet} yet"),
+            ),
+        }
+    }
+}
+
+async fn rules_of(chain: &dyn Chain, name: &str) -> Option<Finding> {
+    let RelayRules { fee_rate_min_sat_per_kvb, replaces, .. } = chain.relay_rules().await.ok()?;
+    let from = text(fee_rate_min_sat_per_kvb);
+    let what = if replaces {
+        format!("node {name} relays from {from} on, and replaces what waits")
+    } else {
+        format!(
+            "node {name} relays from {from} on, and replaces nothing: what waits for too little is \
+             paid for by spending its change"
+        )
+    };
+    Some(Finding::new(if replaces { Weight::Good } else { Weight::Note }, what))
+}
+
+/// A rate for people, who count in single virtual bytes.
+fn text(rate_sat_per_kvb: u64) -> String {
+    format!("{}.{:03} sat/vB", rate_sat_per_kvb / 1_000, rate_sat_per_kvb % 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn rates_are_written_for_a_virtual_byte() {
+        assert_eq!(super::text(1_000), "1.000 sat/vB");
+        assert_eq!(super::text(12_345), "12.345 sat/vB");
+        assert_eq!(super::text(7), "0.007 sat/vB");
+    }
+}

@@ -1,0 +1,184 @@
+//! Two nodes of one network, of which one is behind, on a branch of its own, on another network, or
+//! lies.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use domain::{payout::Status, ports::HoldReason};
+use serde_json::{Value, json};
+
+use crate::{
+    desk::{Desk, Edit, REPLACING, Stage, edited, endpoint, nobody, read, spends},
+    regtest::Regtest,
+};
+
+const COIN: u64 = 100_000_000;
+
+fn stages() -> [Stage; 2] {
+    [REPLACING[0], REPLACING[3]]
+}
+
+/// A desk with two nodes that know the same blocks; the second is the preferred one if that is
+/// wanted.
+async fn two(stage: Stage, name: &str, second_first: bool) -> Option<(Desk, Regtest)> {
+    let mut desk = Desk::start(stage, name, &[COIN, COIN]).await?;
+    let name = format!("{name}-second-{:?}", stage.kind);
+    let other = Regtest::start_with(stage.network, &name, &stage.options())?;
+    other.learn(&desk.node);
+    let mut endpoints = vec![
+        endpoint("#1", &desk.node.url(), stage.replaces),
+        endpoint("#2", &other.url(), stage.replaces),
+    ];
+    if second_first {
+        endpoints.reverse();
+    }
+    desk.connect(endpoints);
+    Some((desk, other))
+}
+
+/// Lets time pass, and the other node hear of all that waits.
+async fn look(desk: &Desk, other: &Regtest) {
+    other.settle();
+    desk.look_again().await;
+}
+
+#[tokio::test]
+async fn a_node_that_is_behind_delays_the_end_and_is_not_built_with() {
+    for stage in stages() {
+        let Some((desk, other)) = two(stage, "behind", true).await else { return };
+        let ids = desk.ask_many("behind", 2).await;
+        desk.wait(500);
+        desk.turn().await;
+        let attempt = desk.newest_of(&ids);
+        for node in [&desk.node, &other] {
+            assert_eq!(node.waiting(), [attempt.tx.txid.to_string()], "both were handed it");
+        }
+        desk.node.mine(&nobody(), desk.blocks_to_finality());
+        for _ in 0..3 {
+            look(&desk, &other).await;
+        }
+        desk.are(&ids, Status::InBlock);
+        // The change is in a block for the first, and that one is built with.
+        let more = desk.ask(&desk.friend("behind more", 0), COIN / 2).await;
+        desk.wait(500);
+        desk.turn().await;
+        assert_eq!(desk.batch_of(more).attempts.len(), 1, "{}", desk.report());
+        other.learn(&desk.node);
+        look(&desk, &other).await;
+        desk.are(&ids, Status::Paid);
+        for _ in 0..desk.blocks_to_any_finality() {
+            desk.node.mine(&nobody(), 1);
+            other.learn(&desk.node);
+            look(&desk, &other).await;
+        }
+        look(&desk, &other).await;
+        desk.are(&[more], Status::Paid);
+        desk.audit().await;
+    }
+}
+
+/// What only one has is not spent: it may be a lie, or a branch that nobody follows.
+#[tokio::test]
+async fn coins_of_a_branch_of_its_own_are_not_spent() {
+    for stage in stages() {
+        let Some((desk, other)) = two(stage, "branch", true).await else { return };
+        // It is paid on a branch that the first does not know; both are as long.
+        other.mine(&desk.wallet.script, 1);
+        other.mine(&nobody(), 110);
+        desk.node.mine(&nobody(), 111);
+        look(&desk, &other).await;
+        desk.book(30 * COIN).await;
+        let large = desk.ask(&desk.friend("branch", 0), 4 * COIN).await;
+        desk.wait(500);
+        desk.turn().await;
+        look(&desk, &other).await;
+        assert_eq!(desk.hold_of(large), Some(HoldReason::AwaitingFunds), "{}", desk.report());
+        assert!(desk.batch_of(large).attempts.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_lies_about_a_payment_settles_nothing_alone() {
+    for stage in stages() {
+        let Some((mut desk, other)) = two(stage, "liar", false).await else { return };
+        let lies = Arc::new(AtomicBool::new(false));
+        let edit: Edit = {
+            let lies = lies.clone();
+            Arc::new(move |call: &Value, answer: &mut Value| {
+                if lies.load(Ordering::Relaxed) && call["method"] == "gettransaction" {
+                    answer["result"]["confirmations"] = json!(50);
+                    answer["result"]["blockheight"] = json!(10);
+                }
+            })
+        };
+        let replaces = stage.replaces;
+        let honest = endpoint("#1", &desk.node.url(), replaces);
+        desk.connect(vec![honest, edited("#2", &other.url(), replaces, &edit)]);
+        let ids = desk.ask_many("liar", 2).await;
+        desk.wait(500);
+        desk.turn().await;
+        lies.store(true, Ordering::Relaxed);
+        for _ in 0..5 {
+            look(&desk, &other).await;
+        }
+        assert!(ids.iter().all(|it| !desk.status(*it).is_final()), "{}", desk.report());
+        for block in 1..=desk.blocks_to_finality() {
+            assert!(ids.iter().all(|it| !desk.status(*it).is_final()), "{block}");
+            desk.node.mine(&nobody(), 1);
+            look(&desk, &other).await;
+        }
+        look(&desk, &other).await;
+        desk.are(&ids, Status::Paid);
+        desk.audit().await;
+    }
+}
+
+/// It did not answer when the gateway started, and has many more blocks.
+#[tokio::test]
+async fn a_node_of_another_network_is_not_believed() {
+    for stage in stages() {
+        let Some(mut desk) = Desk::start(stage, "foreign", &[COIN]).await else { return };
+        let network = if stage.network == "bitcoin" { "litecoin" } else { "bitcoin" };
+        let name = format!("foreign-other-{:?}", stage.kind);
+        let Some(other) = Regtest::start_with(network, &name, &[]) else { return };
+        other.mine(&nobody(), 400);
+        desk.settings.quorum = Some(1);
+        desk.connect(vec![
+            endpoint("#1", &other.url(), true),
+            endpoint("#2", &desk.node.url(), stage.replaces),
+        ]);
+        let ids = desk.ask_many("foreign", 2).await;
+        desk.end(&ids).await;
+        desk.are(&ids, Status::Paid);
+    }
+}
+
+/// One of them answers no more in the middle of everything.
+#[tokio::test]
+async fn a_node_that_is_away_is_done_without_until_the_end() {
+    for stage in stages() {
+        let Some((mut desk, mut other)) = two(stage, "gone", true).await else { return };
+        other.stop();
+        let ids = desk.ask_many("gone", 2).await;
+        desk.wait(500);
+        desk.turn().await;
+        let attempt = desk.newest_of(&ids);
+        assert_eq!(desk.node.waiting(), [attempt.tx.txid.to_string()]);
+        assert!(spends(&read(&attempt)).len() == 1);
+        desk.node.mine(&nobody(), desk.blocks_to_finality());
+        for _ in 0..2 {
+            desk.look_again().await;
+        }
+        desk.are(&ids, Status::InBlock);
+        other.begin(&stage.options());
+        other.learn(&desk.node);
+        desk.settings.quorum = None;
+        for _ in 0..2 {
+            look(&desk, &other).await;
+        }
+        desk.are(&ids, Status::Paid);
+        desk.audit().await;
+    }
+}
