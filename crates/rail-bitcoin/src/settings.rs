@@ -132,6 +132,10 @@ impl Parameters {
             Ok(blocks) if blocks > 0 => Ok(blocks),
             _ => Err(wrong(name, text)),
         };
+        if !network.parameters.contains_key("hrp") {
+            let title = &network.title;
+            return Err(format!("{title} has no segregated witness; its rail is not built yet"));
+        }
         let genesis = parameter("genesis")?;
         let least = blocks("finality_blocks", parameter("finality_blocks")?)?;
         let large = optional("finality_blocks_large");
@@ -147,5 +151,33 @@ impl Parameters {
             },
             dust_sat_per_kvb: crate::lock::dust_sat_per_kvb(network)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_with_witnesses_can_be_paid_on_as_the_catalog_has_them() {
+        let catalog = catalog::read(&[crate::CATALOG]).unwrap();
+        let parameters = |id: &str| Parameters::of(catalog.network(id).unwrap());
+        let depth = |id: &str| {
+            let Finality { blocks, blocks_large, large_sat } = parameters(id).unwrap().finality;
+            (blocks, blocks_large, large_sat)
+        };
+        assert_eq!(depth("bitcoin"), (3, 6, 10_000_000));
+        assert_eq!(depth("litecoin"), (6, 6, u64::MAX));
+        for id in ["bitcoincash", "dogecoin", "dash"] {
+            assert!(parameters(id).unwrap_err().contains("not built yet"), "{id}");
+        }
+        let mut litecoin = catalog.network("litecoin").unwrap().clone();
+        for (name, value) in [("finality_blocks", "0"), ("finality_large_sat", "-1"), ("genesis", "")]
+        {
+            let right = litecoin.parameters.insert(name.to_owned(), value.to_owned());
+            assert!(Parameters::of(&litecoin).unwrap_err().contains(name), "{name}");
+            litecoin.parameters.remove(name);
+            litecoin.parameters.extend(right.map(|it| (name.to_owned(), it)));
+        }
     }
 }
