@@ -12,7 +12,7 @@ use domain::{
 
 use crate::{
     budget::Ceiling,
-    chain::{Chain, RelayRules},
+    chain::{Chain, Place, RelayRules},
     drafting::{self, Coin, Order, Payment, Unmade},
     fees::{self, Paid, Price},
     lock::{self, LaneKind},
@@ -159,7 +159,7 @@ impl Bitcoin {
             lane,
             payments: &payments,
             // A replacement spends no others that wait (BIP-125, rule 2).
-            coins: &self.spendable(wallet, reserved),
+            coins: &spendable(wallet, reserved),
             required: &replaced.spent,
             price,
             later_sat_per_kvb: self.settings.rate_later_sat_per_kvb,
@@ -210,12 +210,6 @@ impl Bitcoin {
         }
     }
 
-    /// The coins in blocks that may be spent now.
-    pub(crate) fn spendable(&self, wallet: &Wallet, reserved: &BTreeSet<OutPoint>) -> Vec<Coin> {
-        let (tip_height, unconfirmed) = (wallet.tip.height, &BTreeMap::new());
-        Purse { tip_height, reserved, unconfirmed, vsize: 0 }.spendable(&wallet.coins)
-    }
-
     /// The coins that may be spent now by a transaction of about so many virtual bytes that pays a
     /// rate, those that wait for a block among them if that is allowed.
     fn spendable_at(
@@ -225,7 +219,7 @@ impl Bitcoin {
         vsize: Option<u64>,
         rate_sat_per_kvb: u64,
     ) -> Spendable {
-        let in_blocks = self.spendable(wallet, reserved);
+        let in_blocks = spendable(wallet, reserved);
         let Some(vsize) = vsize.filter(|_| self.settings.spends_unconfirmed_change) else {
             return Spendable { ready: in_blocks.clone(), all: in_blocks, missing_sat: 0 };
         };
@@ -265,10 +259,8 @@ impl Bitcoin {
         rules: RelayRules,
         reserved: &BTreeSet<OutPoint>,
     ) -> Result<Replaced, BuildError> {
-        // Whoever spends its change would go with it, and is paid for what is in front of it.
-        let has_child = sent.outputs_to(lane).any(|(it, _)| reserved.contains(&it));
         let place = chain.place(sent.txid).await.map_err(unreachable)?;
-        if !rules.replaces || has_child || is_in_block(place) {
+        if is_in_block(place) {
             return Err(BuildError::NotNeeded);
         }
         let origins = fetch(chain, sent.spends().map(|it| it.txid)).await.map_err(unreachable)?;
@@ -283,6 +275,14 @@ impl Bitcoin {
         }
         let inputs_sat = spent.iter().fold(0_u64, |sum, it| sum.saturating_add(it.value_sat));
         let paid = sent.paid(inputs_sat).ok_or(BuildError::Unreachable)?;
+        // Whoever spends its change would go with it, and pays for what is in front of it. If the node
+        // does not take the one any more, it does not take the other either: that one ends with it
+        // and is made anew.
+        let has_child = sent.outputs_to(lane).any(|(it, _)| reserved.contains(&it));
+        let is_relayed = place == Place::Mempool || paid.suffices(rules.fee_rate_min_sat_per_kvb);
+        if has_child && is_relayed {
+            return Err(BuildError::NotNeeded);
+        }
         let parents = origins.into_keys().filter(|it| wallet.own.has(*it)).collect();
         Ok(Replaced { spent, paid, parents })
     }
@@ -437,6 +437,12 @@ impl Bitcoin {
         let units = amount(sat).unwrap_or(domain::money::Amount::MAX);
         format!("{} {}", self.coin.text(units), self.coin.ticker)
     }
+}
+
+/// The coins in blocks that may be spent now.
+pub(crate) fn spendable(wallet: &Wallet, reserved: &BTreeSet<OutPoint>) -> Vec<Coin> {
+    let (tip_height, unconfirmed) = (wallet.tip.height, &BTreeMap::new());
+    Purse { tip_height, reserved, unconfirmed, vsize: 0 }.spendable(&wallet.coins)
 }
 
 /// The largest payments, without which the lane has enough for the others and their fee, if all that

@@ -172,7 +172,8 @@ mod tests {
             assert!(parameters(id).unwrap_err().contains("not built yet"), "{id}");
         }
         let mut litecoin = catalog.network("litecoin").unwrap().clone();
-        for (name, value) in [("finality_blocks", "0"), ("finality_large_sat", "-1"), ("genesis", "")]
+        for (name, value) in
+            [("finality_blocks", "0"), ("finality_large_sat", "-1"), ("genesis", "")]
         {
             let right = litecoin.parameters.insert(name.to_owned(), value.to_owned());
             assert!(Parameters::of(&litecoin).unwrap_err().contains(name), "{name}");

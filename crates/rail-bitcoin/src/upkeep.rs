@@ -12,7 +12,7 @@ use domain::{
 };
 
 use crate::{
-    building::hold,
+    building::{hold, spendable},
     chain::{self, Chain, RelayRules},
     drafting::{self, Coin, Order},
     fees::Price,
@@ -97,7 +97,7 @@ impl Bitcoin {
         reserved: &BTreeSet<OutPoint>,
         rate_sat_per_kvb: u64,
     ) -> Option<Vec<Coin>> {
-        let coins = self.spendable(wallet, reserved);
+        let coins = spendable(wallet, reserved);
         let input = Shape::new(LaneKind::of(lane)?, []).input_wu().div_ceil(4);
         self.settings.gathering.alone(&coins, rate_sat_per_kvb, input)
     }

@@ -309,7 +309,7 @@ impl Desk {
                 && it.batches.values().all(is_idle)
         })
         .await;
-        self.audit().await;
+        self.audit();
     }
 
     /// What has not ended, and what happened last.
@@ -458,7 +458,7 @@ impl Desk {
 
     /// Everybody has got what their paid payouts say and nothing else, and the lane holds what the
     /// ledger says.
-    pub(crate) async fn audit(&self) {
+    pub(crate) fn audit(&self) {
         let payouts: Vec<Payout> = self.store.look(|it| it.payouts.values().cloned().collect());
         let mut owed: BTreeMap<String, u64> = BTreeMap::new();
         for payout in &payouts {

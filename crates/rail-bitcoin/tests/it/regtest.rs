@@ -21,6 +21,9 @@ use serde_json::{Value, json};
 /// How long a node may take to start, in steps of 20 ms.
 const STEPS_MAX: usize = 3_000;
 
+/// How many were started, so that each has a folder of its own.
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
 /// A running node; it ends when this is dropped.
 pub(crate) struct Regtest {
     process: Child,
@@ -52,7 +55,6 @@ impl Regtest {
     /// Starts one with these options and no others.
     pub(crate) fn start_with(network: &str, name: &str, options: &[&str]) -> Option<Self> {
         std::env::var_os("RUN_NODE_TESTS").filter(|wanted| wanted == "1")?;
-        static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let folder = format!("{name}-{network}-{}-{number}", std::process::id());
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);

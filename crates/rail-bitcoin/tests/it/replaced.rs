@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use bitcoin::{OutPoint, ScriptBuf};
 use domain::{batch::AttemptStatus, payout::Status, ports::HoldReason, reconcile::Verdict};
 
-use crate::desk::{Desk, REPLACING, read, spends};
+use crate::desk::{Desk, NEVER_REPLACING, REPLACING, read, spends};
 
 const COIN: u64 = 100_000_000;
 
@@ -43,7 +43,7 @@ async fn a_fee_that_rises_is_followed_and_everybody_is_paid_once() {
         assert_eq!(paid(&desk, &one), paid(&desk, &two));
         assert!(second.fee_max.units() * 10 > first.fee_max.units() * 23, "twelve for five");
         assert_eq!(desk.node.waiting(), [second.tx.txid.to_string()]);
-        assert_eq!(desk.node.fee_of(second.tx.txid.as_str()) as u128, second.fee_max.units());
+        assert_eq!(u128::from(desk.node.fee_of(second.tx.txid.as_str())), second.fee_max.units());
         assert_eq!(desk.reconcile().await, Verdict::Agree);
         // The first is dead when the second is final in any case, and not before.
         for block in 1..=desk.blocks_to_any_finality() {
@@ -246,5 +246,30 @@ async fn what_nodes_relay_no_more_is_replaced_by_what_they_relay() {
         assert_eq!(desk.node.waiting(), [second.tx.txid.to_string()]);
         desk.end(&ids).await;
         assert_eq!(desk.txids(&ids), [second.tx.txid.to_string()]);
+    }
+}
+
+/// The same with somebody who spends its change.
+#[tokio::test]
+async fn a_chain_that_nodes_relay_no_more_is_made_anew() {
+    for stage in [REPLACING[0], REPLACING[3], NEVER_REPLACING[0]] {
+        let Some(mut desk) = Desk::start(stage, "anew", &[COIN]).await else { return };
+        desk.set(|it| it.rate_default_sat_per_kvb = Some(2_000));
+        let ids = desk.ask_many("anew", 2).await;
+        desk.wait(500);
+        desk.turn().await;
+        let more = desk.ask_many("anew more", 2).await;
+        desk.wait(500);
+        desk.turn().await;
+        let (parent, child) = (desk.newest_of(&ids), desk.newest_of(&more));
+        let options = stage.options();
+        let floor = ["-minrelaytxfee=0.00006", "-persistmempool=0", "-blockmintxfee=0.00006"];
+        desk.node.restart(&[&options[..], &floor[..]].concat());
+        let all = [ids.clone(), more.clone()].concat();
+        desk.end(&all).await;
+        desk.are(&all, Status::Paid);
+        assert_ne!(desk.txids(&ids), [parent.tx.txid.to_string()]);
+        assert_ne!(desk.txids(&more), [child.tx.txid.to_string()]);
+        assert_eq!(desk.batch_of(more[0]).attempts[0].status, AttemptStatus::Dead);
     }
 }

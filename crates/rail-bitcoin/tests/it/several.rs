@@ -75,7 +75,7 @@ async fn a_node_that_is_behind_delays_the_end_and_is_not_built_with() {
         }
         look(&desk, &other).await;
         desk.are(&[more], Status::Paid);
-        desk.audit().await;
+        desk.audit();
     }
 }
 
@@ -131,7 +131,7 @@ async fn a_node_that_lies_about_a_payment_settles_nothing_alone() {
         }
         look(&desk, &other).await;
         desk.are(&ids, Status::Paid);
-        desk.audit().await;
+        desk.audit();
     }
 }
 
@@ -179,6 +179,6 @@ async fn a_node_that_is_away_is_done_without_until_the_end() {
             look(&desk, &other).await;
         }
         desk.are(&ids, Status::Paid);
-        desk.audit().await;
+        desk.audit();
     }
 }

@@ -116,7 +116,7 @@ async fn small_coins_are_brought_together_while_it_is_cheap_and_once() {
         }
         assert_eq!(words(&desk), ["gather"], "once");
         assert_eq!(desk.coins().len(), 21);
-        desk.audit().await;
+        desk.audit();
     }
 }
 
@@ -139,7 +139,7 @@ async fn what_cannot_be_gathered_is_not_begun_over_and_over() {
         desk.wait(60_000);
         let is_closed = |it: &sim::store::Contents| it.batches.values().all(|it| it.closed);
         desk.until("gathered", is_closed).await;
-        desk.audit().await;
+        desk.audit();
     }
 }
 
@@ -155,6 +155,6 @@ async fn small_coins_go_along_with_payouts() {
         let inputs = read(&desk.newest_of(&ids)).input.len();
         assert!((10..=11).contains(&inputs), "one for each payment: {inputs}");
         desk.until("paid", |it| ids.iter().all(|id| status_in(it, *id) == Status::Paid)).await;
-        desk.audit().await;
+        desk.audit();
     }
 }

@@ -56,9 +56,8 @@ pub(crate) fn kinds(name: &str, number: u64) -> ScriptBuf {
 impl Regtest {
     /// Lets the node's wallets hear of all that the node has heard of.
     pub(crate) fn settle(&self) {
-        if self.try_ask("syncwithvalidationinterfacequeue", &json!([])).is_none() {
-            // It is away.
-        }
+        // It may be away.
+        let _ = self.try_ask("syncwithvalidationinterfacequeue", &json!([]));
     }
 
     /// Makes a block of these transactions alone, in hexadecimal digits or by name; gives its hash.
@@ -103,7 +102,7 @@ impl Regtest {
         }
     }
 
-    /// Where a transaction of the gateway's wallet is: its confirmations.
+    /// What a transaction that waits pays, in satoshi.
     pub(crate) fn fee_of(&self, txid: &str) -> u64 {
         let entry = self.ask("getmempoolentry", &json!([txid]));
         let fee =

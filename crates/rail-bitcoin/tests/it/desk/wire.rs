@@ -31,8 +31,13 @@ impl Transport for Wire {
                     }
                 }
                 (Question::JsonRpc(call), answer) => (self.edit)(call, answer),
-                (Question::Post { .. } | Question::Get { .. } | Question::GetText { .. }, _)
-                | (Question::PostText { .. }, _) => {}
+                (
+                    Question::Post { .. }
+                    | Question::Get { .. }
+                    | Question::GetText { .. }
+                    | Question::PostText { .. },
+                    _,
+                ) => {}
             }
             Ok(answer)
         })
