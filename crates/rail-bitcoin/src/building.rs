@@ -280,7 +280,7 @@ impl Bitcoin {
         // and is made anew.
         let has_child = sent.outputs_to(lane).any(|(it, _)| reserved.contains(&it));
         let is_relayed = place == Place::Mempool || paid.suffices(rules.fee_rate_min_sat_per_kvb);
-        if has_child && is_relayed {
+        if is_relayed && (has_child || !rules.replaces) {
             return Err(BuildError::NotNeeded);
         }
         let parents = origins.into_keys().filter(|it| wallet.own.has(*it)).collect();
