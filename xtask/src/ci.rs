@@ -23,6 +23,15 @@ const SHORT_KILL_OF_BATCHES: &str = "--rail evm --payouts 40 --kills 12 --batchi
 /// Two deaths at every crash point.
 const POINTS_KILL: &str = "--rail evm --every-point --times 2";
 
+/// The kill test of the Bitcoin family as it fits into one run.
+const SHORT_KILL_OF_BITCOIN: &str = "--rail bitcoin --payouts 40 --kills 12";
+
+/// The same where nodes replace nothing.
+const SHORT_KILL_OF_LITECOIN: &str = "--rail bitcoin --coin litecoin --payouts 40 --kills 12";
+
+/// One death at every crash point.
+const POINTS_KILL_OF_BITCOIN: &str = "--rail bitcoin --every-point --times 1";
+
 /// How long each target of the fuzzer runs, in seconds.
 const SHORT_FUZZ: &str = "--seconds 10";
 
@@ -33,7 +42,7 @@ struct Step {
     run: fn(&Path) -> Result<()>,
 }
 
-const STEPS: [Step; 19] = [
+const STEPS: [Step; 23] = [
     Step { name: "tidy", is_long: false, run: tidy::run },
     Step { name: "fmt", is_long: false, run: fmt },
     Step { name: "clippy", is_long: false, run: clippy },
@@ -53,6 +62,10 @@ const STEPS: [Step; 19] = [
     Step { name: "kill, batches", is_long: true, run: kill_batches },
     Step { name: "kill, negative control", is_long: true, run: kill_control },
     Step { name: "kill, every point", is_long: true, run: kill_points },
+    Step { name: "kill, bitcoin", is_long: true, run: kill_bitcoin },
+    Step { name: "kill, litecoin", is_long: true, run: kill_litecoin },
+    Step { name: "kill, bitcoin, control", is_long: true, run: kill_bitcoin_control },
+    Step { name: "kill, bitcoin, points", is_long: true, run: kill_bitcoin_points },
 ];
 
 /// Runs the steps in order until one fails, and prints how long each took.
@@ -178,6 +191,24 @@ fn kill_points(root: &Path) -> Result<()> {
     let lints = "clippy --locked -p vyplata --features crash-points --all-targets -- -D warnings";
     process::run(&mut cargo(root, lints))?;
     kill::run(root, &words(POINTS_KILL))
+}
+
+fn kill_bitcoin(root: &Path) -> Result<()> {
+    kill::run(root, &words(SHORT_KILL_OF_BITCOIN))
+}
+
+fn kill_litecoin(root: &Path) -> Result<()> {
+    kill::run(root, &words(SHORT_KILL_OF_LITECOIN))
+}
+
+fn kill_bitcoin_control(root: &Path) -> Result<()> {
+    let mut arguments = words(SHORT_KILL_OF_BITCOIN);
+    arguments.push("--negative-control".into());
+    kill::run(root, &arguments)
+}
+
+fn kill_bitcoin_points(root: &Path) -> Result<()> {
+    kill::run(root, &words(POINTS_KILL_OF_BITCOIN))
 }
 
 fn words(line: &str) -> Vec<String> {

@@ -35,6 +35,11 @@ cargo xtask COMMAND
                        the same, at each crash point of a build with the feature crash-points,
                        with batches by the contract, chores of wallets and top-ups;
                        --program PATH takes a gateway that was built before
+  kill --rail bitcoin [--coin bitcoin|litecoin] [--payouts 200] [--kills 50] [--seed 1]
+                       [--negative-control]
+  kill --rail bitcoin --every-point [--coin bitcoin|litecoin] [--times 2] [--seed 1]
+                       [--negative-control]
+                       both on a node of Bitcoin or Litecoin in the regression test mode
   contracts [--write]  the byte code of the contracts is what their sources compile to; --write
                        makes it so
   clients [--only NAME] [--base URL]

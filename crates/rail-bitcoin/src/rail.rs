@@ -296,7 +296,8 @@ fn profile(network: &Network, settings: &Settings) -> RailProfile {
         in_flight_max: settings.in_flight_max,
         attempts_max: settings.attempts_max,
         poll_ms: settings.poll_ms,
-        retry_ms: settings.retry_ms,
+        // What may not be replaced now is looked at again before that is tried once more.
+        retry_ms: settings.retry_ms.min(settings.replace_after_ms / 2).max(1),
         replace_after_ms: Some(settings.replace_after_ms),
     }
 }
@@ -369,5 +370,22 @@ pub(crate) fn is_in_block(place: Place) -> bool {
     match place {
         Place::Block(_) => true,
         Place::Mempool | Place::Nowhere => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Settings, profile};
+
+    #[test]
+    fn what_is_held_is_looked_at_before_a_replacement_is_tried_again() {
+        let catalog = catalog::read(&[crate::CATALOG]).unwrap();
+        let network = catalog.network("bitcoin").unwrap();
+        for replace_after_ms in [1, 3_000, 20_000, 1_800_000] {
+            let settings = Settings { replace_after_ms, ..Settings::default() };
+            let retry_ms = profile(network, &settings).retry_ms;
+            assert!(retry_ms <= replace_after_ms && retry_ms > 0, "{replace_after_ms}");
+            assert!(retry_ms <= settings.retry_ms);
+        }
     }
 }

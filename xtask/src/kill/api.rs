@@ -27,6 +27,8 @@ pub(crate) struct Api {
     pub(crate) key: String,
     /// The token of the gateway's own API.
     pub(crate) token: String,
+    /// The network's coin.
+    pub(crate) coin: Asset,
 }
 
 /// What came of a request.
@@ -43,13 +45,13 @@ impl Api {
     /// Asks for a payout; in the gateway's own API for one that somebody must approve, or of a token
     /// that other APIs do not know.
     pub(crate) fn create(&self, wanted: &Wanted) -> Answer {
-        if wanted.approval.is_some() || wanted.asset != Asset::Coin {
+        let Some(ticker) = wanted.asset.ticker.filter(|_| wanted.approval.is_none()) else {
             return native::create(self, wanted);
-        }
+        };
         let body = json!({
             "amount": wanted.amount(),
-            "currency": "ETH",
-            "network": "ETH",
+            "currency": ticker,
+            "network": ticker,
             "order_id": wanted.reference,
             "address": wanted.address,
             "is_subtract": true,
@@ -110,22 +112,5 @@ impl Told {
             return native::told(&body);
         }
         Some(Self { reference: text("order_id")?, status: text("status")? })
-    }
-}
-
-/// Writes wei as whole coins and eighteen decimals.
-pub(crate) fn coins(wei: u128) -> String {
-    const COIN: u128 = 1_000_000_000_000_000_000;
-    format!("{}.{:018}", wei / COIN, wei % COIN)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::coins;
-
-    #[test]
-    fn amounts_are_written_exactly() {
-        assert_eq!(coins(1_000_000_000_000_000_001), "1.000000000000000001");
-        assert_eq!(coins(20), "0.000000000000000020");
     }
 }

@@ -2,9 +2,10 @@
 
 use std::{
     fs::{self, File, OpenOptions},
+    io::Write as _,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -14,10 +15,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use super::{
     api::Api,
+    chain::{Around, Files},
     http::{self, Message},
-    setup::Setup,
-    token,
-    workload::lock,
+    workload::{Asset, lock},
 };
 use crate::process::{self, Guarded};
 
@@ -53,7 +53,7 @@ impl Gateway {
         folder: &Path,
         process: Process,
         (node, receiver): (SocketAddr, SocketAddr),
-        setup: Setup,
+        files: impl FnOnce(Around) -> Files,
         is_control: bool,
     ) -> Result<Self> {
         if folder.exists() {
@@ -63,8 +63,9 @@ impl Gateway {
         let copy = folder.join("vyplata");
         fs::copy(program, &copy).with_context(|| program.display().to_string())?;
         let address = http::free_address()?;
-        fs::write(folder.join("tokens.toml"), token::catalog())?;
-        fs::write(folder.join(FILE), setup.configuration(address, (node, receiver)))?;
+        for (name, text) in files(Around { gateway: address, node, receiver }) {
+            fs::write(folder.join(name), text)?;
+        }
         Ok(Self { program: copy, folder: folder.into(), address, process, is_control })
     }
 
@@ -122,15 +123,31 @@ impl Gateway {
         said.trim().parse().with_context(|| format!("{tool} says {said:?}"))
     }
 
-    /// The addresses of the wallets, in the order of the configuration, in small letters.
+    /// Imports a private key under a name into the keystore.
+    ///
+    /// # Errors
+    /// If it does not succeed.
+    pub(crate) fn import_key(&self, name: &str, secret: &str) -> Result<()> {
+        let mut command = self.command(&["keys", "import", name]);
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit());
+        let mut child = piped.spawn().with_context(|| process::shown(&self.command(&[])))?;
+        let mut input = child.stdin.take().context("nobody listens")?;
+        writeln!(input, "{secret}")?;
+        drop(input);
+        let status = child.wait()?;
+        ensure!(status.success(), "the key is not imported: {status}");
+        Ok(())
+    }
+
+    /// The addresses of the wallets, in the order of the configuration.
     ///
     /// # Errors
     /// If they are not shown.
     pub(crate) fn wallets(&self) -> Result<Vec<String>> {
         let shown = self.operate(&["keys", "show-addresses"])?;
         let address = |line: &str| {
-            let word = line.split_whitespace().find(|word| word.starts_with("0x"));
-            word.map(str::to_lowercase).with_context(|| format!("no address in {shown}"))
+            let word = line.split_whitespace().nth(1);
+            word.map(String::from).with_context(|| format!("no address in {shown}"))
         };
         shown.lines().map(address).collect()
     }
@@ -139,7 +156,7 @@ impl Gateway {
     ///
     /// # Errors
     /// If its credentials are not shown.
-    pub(crate) fn merchant(&self, name: &str, receiver: SocketAddr) -> Result<Api> {
+    pub(crate) fn merchant(&self, name: &str, receiver: SocketAddr, coin: Asset) -> Result<Api> {
         let shown = self.operate(&["merchant", "create", name])?;
         let credential = |api: &str, what: &str| {
             let is_it = |line: &&str| line.contains(api) && line.contains(what);
@@ -149,7 +166,7 @@ impl Gateway {
         let (merchant, key) =
             (credential("cryptomus", "merchant")?, credential("cryptomus", "payout")?);
         let token = credential("native", "token")?;
-        Ok(Api { gateway: self.address, receiver, merchant, key, token })
+        Ok(Api { gateway: self.address, receiver, merchant, key, token, coin })
     }
 
     /// Starts it and waits until it is ready; returns how long that took.

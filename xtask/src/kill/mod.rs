@@ -2,56 +2,89 @@
 //! every payout must be on the chain exactly once.
 //!
 //! Half of the deaths come at moments drawn from the seed. The other half come at the worst moment
-//! there is: the node has accepted a transaction, the gateway dies before it hears of it, and the
-//! base fee rises by 40 % before it is back, so that signing again would give another transaction.
+//! there is: the node has accepted a transaction, the gateway dies before it hears of it, and fees
+//! change before it is back, so that signing again would give another transaction.
 //!
-//! With `--batching` payouts of the coin and of a token share transactions.
+//! What is different from rail to rail is behind [`chain::Chain`], and for the crash points behind
+//! [`chain::Theatre`]: a rail is a folder here. With `--batching` payouts of the coin and of a token
+//! share transactions on EVM networks; on Bitcoin's kind they do in any case.
 //!
 //! With `--every-point` the deaths come at every crash point of a gateway that is built with them:
 //! see [`points`].
 
 pub(crate) mod api;
-mod audit;
+mod bitcoin;
+mod chain;
 mod control;
-pub(crate) mod funds;
+pub(crate) mod evm;
 pub(crate) mod gateway;
 pub(crate) mod http;
+mod judge;
+mod miner;
 mod native;
-pub(crate) mod node;
 mod points;
 mod proxy;
 mod random;
 mod receiver;
 mod settle;
-pub(crate) mod setup;
-mod token;
-mod top_ups;
 mod trial;
 pub(crate) mod workload;
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::{args::Args, process};
-use audit::Counts;
+use crate::{args::Args, nodes, process};
+use bitcoin::Bitcoin;
+use evm::{Evm, setup::Batching};
+use judge::Counts;
 use settle::Verdict;
-use setup::Batching;
+
+/// A rail that there is a kill test for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rail {
+    /// The EVM family.
+    Evm,
+    /// The Bitcoin family.
+    Bitcoin,
+}
+
+impl Rail {
+    const ALL: [Self; 2] = [Self::Evm, Self::Bitcoin];
+
+    /// Its name.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Evm => "evm",
+            Self::Bitcoin => "bitcoin",
+        }
+    }
+}
+
+impl FromStr for Rail {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|it| it.word() == text);
+        found.with_context(|| format!("there is no kill test for the rail {text}"))
+    }
+}
 
 /// What to do.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
+    /// The rail.
+    pub(crate) rail: Rail,
     /// How many payouts are asked for.
     pub(crate) payouts: usize,
     /// How many times the gateway is killed.
     pub(crate) kills: usize,
     /// What recipients, amounts and moments are drawn from.
     pub(crate) seed: u64,
-    /// How payouts share transactions.
-    pub(crate) batching: Batching,
     /// Whether a gateway with a planted bug is to be caught.
     pub(crate) is_control: bool,
 }
@@ -61,40 +94,77 @@ pub(crate) struct Options {
 /// # Errors
 /// If anything but the expected verdict comes out.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
-    let values = ["rail", "payouts", "kills", "seed", "times", "program", "batching"];
+    let values = ["rail", "coin", "payouts", "kills", "seed", "times", "program", "batching"];
     let args = Args::parse(arguments, &values, &["negative-control", "every-point"])?;
     let rail: String = args.get("rail", "evm".into())?;
-    ensure!(rail == "evm", "there is no kill test for the rail {rail}; there is one for evm");
-    // At every point there must be what every point needs.
-    let default = if args.has("every-point") { Batching::Contract } else { Batching::Off };
     let options = Options {
+        rail: rail.parse()?,
         payouts: args.get("payouts", 200)?,
         kills: args.get("kills", 50)?,
         seed: args.get("seed", 1)?,
-        batching: args.get("batching", default)?,
         is_control: args.has("negative-control"),
     };
-    let target = process::target_dir(root);
-    let name = if options.is_control { "control" } else { "evm" };
-    let features: &[&str] =
-        if args.has("every-point") { &["--features", "crash-points"] } else { &[] };
-    // A gateway that was built before, or the one of these sources.
-    let given: PathBuf = args.get("program", PathBuf::new())?;
-    let built = || build(root, options, features);
-    if args.has("every-point") {
-        let is_able = options.batching == Batching::Contract;
-        ensure!(is_able, "every point needs --batching contract, which is the default there");
-        let times = args.get("times", 2)?;
-        ensure!(times > 0, "no deaths: nothing to survive");
-        let program = if given.as_os_str().is_empty() { built()? } else { given };
-        let folder = target.join(format!("kill/points-{name}"));
-        return conclude(options, &points::run(root, &program, &folder, options, times)?);
-    }
-    ensure!(options.payouts >= options.kills, "more kills than payouts: nothing to interrupt");
-    let program = if given.as_os_str().is_empty() { built()? } else { given };
-    let verdict = trial::run(root, &program, &target.join(format!("kill/{name}")), options)?;
-    println!("{}", line(options, verdict.counts));
+    let verdict = if args.has("every-point") {
+        at_points(root, options, &args)?
+    } else {
+        at_random(root, options, &args)?
+    };
     conclude(options, &verdict)
+}
+
+/// The gateway that was built before, or the one of these sources.
+fn program(root: &Path, options: Options, args: &Args, features: &[&str]) -> Result<PathBuf> {
+    let given: PathBuf = args.get("program", PathBuf::new())?;
+    if given.as_os_str().is_empty() { build(root, options, features) } else { Ok(given) }
+}
+
+fn at_random(root: &Path, options: Options, args: &Args) -> Result<Verdict> {
+    ensure!(options.payouts >= options.kills, "more kills than payouts: nothing to interrupt");
+    let folder = folder(root, options, "");
+    let batching = args.get("batching", Batching::Off)?;
+    let coin: String = args.get("coin", String::new())?;
+    let program = program(root, options, args, &[])?;
+    let chain: Box<dyn chain::Chain> = match options.rail {
+        Rail::Evm => {
+            evm::check_coin(&coin)?;
+            Box::new(Evm::start(&nodes::anvil(root)?, batching)?)
+        }
+        Rail::Bitcoin => Box::new(Bitcoin::start(&folder, coin.parse()?, false)?),
+    };
+    let verdict = trial::run(chain, &program, &folder.join("gateway"), options)?;
+    println!("{}", line(options, verdict.counts));
+    Ok(verdict)
+}
+
+fn at_points(root: &Path, options: Options, args: &Args) -> Result<Verdict> {
+    // There must be what every point needs.
+    let batching = args.get("batching", Batching::Contract)?;
+    let is_able = batching == Batching::Contract;
+    ensure!(is_able, "every point needs --batching contract, which is the default there");
+    let times = args.get("times", 2)?;
+    ensure!(times > 0, "no deaths: nothing to survive");
+    let coin: String = args.get("coin", String::new())?;
+    let folder = folder(root, options, "points-");
+    let program = program(root, options, args, &["--features", "crash-points"])?;
+    let gateway = folder.join("gateway");
+    match options.rail {
+        Rail::Evm => {
+            evm::check_coin(&coin)?;
+            let chain = Evm::start_for_points(&nodes::anvil(root)?, batching)?;
+            points::run(chain, &program, &gateway, options, times)
+        }
+        Rail::Bitcoin => {
+            let chain = Bitcoin::start(&folder, coin.parse()?, true)?;
+            points::run(chain, &program, &gateway, options, times)
+        }
+    }
+}
+
+/// Where everything goes that a run writes.
+fn folder(root: &Path, options: Options, kind: &str) -> PathBuf {
+    let rail = options.rail.word();
+    let name = if options.is_control { "-control" } else { "" };
+    process::target_dir(root).join(format!("kill/{kind}{rail}{name}"))
 }
 
 /// Builds the gateway, or one with the planted bug. What has features is put where it does not
@@ -118,11 +188,13 @@ fn build(root: &Path, options: Options, features: &[&str]) -> Result<PathBuf> {
 }
 
 fn line(options: Options, counts: Counts) -> String {
-    let Options { payouts, kills, .. } = options;
-    let Counts { paid, duplicates, losses, stuck, .. } = counts;
+    let Options { payouts, kills, rail, .. } = options;
+    let rail = rail.word();
+    let Counts { paid, unpaid, duplicates, losses, stuck } = counts;
+    let unpaid = if unpaid > 0 { format!(" unpaid={unpaid}") } else { String::new() };
     format!(
-        "kill: rail=evm payouts={payouts} kills={kills} paid={paid} duplicates={duplicates} \
-         losses={losses} stuck={stuck}"
+        "kill: rail={rail} payouts={payouts} kills={kills} paid={paid}{unpaid} \
+         duplicates={duplicates} losses={losses} stuck={stuck}"
     )
 }
 

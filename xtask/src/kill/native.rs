@@ -4,16 +4,16 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
 use super::{
-    api::{Answer, Api, Told, coins},
+    api::{Answer, Api, Told},
     http::{self, Message},
-    workload::{Reply, Wanted},
+    workload::{Asset, Reply, Wanted},
 };
 
 /// Asks for a payout. If somebody must approve it, the question goes where webhooks go.
 pub(crate) fn create(api: &Api, wanted: &Wanted) -> Answer {
     let url = format!("http://{}/webhooks", api.receiver);
     let mut body = json!({
-        "asset": wanted.asset.id(),
+        "asset": wanted.asset.id,
         "amount": wanted.amount(),
         "address": wanted.address,
         "merchant_ref": wanted.reference,
@@ -47,12 +47,13 @@ fn answer(answer: std::io::Result<Message>) -> Answer {
     }
 }
 
-/// Sets money apart, in wei; whether there was an answer that says so.
+/// Sets coins apart, in smallest units; whether there was an answer that says so.
 ///
 /// # Errors
 /// If it is refused.
-pub(crate) fn set_apart(api: &Api, wei: u128) -> Result<bool> {
-    let body = json!({ "asset": "ETH", "amount": coins(wei), "direction": "to_personal" });
+pub(crate) fn set_apart(api: &Api, units: u128) -> Result<bool> {
+    let (asset, amount) = (api.coin.ticker, api.coin.text(units));
+    let body = json!({ "asset": asset, "amount": amount, "direction": "to_personal" });
     let Ok(answer) = post(api, "/vyplata/v1/transfers", body.to_string()) else {
         return Ok(false);
     };
@@ -69,7 +70,7 @@ pub(crate) fn set_apart(api: &Api, wei: u128) -> Result<bool> {
 pub(crate) fn is_apart(api: &Api) -> Result<String> {
     let body = ask(api, "/vyplata/v1/balances")?;
     let balances = body["balances"].as_array().context("no balances")?;
-    let coin = balances.iter().find(|it| it["asset_id"] == "ETH@ethereum");
+    let coin = balances.iter().find(|it| it["asset_id"] == api.coin.id);
     Ok(coin.and_then(|it| it["personal"].as_str()).unwrap_or("0").into())
 }
 
@@ -82,9 +83,9 @@ pub(crate) fn status(api: &Api, reference: &str) -> Result<String> {
     body["status"].as_str().map(String::from).with_context(|| body.to_string())
 }
 
-/// Writes wei as balances are written: without zeros at the end.
-pub(crate) fn text(wei: u128) -> String {
-    coins(wei).trim_end_matches('0').trim_end_matches('.').into()
+/// Writes smallest units as balances are written: without zeros at the end.
+pub(crate) fn text(asset: Asset, units: u128) -> String {
+    asset.text(units).trim_end_matches('0').trim_end_matches('.').into()
 }
 
 /// Reads a webhook; its status is the one that the other API has for it.
@@ -113,13 +114,14 @@ fn post(api: &Api, path: &str, body: String) -> std::io::Result<Message> {
 mod tests {
     use serde_json::json;
 
-    use super::{text, told};
+    use super::{Asset, text, told};
 
     #[test]
     fn balances_are_written_without_zeros_at_the_end() {
+        let text = |units| text(Asset { id: "X@x", ticker: None, decimals: 8 }, units);
         assert_eq!(text(0), "0");
-        assert_eq!(text(1_200_000_000_000_000_000), "1.2");
-        assert_eq!(text(10_000_000_000_000_000_000), "10");
+        assert_eq!(text(120_000_000), "1.2");
+        assert_eq!(text(1_000_000_000), "10");
     }
 
     #[test]

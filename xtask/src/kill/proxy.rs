@@ -22,20 +22,21 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Starts it in front of `node`. `strike` is called, once each time it is armed, after an
-    /// accepted broadcast; its reply is lost.
+    /// Starts it in front of `node`, which is handed transactions by `method`. `strike` is called,
+    /// once each time it is armed, after an accepted broadcast; its reply is lost.
     ///
     /// # Errors
     /// If there is no port.
     pub(crate) fn start(
         node: SocketAddr,
+        method: &'static str,
         strike: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self> {
         let is_armed = Arc::new(AtomicBool::new(false));
         let armed = Arc::clone(&is_armed);
         let address = http::serve(move |request| {
             let response = http::exchange(node, &request).ok()?;
-            if has_accepted(&request, &response) && armed.swap(false, Ordering::SeqCst) {
+            if has_accepted(method, &request, &response) && armed.swap(false, Ordering::SeqCst) {
                 strike();
                 return None;
             }
@@ -51,9 +52,9 @@ impl Proxy {
 }
 
 /// Whether the request hands over a transaction, alone or among others, and the node took it.
-fn has_accepted(request: &Message, response: &Message) -> bool {
+fn has_accepted(method: &str, request: &Message, response: &Message) -> bool {
     let (questions, answers) = (items(&request.body), items(&response.body));
-    let sends = questions.iter().filter(|it| it["method"] == "eth_sendRawTransaction");
+    let sends = questions.iter().filter(|it| it["method"] == method);
     sends.into_iter().any(|send| {
         answers
             .iter()
@@ -78,13 +79,14 @@ mod tests {
 
     use super::{Message, Proxy, has_accepted, http};
 
+    const METHOD: &str = "eth_sendRawTransaction";
     const SEND: &str = r#"{"id":7,"method":"eth_sendRawTransaction","params":["0x"]}"#;
     const OTHER: &str = r#"{"id":8,"method":"eth_blockNumber","params":[]}"#;
     const TAKEN: &str = r#"{"id":7,"result":"0xab"}"#;
 
     fn accepted(request: &str, response: &str) -> bool {
         let answer = Message { body: response.into(), ..Message::answer("200 OK") };
-        has_accepted(&Message::post("/", request), &answer)
+        has_accepted(METHOD, &Message::post("/", request), &answer)
     }
 
     #[test]
@@ -106,7 +108,7 @@ mod tests {
         let strike = move || {
             counter.fetch_add(1, Ordering::SeqCst);
         };
-        let proxy = Proxy::start(node, strike).unwrap();
+        let proxy = Proxy::start(node, METHOD, strike).unwrap();
         let send = || http::exchange(proxy.address, &Message::post("/", SEND));
         assert_eq!(send().unwrap().body, TAKEN.as_bytes());
         proxy.arm();

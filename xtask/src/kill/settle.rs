@@ -9,14 +9,11 @@ use anyhow::Result;
 
 use super::{
     api::Api,
-    audit::{self, Counts, Statuses},
-    funds::Wallets,
+    chain::Chain,
     gateway::Gateway,
-    node::Node,
+    judge::{self, Counts, Statuses},
     receiver::Receiver,
-    setup::Batching,
-    top_ups,
-    workload::{Clients, Wanted},
+    workload::{Clients, End, REFUSED, Wanted},
 };
 
 /// How long nothing may happen at the end before what is open counts as stuck.
@@ -36,9 +33,7 @@ pub(crate) struct Verdict {
 /// What has to come to its end.
 pub(crate) struct Ending<'a> {
     /// The chain.
-    pub(crate) node: &'a Node,
-    /// The gateway's wallets.
-    pub(crate) wallets: &'a Wallets,
+    pub(crate) chain: &'a dyn Chain,
     /// The merchant's end of webhooks.
     pub(crate) receiver: &'a Receiver,
     /// The gateway, which runs.
@@ -47,10 +42,6 @@ pub(crate) struct Ending<'a> {
     pub(crate) api: &'a Api,
     /// Everything that was asked for.
     pub(crate) plan: &'a [Wanted],
-    /// The most that may have been brought from wallet to wallet, in wei.
-    pub(crate) daily_max: u128,
-    /// How payouts share transactions.
-    pub(crate) batching: Batching,
     /// Whether the gateway is one that pays twice.
     pub(crate) is_control: bool,
 }
@@ -67,15 +58,18 @@ impl Ending<'_> {
         loop {
             self.gateway.check_alive()?;
             for client in clients {
-                for reference in client.acknowledged()?.keys() {
-                    if statuses.get(reference).is_none_or(|status| !is_final(status)) {
-                        statuses.insert(reference.clone(), self.api.status(reference)?);
+                for (reference, id) in client.acknowledged()? {
+                    if id == REFUSED {
+                        statuses.insert(reference, id);
+                    } else if statuses.get(&reference).is_none_or(|status| !is_final(status)) {
+                        let status = self.api.status(&reference)?;
+                        statuses.insert(reference, status);
                     }
                 }
             }
             let unheard = self.unheard(&statuses);
             let ended = statuses.values().filter(|status| is_final(status)).count();
-            let caught = self.is_control && overpaid(self.node, self.plan)? > 0;
+            let caught = self.is_control && self.chain.overpaid(self.plan)? > 0;
             if caught || (ended == self.plan.len() && unheard == 0) {
                 break;
             }
@@ -95,6 +89,9 @@ impl Ending<'_> {
     /// for an approval.
     fn unheard(&self, statuses: &Statuses) -> usize {
         let last = |wanted: &&Wanted| {
+            if wanted.end == End::Refused {
+                return false;
+            }
             let status = statuses.get(&wanted.reference).filter(|status| is_final(status));
             status.is_none_or(|status| !self.receiver.has_heard(&wanted.reference, status))
         };
@@ -105,9 +102,9 @@ impl Ending<'_> {
         self.plan.iter().filter(last).count() + self.plan.iter().filter(question).count()
     }
 
-    /// Compares ledger and chain once nothing is on its way any more, chores included; says what is
-    /// wrong. A control is stopped while much is.
-    fn reconcile(&self) -> Result<Option<String>> {
+    /// Compares ledger and chain once nothing is on its way any more, chores included; tells what the
+    /// gateway says, and what is wrong. A control is stopped while much is.
+    fn reconcile(&self) -> Result<(String, Option<String>)> {
         let start = Instant::now();
         loop {
             let compared = self.gateway.operate(&["reconcile"]);
@@ -117,9 +114,10 @@ impl Ending<'_> {
                     Ok(text) => {
                         println!("reconcile: {}", text.trim().replace('\n', "; "));
                         let late = "something is still on its way".to_owned();
-                        (!is_quiet && !self.is_control).then_some(late)
+                        let is_late = !is_quiet && !self.is_control;
+                        (text, is_late.then_some(late))
                     }
-                    Err(error) => Some(format!("reconcile: {error:#}")),
+                    Err(error) => (String::new(), Some(format!("reconcile: {error:#}"))),
                 });
             }
             self.gateway.check_alive()?;
@@ -133,35 +131,23 @@ impl Ending<'_> {
         if unheard > 0 {
             findings.push(format!("{unheard} webhooks never came"));
         }
-        findings.extend(self.reconcile()?);
+        let (ledger, wrong) = self.reconcile()?;
+        findings.extend(wrong);
         println!("webhooks: {} came, {unheard} that must come did not", self.receiver.count());
-        let seen = audit::look(self.node, self.wallets, self.plan)?;
-        findings.extend(top_ups::complaints(self.node, self.wallets, &seen, self.daily_max)?);
-        println!("transactions that may have paid several: {}", seen.calls.len());
-        if self.batching != Batching::Off && !self.is_control && seen.calls.is_empty() {
-            findings.push("no payouts shared a transaction".into());
-        }
+        let seen = self.chain.look(self.plan, &ledger, self.is_control)?;
+        findings.extend(seen.findings);
         let payments = seen.payments;
         for wanted in self.plan {
-            let amounts = payments.get(&wanted.place()).map_or(&[][..], Vec::as_slice);
+            let amounts = payments.get(&wanted.place).map_or(&[][..], Vec::as_slice);
             let status = statuses.get(&wanted.reference).map(String::as_str);
-            if let Some(wrong) = audit::complaint(wanted, amounts, status) {
+            if let Some(wrong) = judge::complaint(wanted, amounts, status) {
                 println!("{wrong}");
             }
         }
-        Ok(Verdict { counts: audit::judge(self.plan, &payments, statuses), findings })
+        Ok(Verdict { counts: judge::judge(self.plan, &payments, statuses), findings })
     }
 }
 
-/// How many recipients have more than they were to get.
-///
-/// # Errors
-/// If the node does not answer.
-pub(crate) fn overpaid(node: &Node, plan: &[Wanted]) -> Result<usize> {
-    let balances = audit::balances(node, plan, "latest")?;
-    Ok(plan.iter().zip(balances).filter(|(wanted, has)| *has > wanted.units).count())
-}
-
 fn is_final(status: &str) -> bool {
-    matches!(status, "paid" | "fail" | "system_fail" | "cancel")
+    matches!(status, "paid" | "fail" | "system_fail" | "cancel" | REFUSED)
 }

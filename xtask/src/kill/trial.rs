@@ -12,17 +12,14 @@ use anyhow::{Context as _, Result, ensure};
 use super::{
     Options,
     api::Api,
-    funds::{self, Wallets},
+    chain::Chain,
     gateway::{self, Gateway, Process},
-    node::{Blocks, Node},
     proxy::Proxy,
     random::Random,
     receiver::Receiver,
-    settle::{self, Ending, Verdict},
-    setup::{Batching, Setup},
-    workload::{self, Clients, Wanted},
+    settle::{Ending, Verdict},
+    workload::{Clients, Wanted},
 };
-use crate::nodes;
 
 /// Deaths at random come at most so long after new work was given.
 const MOMENT_MS_MAX: u64 = 800;
@@ -30,30 +27,31 @@ const MOMENT_MS_MAX: u64 = 800;
 /// How long a death at a broadcast is waited for.
 const BROADCAST_MAX: Duration = Duration::from_secs(30);
 
-/// How many transactions may be on their way at once: payouts queue behind them.
-const IN_FLIGHT_MAX: usize = 16;
-
 /// Everything that runs.
 struct Stage {
-    node: Node,
+    chain: Box<dyn Chain>,
     proxy: Proxy,
     receiver: Receiver,
     gateway: Gateway,
     process: Process,
     strikes: mpsc::Receiver<()>,
-    wallets: Wallets,
     plan: Arc<Vec<Wanted>>,
 }
 
-/// Runs the test with a gateway whose files go to `folder`.
+/// Runs the test on a chain, with a gateway whose files go to `folder`.
 ///
 /// # Errors
 /// If the test itself cannot go on.
-pub(crate) fn run(root: &Path, program: &Path, folder: &Path, options: Options) -> Result<Verdict> {
-    let stage = Stage::set(&nodes::anvil(root)?, program, folder, options)?;
+pub(crate) fn run(
+    chain: Box<dyn Chain>,
+    program: &Path,
+    folder: &Path,
+    options: Options,
+) -> Result<Verdict> {
+    let stage = Stage::set(chain, program, folder, options)?;
     let api = stage.fund()?;
-    // Deaths while it prepares itself are tried at every point.
-    options.batching.await_preparations(&stage.node, &stage.wallets.hot, true)?;
+    // Deaths while wallets prepare themselves are tried at every point.
+    stage.chain.await_ready()?;
     let clients = Clients::start(&api, &stage.plan);
     let mut starts = stage.torture(&clients, options)?;
     starts.sort();
@@ -61,14 +59,11 @@ pub(crate) fn run(root: &Path, program: &Path, folder: &Path, options: Options) 
         println!("ready after a death: median {median:.0?}, slowest {slowest:.0?}");
     }
     let ending = Ending {
-        node: &stage.node,
-        wallets: &stage.wallets,
+        chain: &*stage.chain,
         receiver: &stage.receiver,
         gateway: &stage.gateway,
         api: &api,
         plan: &stage.plan,
-        daily_max: 0,
-        batching: options.batching,
         is_control: options.is_control,
     };
     ending.settle(&[&clients])
@@ -82,8 +77,12 @@ impl Drop for Stage {
 }
 
 impl Stage {
-    fn set(anvil: &Path, program: &Path, folder: &Path, options: Options) -> Result<Self> {
-        let node = Node::start(anvil, Blocks::ByTime)?;
+    fn set(
+        mut chain: Box<dyn Chain>,
+        program: &Path,
+        folder: &Path,
+        options: Options,
+    ) -> Result<Self> {
         let process = Process::default();
         let (victim, (report, strikes)) = (Arc::clone(&process), mpsc::channel());
         let strike = move || {
@@ -91,27 +90,22 @@ impl Stage {
             // The receiving end is gone only when the test is over.
             report.send(()).ok();
         };
-        let proxy = Proxy::start(node.address, strike)?;
+        let proxy = Proxy::start(chain.node(), chain.send_method(), strike)?;
         let receiver = Receiver::start()?;
         let shared = Arc::clone(&process);
         let around = (proxy.address, receiver.address);
-        let batching = options.batching;
-        let setup = Setup { in_flight_max: IN_FLIGHT_MAX, batching, has_station: false };
-        let gateway = Gateway::new(program, folder, shared, around, setup, options.is_control)?;
-        let wallets = funds::found(&gateway, &node)?;
-        let draw = if batching == Batching::Off { workload::plan } else { workload::mixed };
-        let plan = Arc::new(draw(options.payouts, options.seed));
-        for wanted in plan.iter().filter(|it| it.gift > 0) {
-            node.set_balance(&wanted.address, wanted.gift)?;
-        }
-        Ok(Self { node, proxy, receiver, gateway, process, strikes, wallets, plan })
+        let files = |around| chain.files(around);
+        let gateway = Gateway::new(program, folder, shared, around, files, options.is_control)?;
+        chain.found(&gateway)?;
+        let plan = Arc::new(chain.draw(options.payouts, options.seed)?);
+        Ok(Self { chain, proxy, receiver, gateway, process, strikes, plan })
     }
 
     /// Starts the gateway, makes a merchant and gives it coins.
     fn fund(&self) -> Result<Api> {
         let start = self.gateway.start()?;
         println!("ready after the first start: {start:.0?}");
-        funds::book(&self.gateway, &self.wallets, self.receiver.address)
+        self.chain.book(&self.gateway, self.receiver.address)
     }
 
     /// Gives work and kills, again and again; returns how long each restart took. A control ends
@@ -130,11 +124,11 @@ impl Stage {
                 self.proxy.arm();
                 clients.release(share);
                 self.await_strike(clients).with_context(|| format!("kill {}", kill + 1))?;
-                self.node.raise_base_fee()?;
+                self.chain.upset()?;
             }
             starts.push(self.gateway.start().with_context(|| format!("after kill {}", kill + 1))?);
             clients.acknowledged()?;
-            if options.is_control && settle::overpaid(&self.node, &self.plan)? > 0 {
+            if options.is_control && self.chain.overpaid(&self.plan)? > 0 {
                 println!("a recipient was paid twice");
                 break;
             }

@@ -12,11 +12,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
-use super::{
-    api::{Answer, Api, coins},
-    random::Random,
-    token,
-};
+use super::api::{Answer, Api};
 
 /// How many clients ask at the same time.
 const CLIENTS: usize = 4;
@@ -29,14 +25,15 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(crate) struct Wanted {
     /// The merchant's own name for it.
     pub(crate) reference: String,
-    /// A recipient that nobody else pays, in small letters.
+    /// A recipient, as the API is told it.
     pub(crate) address: String,
+    /// The place at which the audit counts what arrives: that of no other payout.
+    pub(crate) place: String,
     /// What is paid.
     pub(crate) asset: Asset,
     /// What is to arrive, in smallest units; different in every payout of a plan.
     pub(crate) units: u128,
-    /// What the recipient has before, in wei: an account that has nothing is not there yet, and is
-    /// paid coins alone.
+    /// What the recipient has before, in the coin's smallest units.
     pub(crate) gift: u128,
     /// How it must end.
     pub(crate) end: End,
@@ -46,38 +43,28 @@ pub(crate) struct Wanted {
 
 /// What is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asset {
-    /// The network's coin.
-    Coin,
-    /// The token of [`super::token`].
-    Token,
+pub(crate) struct Asset {
+    /// Its name in the gateway's catalog.
+    pub(crate) id: &'static str,
+    /// The name that other APIs have for it and for its network; `None` if they do not know it.
+    pub(crate) ticker: Option<&'static str>,
+    /// How many decimals a whole one has.
+    pub(crate) decimals: u32,
 }
 
 impl Asset {
-    /// Its name in the gateway's catalog.
-    pub(crate) fn id(self) -> &'static str {
-        match self {
-            Self::Coin => "ETH@ethereum",
-            Self::Token => token::ID,
-        }
+    /// Writes smallest units as whole ones and all their decimals.
+    pub(crate) fn text(self, units: u128) -> String {
+        let whole = 10_u128.pow(self.decimals);
+        let width = self.decimals as usize;
+        format!("{}.{:0width$}", units / whole, units % whole)
     }
 }
 
 impl Wanted {
-    /// The place at which the audit counts what arrives.
-    pub(crate) fn place(&self) -> String {
-        match self.asset {
-            Asset::Coin => self.address.clone(),
-            Asset::Token => token::place(&self.address),
-        }
-    }
-
-    /// The amount in whole coins and decimals.
+    /// The amount in whole ones and decimals.
     pub(crate) fn amount(&self) -> String {
-        match self.asset {
-            Asset::Coin => coins(self.units),
-            Asset::Token => token::text(self.units),
-        }
+        self.asset.text(self.units)
     }
 }
 
@@ -88,7 +75,12 @@ pub(crate) enum End {
     Paid,
     /// Failed or withdrawn, and nothing paid.
     Unpaid,
+    /// Refused when it is asked for, and nothing paid.
+    Refused,
 }
+
+/// What stands in the place of an identifier for payouts that were refused as they had to be.
+pub(crate) const REFUSED: &str = "refused";
 
 /// What is answered to the question whether a payout is to be paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,50 +93,6 @@ pub(crate) enum Reply {
     Cancel,
     /// Nothing, until its time is over.
     Silence,
-}
-
-/// Draws payouts from a seed.
-pub(crate) fn plan(count: usize, seed: u64) -> Vec<Wanted> {
-    let mut random = Random::new(seed);
-    let wanted = |index: usize| Wanted {
-        reference: format!("kill-{seed}-{index}"),
-        address: format!(
-            "0x{:016x}{:016x}{:08x}",
-            random.next(),
-            random.next(),
-            random.below(1 << 32)
-        ),
-        asset: Asset::Coin,
-        // About a thousandth of a coin; the last six digits are the index.
-        units: 1_000_000_000_000_000
-            + u128::from(random.below(1 << 30)) * 1_000_000
-            + index as u128,
-        gift: 0,
-        end: End::Paid,
-        approval: None,
-    };
-    (0..count).map(wanted).collect()
-}
-
-/// Draws payouts that can travel together: every second one is of the token, and who gets coins has
-/// some.
-pub(crate) fn mixed(count: usize, seed: u64) -> Vec<Wanted> {
-    let mut all = plan(count, seed);
-    for (index, wanted) in all.iter_mut().enumerate() {
-        if index.is_multiple_of(2) {
-            wanted.gift = 1;
-        } else {
-            wanted.pay_token();
-        }
-    }
-    all
-}
-
-impl Wanted {
-    /// Makes it a payout of the token: about a thousand, and as different from others as before.
-    pub(crate) fn pay_token(&mut self) {
-        (self.asset, self.units) = (Asset::Token, self.units / 1_000_000);
-    }
 }
 
 /// What the clients have done.
@@ -223,6 +171,10 @@ impl Progress {
         loop {
             match api.create(wanted) {
                 Answer::Lost => thread::sleep(PAUSE),
+                Answer::Refused(_) if known.is_none() && wanted.end == End::Refused => {
+                    lock(&self.acknowledged).insert(wanted.reference.clone(), REFUSED.into());
+                    return None;
+                }
                 Answer::Refused(why) => {
                     self.fail(format!("{}: {why}", wanted.reference));
                     return None;
@@ -252,27 +204,14 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use super::{Asset, mixed, plan};
+    use super::Asset;
 
     #[test]
-    fn a_plan_is_the_same_for_a_seed_and_all_its_payouts_differ() {
-        let wanted = plan(500, 7);
-        assert_eq!(wanted, plan(500, 7));
-        assert_ne!(wanted, plan(500, 8));
-        assert_eq!(wanted.iter().map(|it| &it.address).collect::<BTreeSet<_>>().len(), 500);
-        assert_eq!(wanted.iter().map(|it| it.units).collect::<BTreeSet<_>>().len(), 500);
-        assert!(wanted.iter().all(|it| it.address.len() == 42));
-    }
-
-    #[test]
-    fn payouts_that_can_travel_together_are_of_two_assets() {
-        let wanted = mixed(500, 7);
-        let tokens: Vec<_> = wanted.iter().filter(|it| it.asset == Asset::Token).collect();
-        assert_eq!(tokens.len(), 250);
-        assert!(wanted.iter().all(|it| (it.asset == Asset::Coin) == (it.gift > 0)));
-        assert_eq!(wanted.iter().map(|it| it.units).collect::<BTreeSet<_>>().len(), 500);
-        assert_eq!(tokens[0].place(), format!("TOKEN {}", tokens[0].address));
+    fn amounts_are_written_exactly() {
+        let asset = |decimals| Asset { id: "X@x", ticker: None, decimals };
+        assert_eq!(asset(18).text(1_000_000_000_000_000_001), "1.000000000000000001");
+        assert_eq!(asset(18).text(20), "0.000000000000000020");
+        assert_eq!(asset(6).text(1_000_001), "1.000001");
+        assert_eq!(asset(8).text(546), "0.00000546");
     }
 }

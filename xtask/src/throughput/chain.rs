@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::kill::{
-    node::{Node, quantity},
+    evm::node::{Node, quantity},
     workload::lock,
 };
 

@@ -9,7 +9,7 @@ use super::{
     chain::{Pace, Watcher, head},
     stage::Stage,
 };
-use crate::kill::node::{Node, quantity};
+use crate::kill::evm::node::{Node, quantity};
 
 /// How many transactions are signed, or handed over, in one request.
 const AT_ONCE: usize = 100;

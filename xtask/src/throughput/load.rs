@@ -15,10 +15,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use serde_json::json;
 
 use super::Asset;
-use crate::kill::{
-    api::{Api, coins},
-    http::Message,
-};
+use crate::kill::{api::Api, evm::coins, http::Message};
 
 /// How many connections ask at once.
 const CONNECTIONS: usize = 32;

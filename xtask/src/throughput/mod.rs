@@ -17,7 +17,7 @@ use std::{fmt, path::Path, str::FromStr, time::Duration};
 
 use anyhow::{Result, ensure};
 
-use crate::{args::Args, kill::setup::Batching, nodes, process};
+use crate::{args::Args, kill::evm::setup::Batching, nodes, process};
 use report::Row;
 use stage::Stage;
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{BLOCK, Plan, chain::Pace, stage::Paid};
-use crate::kill::setup::Batching;
+use crate::kill::evm::setup::Batching;
 
 /// From how many percent of what is possible on a thing counts as used up.
 const USED_UP_PERCENT: u64 = 90;

@@ -19,11 +19,13 @@ use super::{
 };
 use crate::kill::{
     api::Api,
-    funds,
+    evm::{
+        self, funds,
+        node::{Blocks, Node, quantity},
+        setup::{BATCH_MAX, Batching, Setup, WAIT_MS},
+    },
     gateway::{self, Gateway, Process},
     http::{self, Message},
-    node::{Blocks, Node, quantity},
-    setup::{BATCH_MAX, Batching, Setup, WAIT_MS},
     workload::lock,
 };
 
@@ -85,7 +87,8 @@ impl Stage {
         let around = (node.address, nobody);
         let Plan { in_flight_max, batching, .. } = plan;
         let setup = Setup { in_flight_max, batching, has_station: false };
-        let gateway = Gateway::new(program, folder, shared, around, setup, false)?;
+        let gateway =
+            Gateway::new(program, folder, shared, around, |it| evm::files(setup, it), false)?;
         gateway.reconfigure(|text| configuration(&text, plan))?;
         let wallets = funds::found(&gateway, &node)?;
         let recipients: Vec<String> =

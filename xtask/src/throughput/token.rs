@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use serde_json::json;
 
-use crate::kill::node::{Node, quantity};
+use crate::kill::evm::node::{Node, quantity};
 
 /// USDT of Ethereum, as in `crates/rail-evm/catalog.toml`.
 const TOKEN: &str = "0xdAC17F958D2ee523a2206206994597C13D831ec7";

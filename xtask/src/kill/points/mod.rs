@@ -2,26 +2,19 @@
 //! what leads there.
 //!
 //! Each start is armed for the next death, so that what the last one left is taken up under the
-//! next one's threat; meanwhile the base fee rises, so that signing again would give another
-//! transaction. In the end it starts unarmed, everything comes to its end, and payments are counted.
+//! next one's threat; meanwhile fees change, so that signing again would give another transaction.
+//! In the end it starts unarmed, everything comes to its end, and payments are counted.
 //!
-//! Payouts travel alone, or in threes by the contract: of the coin, or of a token. A second wallet
-//! brings coins to the one that pays, and in the end no more than the day's limit leaves. That a
-//! number is left out cannot come about by any death; the database is made to say so.
+//! What has to happen on the chain so that a point is reached is the chain's: [`Theatre::act`].
 
-mod chain;
-mod chores;
-mod company;
-mod miner;
-mod ordeal;
+pub(crate) mod ordeal;
 mod scene;
 
 use std::{collections::BTreeSet, path::Path, time::Instant};
 
 use anyhow::{Result, ensure};
 
-use super::{Options, audit::Counts, settle::Verdict};
-use crate::nodes;
+use super::{Options, chain::Theatre, judge::Counts, settle::Verdict};
 use ordeal::Ordeal;
 use scene::{Death, out_of_reach};
 
@@ -32,6 +25,8 @@ struct Tally {
     points: BTreeSet<String>,
     /// The deaths that were not died.
     missed: Vec<Death>,
+    /// The rail.
+    rail: &'static str,
 }
 
 impl Tally {
@@ -44,34 +39,40 @@ impl Tally {
     fn line(&self, payouts: usize, counts: Counts) -> String {
         let Counts { paid, unpaid, duplicates, losses, stuck } = counts;
         format!(
-            "kill: rail=evm points={} reached={} payouts={payouts} paid={paid} unpaid={unpaid} \
+            "kill: rail={} points={} reached={} payouts={payouts} paid={paid} unpaid={unpaid} \
              duplicates={duplicates} losses={losses} stuck={stuck}",
+            self.rail,
             self.points.len(),
             self.reached(),
         )
     }
 }
 
-/// Runs the test with a gateway that has crash points, and whose files go to `folder`.
+/// Runs the test on a chain, with a gateway that has crash points, and whose files go to `folder`.
 ///
 /// # Errors
 /// If the test itself cannot go on.
-pub(crate) fn run(
-    root: &Path,
+pub(crate) fn run<T: Theatre>(
+    chain: T,
     program: &Path,
     folder: &Path,
     options: Options,
     times: usize,
 ) -> Result<Verdict> {
-    let mut ordeal = Ordeal::set(&nodes::anvil(root)?, program, folder, options)?;
+    let mut ordeal = Ordeal::set(chain, program, folder, options)?;
+    let plays = ordeal.chain.plays();
     let (points, left_out): (Vec<String>, Vec<String>) =
-        ordeal.points()?.into_iter().partition(|it| out_of_reach(it).is_none());
+        ordeal.points()?.into_iter().partition(|it| out_of_reach(&plays, it).is_none());
     ensure!(!points.is_empty(), "the gateway has no crash points");
     for point in &left_out {
-        println!("{point:<32} left out: {}", out_of_reach(point).unwrap_or_default());
+        println!("{point:<32} left out: {}", out_of_reach(&plays, point).unwrap_or_default());
     }
-    let deaths = scene::deaths(&points, times, options.seed);
-    let mut tally = Tally { points: points.into_iter().collect(), ..Tally::default() };
+    let deaths = scene::deaths(&plays, &points, times, options.seed);
+    let mut tally = Tally {
+        points: points.into_iter().collect(),
+        rail: options.rail.word(),
+        ..Tally::default()
+    };
     for (number, death) in deaths.iter().enumerate() {
         let start = Instant::now();
         let has_died = ordeal.die(death)?;
@@ -103,7 +104,7 @@ mod tests {
     fn a_point_counts_as_reached_if_every_death_was_died_there() {
         let death = |count| Death { point: "sign.before".into(), count };
         let points = ["sign.before", "sign.after"].map(String::from).into();
-        let tally = Tally { points, missed: vec![death(1), death(2)] };
+        let tally = Tally { points, missed: vec![death(1), death(2)], rail: "evm" };
         let counts = Counts { paid: 3, unpaid: 1, ..Counts::default() };
         assert_eq!(
             tally.line(4, counts),

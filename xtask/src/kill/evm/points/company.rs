@@ -2,13 +2,11 @@
 
 use anyhow::Result;
 
-use super::{
-    chain,
-    ordeal::{DEATH_MAX, HELPING_MAX, HELPINGS, Ordeal},
-};
+use super::chain;
 use crate::kill::{
+    evm::{Evm, plan, setup::BATCH_MAX},
+    points::ordeal::{DEATH_MAX, HELPING_MAX, HELPINGS, Ordeal},
     random::Random,
-    setup::BATCH_MAX,
     workload::{End, Wanted},
 };
 
@@ -48,7 +46,7 @@ impl Company {
         match self {
             Self::Alone => {}
             Self::Coins => wanted.gift = 1,
-            Self::Tokens => wanted.pay_token(),
+            Self::Tokens => plan::pay_token(wanted),
         }
     }
 }
@@ -64,7 +62,7 @@ enum Quarrel {
     Once,
 }
 
-impl Ordeal {
+impl Ordeal<Evm> {
     /// In each transaction one of several cannot be paid with the others.
     pub(crate) fn requeued(&mut self, count: usize) -> Result<()> {
         for _ in 0..HELPINGS {
@@ -84,7 +82,7 @@ impl Ordeal {
     }
 
     fn quarrel(&mut self, company: Company, quarrel: Quarrel, count: usize) -> Result<()> {
-        let mut drawn = self.draw_in(company, count, End::Paid, None)?;
+        let mut drawn = self.chain.draw_in(&mut self.random, company, count, End::Paid, None)?;
         let place = usize::try_from(self.random.below(BATCH_MAX as u64))?;
         let odd = |index: usize| index % BATCH_MAX == place;
         for (_, wanted) in drawn.iter_mut().enumerate().filter(|it| odd(it.0)) {
@@ -93,16 +91,16 @@ impl Ordeal {
         let odd: Vec<Wanted> =
             drawn.iter().enumerate().filter(|it| odd(it.0)).map(|it| it.1.clone()).collect();
         if quarrel == Quarrel::Before {
-            chain::turn_hostile(&self.node, &odd)?;
+            chain::turn_hostile(&self.chain.node, &odd)?;
             // Estimates are made on what is in a block.
-            self.node.mine()?;
+            self.chain.node.mine()?;
             return self.ask(&drawn);
         }
         self.watch(&drawn, |stage, _, _| {
-            chain::turn_hostile(&stage.node, &odd)?;
-            stage.node.mine()?;
+            chain::turn_hostile(&stage.chain.node, &odd)?;
+            stage.chain.node.mine()?;
             if quarrel == Quarrel::Once {
-                chain::turn_friendly(&stage.node, &odd)?;
+                chain::turn_friendly(&stage.chain.node, &odd)?;
             }
             stage.await_death(DEATH_MAX.min(HELPING_MAX))
         })

@@ -1,7 +1,6 @@
 //! How the gateway under test is configured.
 
 use std::{
-    net::SocketAddr,
     str::FromStr,
     thread,
     time::{Duration, Instant},
@@ -11,9 +10,10 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 
 use super::{
-    api::coins,
+    coins,
     node::{Node, quantity},
 };
+use crate::kill::chain::Around;
 
 /// How payouts share transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,12 +118,9 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// The configuration of a gateway that listens at `address`.
-    pub(crate) fn configuration(
-        self,
-        address: SocketAddr,
-        (node, receiver): (SocketAddr, SocketAddr),
-    ) -> String {
+    /// The configuration of a gateway.
+    pub(crate) fn configuration(self, around: Around) -> String {
+        let Around { gateway: address, node, receiver } = around;
         let Self { in_flight_max, batching, has_station } = self;
         // Where every death is followed by a rise of fees, a transaction may see many of them.
         let budget = if has_station { "replacement_budget_percent = 5000\n" } else { "" };

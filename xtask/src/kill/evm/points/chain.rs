@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::kill::{
-    node::{Node, quantity},
+    evm::node::{Node, quantity},
     workload::Wanted,
 };
 
@@ -237,7 +237,7 @@ mod tests {
     use serde_json::json;
 
     use super::{find, raised};
-    use crate::kill::workload::plan;
+    use crate::kill::evm::plan::plan;
 
     #[test]
     fn a_base_fee_rises_but_not_for_ever() {

@@ -9,11 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::chain;
-use crate::kill::{node::Node, workload::lock};
-
-/// How long it is from one block to the next.
-const PAUSE: Duration = Duration::from_millis(200);
+use super::workload::lock;
 
 /// A thread that makes blocks.
 pub(crate) struct Miner {
@@ -23,17 +19,16 @@ pub(crate) struct Miner {
 }
 
 impl Miner {
-    /// Starts it.
-    pub(crate) fn start(node: &Arc<Node>) -> Self {
+    /// Starts it; it makes one by `mine` and waits for `pause`, again and again.
+    pub(crate) fn start(pause: Duration, mine: impl Fn() + Send + 'static) -> Self {
         let (still, is_over) = (Arc::new(Mutex::new(())), Arc::new(AtomicBool::new(false)));
-        let (node, hand, end) = (Arc::clone(node), Arc::clone(&still), Arc::clone(&is_over));
+        let (hand, end) = (Arc::clone(&still), Arc::clone(&is_over));
         let thread = thread::spawn(move || {
             while !end.load(Ordering::SeqCst) {
                 let held = lock(&hand);
-                // A node that does not answer is found out by whoever asks it for something.
-                drop(chain::mine(&node));
+                mine();
                 drop(held);
-                thread::sleep(PAUSE);
+                thread::sleep(pause);
             }
         });
         Self { still, is_over, thread: Some(thread) }

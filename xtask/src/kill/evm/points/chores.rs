@@ -11,13 +11,16 @@ use serde_json::Value;
 use super::{
     chain::{self, Waiting},
     company::Company,
-    ordeal::{DEATH_MAX, HELPING_MAX, HELPINGS, Ordeal},
 };
 use crate::kill::{
-    api::coins,
-    audit, gateway,
-    setup::{BELOW_WEI, WEI_PER_COIN},
-    token, top_ups,
+    chain::Theatre as _,
+    evm::{
+        ETH, Evm, audit, coins,
+        setup::{BELOW_WEI, WEI_PER_COIN},
+        token, top_ups,
+    },
+    gateway,
+    points::ordeal::{DEATH_MAX, HELPING_MAX, HELPINGS, Ordeal},
     workload::End,
 };
 
@@ -27,11 +30,11 @@ const CATCH_MAX: Duration = Duration::from_secs(5);
 /// What a wallet is left with that is to be short of coins, in wei: not enough for any transaction.
 const REST_WEI: u128 = 1_000_000_000;
 
-impl Ordeal {
+impl Ordeal<Evm> {
     /// The wallet's approval is taken back, so that it approves anew; for the very first time it puts
     /// the contract onto the chain before. If that is to fail, the token refuses it once.
     pub(crate) fn preparation(&mut self, is_possible: bool) -> Result<()> {
-        let (node, hot) = (Arc::clone(&self.node), self.wallets.hot.clone());
+        let (node, hot) = (Arc::clone(&self.chain.node), self.chain.wallets.hot.clone());
         self.again_and_again(|stage| {
             token::revoke(&node, &hot)?;
             if is_possible {
@@ -48,9 +51,9 @@ impl Ordeal {
     /// The wallet's coins are taken out of it, by the ledger and on the chain, while payouts wait
     /// that need some. If bringing others is to fail, the wallet refuses them once.
     pub(crate) fn shortage(&mut self, is_mended: bool) -> Result<()> {
-        let node = Arc::clone(&self.node);
-        let hot = self.wallets.hot.clone();
-        let station = self.wallets.station.clone().context("there is no station")?;
+        let node = Arc::clone(&self.chain.node);
+        let hot = self.chain.wallets.hot.clone();
+        let station = self.chain.wallets.station.clone().context("there is no station")?;
         self.again_and_again(|stage| {
             stage.drain()?;
             if !is_mended {
@@ -60,7 +63,8 @@ impl Ordeal {
                     drop(held);
                 }
             }
-            let drawn = stage.draw_in(Company::Tokens, 1, End::Paid, None)?;
+            let (chain, random) = (&stage.chain, &mut stage.random);
+            let drawn = chain.draw_in(random, Company::Tokens, 1, End::Paid, None)?;
             stage.ask(&drawn)
         })
     }
@@ -68,7 +72,7 @@ impl Ordeal {
     /// Leaves out the wallet's next number, while the gateway does not run: its database says that it
     /// was used, as one does that was put back from the copy of another, and the chain does not.
     pub(crate) fn skip_a_number(&mut self) -> Result<()> {
-        self.skipped = Some(self.gateway.skip_a_number("ethereum/hot")?);
+        self.chain.skipped = Some(self.gateway.skip_a_number("ethereum/hot")?);
         Ok(())
     }
 
@@ -95,17 +99,17 @@ impl Ordeal {
 
     /// Uses the number that was left out while the wallet's own transaction with it waits.
     fn take_what_was_skipped(&self) -> Result<()> {
-        let (node, hot) = (&self.node, &self.wallets.hot);
+        let (node, hot) = (&self.chain.node, &self.chain.wallets.hot);
         // What comes before it must be final; then nothing is to move any more.
         let is_next = || {
             let (latest, settled) =
                 (chain::count_of(node, hot, "latest")?, chain::count_of(node, hot, "finalized")?);
-            Ok((latest == settled && Some(latest) == self.skipped).then_some(()))
+            Ok((latest == settled && Some(latest) == self.chain.skipped).then_some(()))
         };
         if self.look(CATCH_MAX, is_next)?.is_none() {
             return Ok(());
         }
-        let _held = self.miner.hold();
+        let _held = self.chain.hold();
         let fills = |it: &Value| has(it, "to", hot) && has(it, "input", "0x");
         let fill = || chain::waiting_for(node, hot, fills);
         if let Some(fill) = self.look(CATCH_MAX, fill)? {
@@ -122,11 +126,11 @@ impl Ordeal {
         is_it: impl Fn(&Value) -> bool,
     ) -> Result<Option<(MutexGuard<'_, ()>, Waiting)>> {
         self.look(CATCH_MAX, || {
-            if chain::waiting_for(&self.node, wallet, &is_it)?.is_none() {
+            if chain::waiting_for(&self.chain.node, wallet, &is_it)?.is_none() {
                 return Ok(None);
             }
-            let held = self.miner.hold();
-            let found = chain::waiting_for(&self.node, wallet, &is_it)?;
+            let held = self.chain.hold();
+            let found = chain::waiting_for(&self.chain.node, wallet, &is_it)?;
             Ok(found.map(|waiting| (held, waiting)))
         })
     }
@@ -134,9 +138,9 @@ impl Ordeal {
     /// Waits until the wallet has coins, no number is left out any more, and fees are not what they
     /// came to in scenes before: while the chain is held still it would wait for all that in vain.
     pub(crate) fn calm(&self) -> Result<()> {
-        let (node, hot) = (&self.node, &self.wallets.hot);
+        let (node, hot) = (&self.chain.node, &self.chain.wallets.hot);
         let is_calm = || {
-            let is_filled = match self.skipped {
+            let is_filled = match self.chain.skipped {
                 Some(number) => chain::count_of(node, hot, "latest")? > number,
                 None => true,
             };
@@ -144,7 +148,7 @@ impl Ordeal {
             Ok((has >= BELOW_WEI && is_filled).then_some(()))
         };
         self.look(DEATH_MAX, is_calm)?;
-        chain::lower_base_fee(&self.node)
+        chain::lower_base_fee(&self.chain.node)
     }
 
     /// Does what makes a chore necessary until the death has come, since it cannot be told from
@@ -162,15 +166,15 @@ impl Ordeal {
 
     /// Takes the coins out of the wallet, if it has been brought what it last needed; says whether.
     pub(crate) fn drain(&self) -> Result<bool> {
-        let (node, hot) = (Arc::clone(&self.node), self.wallets.hot.clone());
+        let (node, hot) = (Arc::clone(&self.chain.node), self.chain.wallets.hot.clone());
         if chain::coins_of(&node, &hot, "finalized")? < BELOW_WEI {
             return Ok(false);
         }
-        let held = self.miner.hold();
+        let held = self.chain.hold();
         let has = chain::coins_of(&node, &hot, "latest")?;
         let taken = has.saturating_sub(REST_WEI);
         if taken > 0 {
-            let (asset, amount) = ("ETH@ethereum", coins(taken));
+            let (asset, amount) = (ETH.id, coins(taken));
             let lane = ["--lane", "ethereum/hot", "--note", "the kill test takes them"];
             self.gateway.operate(&[&["house", "withdraw", asset, &amount], &lane[..]].concat())?;
             node.set_balance(&hot, has - taken)?;
@@ -183,15 +187,18 @@ impl Ordeal {
     /// Leaves the station one more coin for the day, and makes the wallet short of coins: it must be
     /// brought that one and no other.
     pub(crate) fn limit_a_day(&mut self) -> Result<()> {
-        let (node, hot) = (Arc::clone(&self.node), self.wallets.hot.clone());
+        let (node, hot) = (Arc::clone(&self.chain.node), self.chain.wallets.hot.clone());
         self.gateway.start()?;
         let rich = || Ok((chain::coins_of(&node, &hot, "finalized")? >= BELOW_WEI).then_some(()));
         ensure!(self.look(DEATH_MAX, rich)?.is_some(), "the wallet is not brought coins");
         gateway::kill(&self.process);
-        let brought = top_ups::sum(&self.wallets, &audit::look(&node, &self.wallets, &self.plan)?);
+        let brought = top_ups::sum(
+            &self.chain.wallets,
+            &audit::look(&node, &self.chain.wallets, &self.plan)?,
+        );
         let limit = brought + WEI_PER_COIN;
         self.gateway.limit_a_day(&coins(limit))?;
-        self.limit = limit;
+        self.chain.limit = limit;
         self.gateway.start()?;
         ensure!(self.drain()?, "the wallet has no coins");
         let some = || {

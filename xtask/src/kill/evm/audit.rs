@@ -1,16 +1,15 @@
 //! Counts what the chain says, whatever the gateway says.
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::{
+    ETH,
     funds::Wallets,
     node::{Node, quantity},
     token,
-    workload::{Asset, End, Wanted},
 };
+use crate::kill::{judge::Payments, workload::Wanted};
 
 /// How many blocks are asked for in one request.
 const BLOCKS_AT_ONCE: u128 = 100;
@@ -18,44 +17,15 @@ const BLOCKS_AT_ONCE: u128 = 100;
 /// How many calls are looked into in one request.
 const TRACES_AT_ONCE: usize = 20;
 
-/// What each recipient got: one amount in smallest units for each payment, by its place: the address
-/// in small letters, or [`token::place`].
-pub(crate) type Payments = BTreeMap<String, Vec<u128>>;
-
 /// What the chain says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// The payments.
+    /// The payments, by the address in small letters, or by [`token::place`].
     pub(crate) payments: Payments,
     /// The transactions between wallets: the block, who sent it, who got it, and how many wei.
     pub(crate) transfers: Vec<(u128, String, String, u128)>,
     /// The transactions that made payments by a call.
     pub(crate) calls: Vec<String>,
-}
-
-/// The statuses that the gateway reports, by reference.
-pub(crate) type Statuses = BTreeMap<String, String>;
-
-/// The verdict. Every payout is counted in one of paid, unpaid, lost and stuck.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    /// Payouts that arrived, and of which the gateway knows.
-    pub(crate) paid: usize,
-    /// Payouts that were not to arrive, did not, and of which the gateway knows.
-    pub(crate) unpaid: usize,
-    /// Payments beyond the first to the same recipient.
-    pub(crate) duplicates: usize,
-    /// Payouts that the gateway calls ended and that did not end on the chain as they were to.
-    pub(crate) losses: usize,
-    /// Payouts that have not ended, or of which the gateway does not know that they have.
-    pub(crate) stuck: usize,
-}
-
-impl Counts {
-    /// Whether everything ended as it was to.
-    pub(crate) fn is_clean(&self) -> bool {
-        self.duplicates == 0 && self.losses == 0 && self.stuck == 0
-    }
 }
 
 /// Reads every transaction of the chain that was not undone, and what the contract and the wallets'
@@ -86,8 +56,8 @@ pub(crate) fn look(node: &Node, wallets: &Wallets, plan: &[Wanted]) -> Result<Se
     }
     let number = format!("{newest:#x}");
     for (wanted, balance) in plan.iter().zip(balances(node, plan, &number)?) {
-        let sum = seen.payments.get(&wanted.place()).map_or(0, |amounts| amounts.iter().sum());
-        ensure!(sum == balance, "{} got {sum} and has {balance}", wanted.place());
+        let sum = seen.payments.get(&wanted.place).map_or(0, |amounts| amounts.iter().sum());
+        ensure!(sum == balance, "{} got {sum} and has {balance}", wanted.place);
     }
     Ok(seen)
 }
@@ -143,104 +113,40 @@ fn take_in_calls(payments: &mut Payments, call: &Value) -> Result<()> {
 /// # Errors
 /// If the node does not answer, or somebody has lost something.
 pub(crate) fn balances(node: &Node, plan: &[Wanted], block: &str) -> Result<Vec<u128>> {
-    let question = |wanted: &Wanted| match wanted.asset {
-        Asset::Coin => Ok(("eth_getBalance", json!([wanted.address, block]))),
-        Asset::Token => token::balance_question(&wanted.address, block),
+    let question = |wanted: &Wanted| {
+        if wanted.asset == ETH {
+            Ok(("eth_getBalance", json!([wanted.address, block])))
+        } else {
+            token::balance_question(&wanted.address, block)
+        }
     };
     let questions: Vec<_> = plan.iter().map(question).collect::<Result<_>>()?;
     let got = |(wanted, answer): (&Wanted, &Value)| {
         let has = token::amount(answer.as_str().context("a balance that is no text")?)?;
-        let before = if wanted.asset == Asset::Coin { wanted.gift } else { 0 };
+        let before = if wanted.asset == ETH { wanted.gift } else { 0 };
         has.checked_sub(before).with_context(|| format!("{} has lost its gift", wanted.address))
     };
     plan.iter().zip(&node.ask(&questions)?).map(got).collect()
-}
-
-/// Says in words what is wrong with a payout, if anything is.
-pub(crate) fn complaint(wanted: &Wanted, amounts: &[u128], status: Option<&str>) -> Option<String> {
-    let payments = Payments::from([(wanted.place(), amounts.to_vec())]);
-    let statuses = status.map(|it| (wanted.reference.clone(), it.to_owned())).into_iter().collect();
-    let is_clean = judge(std::slice::from_ref(wanted), &payments, &statuses).is_clean();
-    (!is_clean).then(|| format!("wrong: {wanted:?} got {amounts:?} and is {status:?}"))
-}
-
-/// Compares what was wanted with what the chain and the gateway say.
-pub(crate) fn judge(plan: &[Wanted], payments: &Payments, statuses: &Statuses) -> Counts {
-    let mut counts = Counts::default();
-    for wanted in plan {
-        let amounts = payments.get(&wanted.place()).map_or(&[][..], Vec::as_slice);
-        let status = statuses.get(&wanted.reference).map(String::as_str);
-        counts.duplicates += amounts.len().saturating_sub(1);
-        let has_arrived = amounts.contains(&wanted.units);
-        match (status, wanted.end) {
-            (Some("paid"), End::Paid) if has_arrived => counts.paid += 1,
-            (Some("fail" | "cancel"), End::Unpaid) if amounts.is_empty() => counts.unpaid += 1,
-            (Some("paid" | "fail" | "system_fail" | "cancel"), _) => counts.losses += 1,
-            (Some(_) | None, _) => counts.stuck += 1,
-        }
-    }
-    counts
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{
-        Asset, Counts, End, Node, Payments, Seen, Statuses, Wallets, Wanted, judge, look, take_in,
-        take_in_calls, token,
-    };
+    use super::{ETH, Node, Payments, Seen, Wallets, Wanted, look, take_in, take_in_calls, token};
     use crate::{
-        kill::node::Blocks,
+        kill::{evm::node::Blocks, workload::End},
         {nodes, process},
     };
 
     fn wanted(address: &str) -> Wanted {
-        let (reference, address) = ("r".into(), address.into());
-        let (asset, end) = (Asset::Coin, End::Paid);
-        Wanted { reference, address, asset, units: 5, gift: 0, end, approval: None }
+        let (reference, address, place) = ("r".into(), address.into(), address.into());
+        let (asset, end) = (ETH, End::Paid);
+        Wanted { reference, address, place, asset, units: 5, gift: 0, end, approval: None }
     }
 
     fn wallets() -> Wallets {
         Wallets { hot: "0xh".into(), station: Some("0xs".into()) }
-    }
-
-    fn counts(amounts: &[u128], status: Option<&str>) -> Counts {
-        counts_of(wanted("0xa"), amounts, status)
-    }
-
-    fn counts_of(wanted: Wanted, amounts: &[u128], status: Option<&str>) -> Counts {
-        let payments = Payments::from([("0xa".into(), amounts.to_vec())]);
-        let statuses: Statuses = status.map(|it| ("r".into(), it.into())).into_iter().collect();
-        judge(&[wanted], &payments, &statuses)
-    }
-
-    #[test]
-    fn every_way_to_be_wrong_is_counted() {
-        let clean = Counts { paid: 1, ..Counts::default() };
-        assert_eq!(counts(&[5], Some("paid")), clean);
-        assert_eq!(counts(&[5, 5], Some("paid")), Counts { duplicates: 1, ..clean });
-        assert_eq!(counts(&[4], Some("paid")), Counts { losses: 1, ..Counts::default() });
-        assert_eq!(counts(&[], Some("fail")), Counts { losses: 1, ..Counts::default() });
-        assert_eq!(counts(&[5], Some("system_fail")), Counts { losses: 1, ..Counts::default() });
-        assert_eq!(counts(&[], Some("process")), Counts { stuck: 1, ..Counts::default() });
-        assert_eq!(counts(&[5], None), Counts { stuck: 1, ..Counts::default() });
-        assert!(clean.is_clean() && !counts(&[5, 5], Some("paid")).is_clean());
-    }
-
-    #[test]
-    fn what_was_not_to_be_paid_must_not_arrive() {
-        let counts = |amounts: &[u128], status| {
-            counts_of(Wanted { end: End::Unpaid, ..wanted("0xa") }, amounts, status)
-        };
-        let unpaid = Counts { unpaid: 1, ..Counts::default() };
-        let lost = Counts { losses: 1, ..Counts::default() };
-        assert_eq!(counts(&[], Some("fail")), unpaid);
-        assert_eq!(counts(&[], Some("cancel")), unpaid);
-        assert_eq!(counts(&[5], Some("fail")), lost);
-        assert_eq!(counts(&[5], Some("paid")), lost);
-        assert_eq!(counts(&[], Some("paid")), lost);
-        assert_eq!(counts(&[], Some("process")), Counts { stuck: 1, ..Counts::default() });
     }
 
     #[test]

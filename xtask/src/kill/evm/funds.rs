@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 use anyhow::{Context as _, Result};
 
 use super::{
-    api::{Api, coins},
-    gateway::Gateway,
+    ETH, coins,
     node::Node,
     setup::{UP_TO_WEI, WEI_PER_COIN},
     token,
 };
+use crate::kill::{api::Api, gateway::Gateway};
 
 /// What is given to the merchant and to the house, in whole coins.
 const MERCHANT_COINS: u128 = 1_000;
@@ -22,7 +22,7 @@ const STATION_COINS: u128 = 100_000;
 const TOKENS: u128 = 1_000_000_000;
 
 /// The wallets' addresses, in small letters.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Wallets {
     /// The one that pays.
     pub(crate) hot: String,
@@ -44,7 +44,7 @@ impl Wallets {
 /// If gateway or node refuse.
 pub(crate) fn found(gateway: &Gateway, node: &Node) -> Result<Wallets> {
     gateway.operate(&["keys", "init"])?;
-    let mut addresses = gateway.wallets()?.into_iter();
+    let mut addresses = gateway.wallets()?.into_iter().map(|it| it.to_lowercase());
     let hot = addresses.next().context("there is no wallet")?;
     let wallets = Wallets { hot, station: addresses.next() };
     let (small, large) = (UP_TO_WEI, (MERCHANT_COINS + STATION_COINS) * WEI_PER_COIN);
@@ -65,7 +65,7 @@ pub(crate) fn found(gateway: &Gateway, node: &Node) -> Result<Wallets> {
 /// # Errors
 /// If the gateway refuses.
 pub(crate) fn book(gateway: &Gateway, wallets: &Wallets, receiver: SocketAddr) -> Result<Api> {
-    let api = gateway.merchant("shop", receiver)?;
+    let api = gateway.merchant("shop", receiver, ETH)?;
     let fund = |asset: &str, amount: &str, lane: &str, whose: &[&str]| {
         let arguments = ["fund", asset, amount, "--lane", lane];
         gateway.operate(&[&arguments, whose].concat()).map(drop)
@@ -73,13 +73,13 @@ pub(crate) fn book(gateway: &Gateway, wallets: &Wallets, receiver: SocketAddr) -
     let (hot, station, shop) = ("ethereum/hot", "ethereum/station", ["--merchant", "shop"]);
     let (merchant, house) = (MERCHANT_COINS.to_string(), HOUSE_COINS.to_string());
     if wallets.station.is_some() {
-        fund("ETH@ethereum", &merchant, station, &shop)?;
-        fund("ETH@ethereum", &STATION_COINS.to_string(), station, &["--house"])?;
-        fund("ETH@ethereum", &coins(UP_TO_WEI), hot, &["--house"])?;
+        fund(ETH.id, &merchant, station, &shop)?;
+        fund(ETH.id, &STATION_COINS.to_string(), station, &["--house"])?;
+        fund(ETH.id, &coins(UP_TO_WEI), hot, &["--house"])?;
     } else {
-        fund("ETH@ethereum", &merchant, hot, &shop)?;
-        fund("ETH@ethereum", &house, hot, &["--house"])?;
+        fund(ETH.id, &merchant, hot, &shop)?;
+        fund(ETH.id, &house, hot, &["--house"])?;
     }
-    fund(token::ID, &TOKENS.to_string(), hot, &shop)?;
+    fund(token::TOKEN.id, &TOKENS.to_string(), hot, &shop)?;
     Ok(api)
 }

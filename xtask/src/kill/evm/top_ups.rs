@@ -4,8 +4,8 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::{
-    api::coins,
     audit::Seen,
+    coins,
     funds::Wallets,
     node::{Node, quantity},
     setup::{BELOW_WEI, UP_TO_WEI},

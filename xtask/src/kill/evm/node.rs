@@ -11,8 +11,10 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::http::{self, Message};
-use crate::process::Guarded;
+use crate::{
+    kill::http::{self, Message},
+    process::Guarded,
+};
 
 /// How long the node may take to answer for the first time.
 const START_MAX: Duration = Duration::from_secs(20);

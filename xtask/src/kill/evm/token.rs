@@ -4,9 +4,10 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use super::node::{Node, quantity};
+use crate::kill::workload::Asset;
 
-/// Its name in the gateway's catalog.
-pub(crate) const ID: &str = "TOKEN@ethereum";
+/// What is paid of it.
+pub(crate) const TOKEN: Asset = Asset { id: "TOKEN@ethereum", ticker: None, decimals: 6 };
 
 /// Where its code is put, without anybody's deploying it.
 pub(crate) const ADDRESS: &str = "0x70e50000000000000000000000000000000000aa";
@@ -24,7 +25,7 @@ pub(crate) const REFUSAL: &str = "0x70e50000000000000000000000000000000000bb";
 const CODE: &str = include_str!("token/Token.hex");
 
 /// One whole token, in smallest units.
-const TOKEN: u128 = 1_000_000;
+const WHOLE: u128 = 1_000_000;
 
 /// An account that anvil has the key and gives coins of.
 const SOMEBODY: &str = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266";
@@ -52,19 +53,14 @@ pub(crate) fn place(address: &str) -> String {
     format!("TOKEN {address}")
 }
 
-/// Writes smallest units as whole tokens and decimals.
-pub(crate) fn text(units: u128) -> String {
-    format!("{}.{:06}", units / TOKEN, units % TOKEN)
-}
-
 /// Puts the token onto the chain, and gives `holder` so many whole ones.
 ///
 /// # Errors
 /// If the node does not answer.
 pub(crate) fn put(node: &Node, holder: &str, whole: u128) -> Result<()> {
     node.call("anvil_setCode", &json!([ADDRESS, format!("0x{}", CODE.trim())]))?;
-    change(node, SET_BALANCE, &[word_of(holder)?, word(whole * TOKEN)])?;
-    ensure!(balance(node, holder)? == whole * TOKEN, "the token is not there");
+    change(node, SET_BALANCE, &[word_of(holder)?, word(whole * WHOLE)])?;
+    ensure!(balance(node, holder)? == whole * WHOLE, "the token is not there");
     Ok(())
 }
 
@@ -165,7 +161,7 @@ fn word_of(address: &str) -> Result<String> {
 mod tests {
     use serde_json::json;
 
-    use super::{ADDRESS, TRANSFER, amount, text, transferred, word, word_of};
+    use super::{ADDRESS, TOKEN, TRANSFER, amount, transferred, word, word_of};
 
     #[test]
     fn transfers_of_the_token_are_read() {
@@ -179,6 +175,6 @@ mod tests {
         assert_eq!(transferred(&log(payer)).unwrap(), None);
         assert!(amount(&format!("0x{}", "f".repeat(64))).is_err());
         assert_eq!(amount(&format!("0x{}", word(0))).unwrap(), 0);
-        assert_eq!(text(1_000_001), "1.000001");
+        assert_eq!(TOKEN.text(1_000_001), "1.000001");
     }
 }
