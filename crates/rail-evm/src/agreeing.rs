@@ -9,11 +9,13 @@ use futures_util::future::join_all;
 use net::RpcError;
 
 use crate::{
+    contract,
     disputes::Subject,
     handover,
     node::lost,
     observing,
     pool::{Member, Pool},
+    preparing::{code_at, had_code},
     quorum::{self, Branches, Conclusion, FinalBlocks, Finding},
     settings::Finality,
     tokens::Tokens,
@@ -59,7 +61,9 @@ pub(crate) async fn observe(
     let mut findings = vec![];
     if !pool.is_paused() && !pool.round_is_due() {
         let (at, finding) = question.ask_one().await?;
-        if !finding.ends() || pool.needed() == 1 {
+        // What one cannot make sense of, others may.
+        if finding.unclear.is_none() && (!finding.ends() || pool.needed() == 1) {
+            pool.riddles.found(lane, nonce, None);
             stop_odd_token(tokens, &finding);
             return Ok(finding.verdicts);
         }
@@ -83,6 +87,9 @@ pub(crate) async fn observe(
         }
         Conclusion::Ended(_) | Conclusion::Open => {}
     }
+    let is_open = matches!(conclusion, Conclusion::Open);
+    let unclear = named.iter().find_map(|(_, it)| it.unclear.as_ref()).filter(|_| is_open);
+    pool.riddles.found(lane, nonce, unclear);
     match conclusion {
         Conclusion::Ended(verdicts) if !pool.is_paused() => {
             for (_, finding) in &named {
@@ -230,4 +237,21 @@ pub(crate) async fn doubt_of_count(
          up to final block {final_block}, and {needed} must: {doubt}"
     );
     Some(Hold { reason: HoldReason::KeyUsedElsewhere, detail })
+}
+
+/// Why the contract that pays many may not be called yet: coins that are sent with a call to where
+/// it is not are lost, so as many endpoints as the quorum must have it, each as of its own final
+/// block.
+pub(crate) async fn doubt_of_contract(pool: &Pool, finality: &Finality) -> Option<String> {
+    let ask = async |at: usize| {
+        let Some(member) = pool.member(at).await else { return (pool.name(at), None) };
+        let looked = async {
+            let Some(head) = member.node.final_head(finality).await? else { return Ok(None) };
+            let told = member.node.batch(vec![code_at(contract::ADDRESS, head)]).await?;
+            Ok(told.into_iter().next().and_then(|it| had_code(it, contract::runtime())))
+        };
+        (pool.name(at), pool.took(at, looked.await).flatten())
+    };
+    let told = join_all(pool.at_once().into_iter().map(ask)).await;
+    quorum::doubt_of_code(&told, pool.needed())
 }

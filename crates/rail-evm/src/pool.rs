@@ -11,6 +11,7 @@ use crate::{
     disputes::Disputes,
     node::Node,
     rail::NodeError,
+    riddles::Riddles,
     roster::Roster,
     settings::{Parameters, Settings},
 };
@@ -44,6 +45,8 @@ pub(crate) struct Pool {
     roster: Mutex<Roster>,
     /// What they disagree about.
     pub(crate) disputes: Disputes,
+    /// The transactions of which nobody can tell what they paid.
+    pub(crate) riddles: Riddles,
 }
 
 impl Pool {
@@ -79,6 +82,7 @@ impl Pool {
             quorum,
             roster: Mutex::new(Roster::new(count, lag_blocks_max)),
             disputes: Disputes::new(network.id.clone()),
+            riddles: Riddles::default(),
         })
     }
 
@@ -97,10 +101,12 @@ impl Pool {
         self.disputes.words().is_some()
     }
 
-    /// What an operator must know now: that endpoints disagree, or that too few answer.
+    /// What an operator must know now: that endpoints disagree, that nobody can tell what a
+    /// transaction paid, or that too few answer.
     pub(crate) fn alert(&self) -> Option<String> {
-        if let Some(words) = self.disputes.words() {
-            return Some(words);
+        let words = self.disputes.words().or_else(|| self.riddles.words(&self.network));
+        if words.is_some() {
+            return words;
         }
         let silent: Vec<usize> = self.roster().silent().collect();
         let answering = self.members.len().saturating_sub(silent.len());

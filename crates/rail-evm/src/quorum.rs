@@ -13,6 +13,8 @@ use domain::{
     ports::{Handover, Unreachable},
 };
 
+use crate::riddles::Unclear;
+
 /// What an end rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
@@ -38,6 +40,8 @@ pub(crate) struct Finding {
     pub(crate) proof: Option<Proof>,
     /// The token, and the transaction by which it paid otherwise than it was asked to.
     pub(crate) paid_otherwise: Option<(Address, B256)>,
+    /// The one of which nobody can tell what it paid. It is in the chain, and ends nothing.
+    pub(crate) unclear: Option<Unclear>,
 }
 
 impl Finding {
@@ -171,6 +175,21 @@ pub(crate) fn doubt_of_count(
         None => format!("{name} cannot tell"),
     };
     Some(told.iter().map(say).collect::<Vec<_>>().join(", "))
+}
+
+/// Says what is missing for the code of the contract that pays many to be relied on: `needed`
+/// endpoints that had it as of their final blocks. One that does not keep that state cannot tell.
+pub(crate) fn doubt_of_code(told: &[(&str, Option<bool>)], needed: usize) -> Option<String> {
+    if told.iter().filter(|(_, had)| *had == Some(true)).count() >= needed {
+        return None;
+    }
+    let say = |(name, had): &(&str, Option<bool>)| match had {
+        Some(true) => format!("{name} has it"),
+        Some(false) => format!("{name} does not have it"),
+        None => format!("{name} cannot tell"),
+    };
+    let told: Vec<String> = told.iter().map(say).collect();
+    Some(format!("{needed} must have its code as of a final block: {}", told.join(", ")))
 }
 
 /// What is told of a transaction that several endpoints were handed. One that takes it is enough;

@@ -7,7 +7,8 @@ use super::*;
 const HASH: B256 = B256::repeat_byte(1);
 
 fn finding(verdicts: &[Observation], proof: Option<Proof>) -> Finding {
-    Finding { verdicts: verdicts.to_vec(), final_head: Some(90), proof, paid_otherwise: None }
+    let verdicts = verdicts.to_vec();
+    Finding { verdicts, final_head: Some(90), proof, paid_otherwise: None, unclear: None }
 }
 
 fn settled(hash: B256) -> Proof {
@@ -117,6 +118,16 @@ fn a_number_beyond_the_lanes_own_needs_the_quorum() {
     assert_eq!(doubt_of_count(12, &told, 2), None);
     assert_eq!(doubt_of_count(12, &told[..3], 2).unwrap(), "#1 says 12, #2 says 9, #3 cannot tell");
     assert!(doubt_of_count(12, &told, 3).is_some());
+}
+
+#[test]
+fn the_contract_is_there_if_the_quorum_has_it() {
+    let told = [("#1", Some(true)), ("#2", Some(false)), ("#3", None), ("#4", Some(true))];
+    assert_eq!(doubt_of_code(&told, 2), None);
+    let doubt = doubt_of_code(&told[..3], 2).unwrap();
+    assert!(doubt.ends_with("#1 has it, #2 does not have it, #3 cannot tell"), "{doubt}");
+    assert!(doubt_of_code(&told, 3).is_some());
+    assert!(doubt_of_code(&told[2..3], 1).is_some(), "what nobody knows is not believed");
 }
 
 #[test]

@@ -28,6 +28,32 @@ fn one_that_claims_to_be_far_ahead_of_two_others_is_not_believed() {
 }
 
 #[test]
+fn of_two_the_second_is_not_asked_first_for_an_absurd_claim() {
+    for head in [1 << 40, u64::MAX] {
+        assert_eq!(roster(&[100, head]).in_order(), [0, 1]);
+    }
+    let (day, mut two) = (5 * LEAP_OF_LAGS, roster(&[100, 100]));
+    // One that goes on while the other stands still is believed, however long that takes.
+    for days in 1..50 {
+        two.told_head(1, 100 + days * day);
+        assert_eq!(two.in_order(), [1, 0]);
+    }
+    two.told_head(1, 100 + 51 * day);
+    assert_eq!(two.in_order(), [0, 1], "nobody goes so far within a look");
+    two.told_head(0, 100 + 51 * day);
+    assert_eq!(two.in_order(), [0, 1], "the other has come as far");
+    assert!(!two.lags(0) && !two.lags(1));
+}
+
+#[test]
+fn one_that_is_alone_does_not_set_the_measure_by_an_absurd_claim() {
+    let mut two = Roster::new(2, 5);
+    two.told_head(1, 1 << 40);
+    two.told_head(0, 100);
+    assert_eq!(two.in_order(), [0, 1]);
+}
+
+#[test]
 fn what_a_silent_endpoint_told_is_forgotten() {
     let mut roster = roster(&[200, 100]);
     roster.chain_is_right(0);

@@ -13,6 +13,8 @@ mod conformance;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod doubt;
+#[cfg(test)]
 mod edr;
 #[cfg(test)]
 mod fake;
