@@ -144,6 +144,7 @@ impl Question<'_> {
     async fn ask_the_others(&self, findings: &mut Vec<(usize, Finding)>) {
         let asked = self.pool.at_once();
         let told = join_all(asked.iter().map(|at| self.pool.ask_head(*at))).await;
+        self.pool.compare_heads();
         // One that is silent is not asked again: each question may take as long as the first.
         let is_other = |(at, told): (usize, bool)| {
             let is_known = findings.iter().any(|(answered, _)| *answered == at);
@@ -153,6 +154,9 @@ impl Question<'_> {
         let found = join_all(others.into_iter().map(|at| self.ask(at))).await;
         findings.extend(found.into_iter().flatten());
         findings.sort_by_key(|(at, _)| *at);
+        for (at, finding) in findings {
+            finding.head = self.pool.head(*at);
+        }
     }
 }
 
@@ -192,6 +196,7 @@ pub(crate) async fn compare(pool: &Pool, finality: &Finality) {
         Some((at, pool.took(at, member.node.final_head(finality).await)?))
     };
     let heads = join_all(pool.at_once().into_iter().map(ask)).await;
+    pool.compare_heads();
     compare_blocks(pool, heads.into_iter().flatten().collect()).await;
 }
 

@@ -73,7 +73,7 @@ pub(crate) async fn look(
         Unreachable
     })?;
     let proof = proof(&facts, &sightings);
-    Ok(Finding { verdicts, final_head, proof, paid_otherwise, unclear })
+    Ok(Finding { verdicts, final_head, head: None, proof, paid_otherwise, unclear })
 }
 
 /// What the verdicts that follow from facts rest on, if they are an end.

@@ -36,6 +36,8 @@ pub(crate) struct Finding {
     pub(crate) verdicts: Vec<Observation>,
     /// The height up to which blocks are final for it.
     pub(crate) final_head: Option<u64>,
+    /// The height of its latest block, if it told that in the same round.
+    pub(crate) head: Option<u64>,
     /// What its verdicts rest on, if they are an end.
     pub(crate) proof: Option<Proof>,
     /// The token, and the transaction by which it paid otherwise than it was asked to.
@@ -85,9 +87,20 @@ pub(crate) fn conclude(findings: &[(&str, &Finding)], needed: usize) -> Conclusi
 }
 
 /// What is told of attempts that have not ended: the most that an endpoint says that claims no end,
-/// or, if all claim one, what it would be a little earlier.
+/// or, if all claim one, what it would be a little earlier. One that has not come as far as the block
+/// that an end rests on stands still or lags: that it misses the transaction says nothing, and
+/// handing that over again and again would not help.
 pub(crate) fn while_open(findings: &[(&str, &Finding)]) -> Vec<Observation> {
-    let is_open = |(_, it): &&(&str, &Finding)| !it.ends();
+    let block = |(_, it): &(&str, &Finding)| match it.proof {
+        Some(Proof::Settled { block, .. }) => Some(block),
+        Some(Proof::TakenBy(_)) | None => None,
+    };
+    let proven = findings.iter().filter_map(block).min();
+    let lags = |it: &Finding| {
+        let (Some(head), Some(block)) = (it.head, proven) else { return false };
+        head < block
+    };
+    let is_open = |(_, it): &&(&str, &Finding)| !it.ends() && !lags(it);
     let mut open: Vec<&Finding> = findings.iter().filter(is_open).map(|(_, it)| *it).collect();
     if open.is_empty() {
         open = findings.iter().map(|(_, it)| *it).collect();

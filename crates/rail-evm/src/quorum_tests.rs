@@ -8,7 +8,8 @@ const HASH: B256 = B256::repeat_byte(1);
 
 fn finding(verdicts: &[Observation], proof: Option<Proof>) -> Finding {
     let verdicts = verdicts.to_vec();
-    Finding { verdicts, final_head: Some(90), proof, paid_otherwise: None, unclear: None }
+    let (final_head, head) = (Some(90), Some(95));
+    Finding { verdicts, final_head, head, proof, paid_otherwise: None, unclear: None }
 }
 
 fn settled(hash: B256) -> Proof {
@@ -93,6 +94,23 @@ fn what_is_not_borne_out_is_told_as_it_was_before() {
         open(Observation::InBlock, Observation::Missing),
     ];
     assert_eq!(while_open(&named(&told)), [Observation::InBlock, Observation::Pending]);
+}
+
+#[test]
+fn one_that_stands_still_before_the_block_of_an_end_says_nothing() {
+    let missing = || open(Observation::Missing, Observation::Missing);
+    let before = [Observation::Pending, Observation::InBlock];
+    for (head, expected) in [
+        (Some(79), before.clone()),
+        (Some(80), [Observation::Missing, Observation::Missing]),
+        (None, [Observation::Missing, Observation::Missing]),
+    ] {
+        let told = [paid(7), Finding { head, ..missing() }];
+        assert_eq!(conclude(&named(&told), 2), Conclusion::Open);
+        assert_eq!(while_open(&named(&told)), expected, "{head:?}");
+    }
+    let told = [Finding { head: Some(79), ..missing() }];
+    assert_eq!(while_open(&named(&told)), missing().verdicts, "nobody says that it ended");
 }
 
 #[test]

@@ -22,6 +22,8 @@ struct Health {
     failures: u32,
     /// How many turns it is still left out.
     rests: u32,
+    /// Whether it lagged, or was absurdly far ahead, when all told their latest blocks last.
+    is_apart: bool,
 }
 
 /// The endpoints of one network, in the configured order.
@@ -150,8 +152,33 @@ impl Roster {
         if let Some(it) = self.all.get_mut(at) {
             let failures = it.failures.saturating_add(1);
             let rests = 1_u32.checked_shl(failures).unwrap_or(RESTS_MAX).min(RESTS_MAX);
-            *it = Health { chain_is_right: false, head: None, failures, rests };
+            *it = Health { failures, rests, ..Health::default() };
         }
+    }
+
+    /// The latest block that an endpoint told, unless it has failed since.
+    pub(crate) fn head(&self, at: usize) -> Option<u64> {
+        self.all.get(at).and_then(|it| it.head)
+    }
+
+    /// Takes down who is not where the others are. Only to be asked for when all that answer have
+    /// told their latest blocks at the same time: of others, one is older than the other.
+    pub(crate) fn compare_heads(&mut self) {
+        let known = self.known_head();
+        for at in 0..self.all.len() {
+            let head = self.head(at);
+            let is_ahead = |(head, known)| self.is_absurd(head, known);
+            let is_apart = self.lags(at) || head.zip(known).is_some_and(is_ahead);
+            if let Some(it) = self.all.get_mut(at) {
+                it.is_apart = is_apart;
+            }
+        }
+    }
+
+    /// The endpoints that answer, and lagged or were absurdly far ahead at the last comparison.
+    pub(crate) fn apart(&self) -> impl Iterator<Item = usize> {
+        let all = self.all.iter().enumerate();
+        all.filter(|(_, it)| it.failures == 0 && it.is_apart).map(|(at, _)| at)
     }
 
     /// The endpoints whose last question was not answered.

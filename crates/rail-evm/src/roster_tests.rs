@@ -46,6 +46,26 @@ fn of_two_the_second_is_not_asked_first_for_an_absurd_claim() {
 }
 
 #[test]
+fn whoever_is_not_where_the_others_are_is_known_after_a_comparison() {
+    let apart = |heads: &[u64]| {
+        let mut roster = roster(heads);
+        assert_eq!(roster.apart().count(), 0, "nothing was compared");
+        roster.compare_heads();
+        roster.apart().collect::<Vec<_>>()
+    };
+    assert!(apart(&[100, 105]).is_empty());
+    assert_eq!(apart(&[100, 106]), [0]);
+    assert_eq!(apart(&[106, 100]), [1]);
+    assert_eq!(apart(&[100, 1 << 40]), [1]);
+    assert_eq!(apart(&[100, 101, 1 << 40]), [2]);
+    assert_eq!(apart(&[100, 200, 200]), [0]);
+    let mut silent = roster(&[100, 106]);
+    silent.compare_heads();
+    silent.failed(0);
+    assert_eq!((silent.apart().count(), silent.silent().count()), (0, 1));
+}
+
+#[test]
 fn one_that_is_alone_does_not_set_the_measure_by_an_absurd_claim() {
     let mut two = Roster::new(2, 5);
     two.told_head(1, 1 << 40);

@@ -43,6 +43,8 @@ mod several;
 #[cfg(test)]
 mod silent;
 #[cfg(test)]
+mod stalled;
+#[cfg(test)]
 mod together;
 #[cfg(test)]
 mod tokens;
