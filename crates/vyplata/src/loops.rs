@@ -5,8 +5,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    panic::AssertUnwindSafe,
-    sync::Arc,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
     thread,
     time::Duration,
 };
@@ -60,30 +60,51 @@ pub(crate) type Stop = watch::Receiver<bool>;
 pub(crate) fn start_lane(app: Arc<App>, work: LaneWork, mut stop: Stop) -> thread::JoinHandle<()> {
     let runtime = Handle::current();
     let run = move || {
-        runtime.block_on(async {
-            let mut turns = Turns::default();
-            wait_until_books_agree(&app, &work, &mut stop).await;
-            while !*stop.borrow() {
-                let idle_ms = match turns.take(&app, &work, &stop).await {
-                    Ok(()) => turn::idle_ms(&work).min(IDLE_MS),
-                    Err(error) => {
-                        failed(&app, work.lane.as_str(), error);
-                        FAILURE_MS
-                    }
-                };
-                let rang = work.rang.notified();
-                let wait = timeout(Duration::from_millis(idle_ms), rang);
-                tokio::select! {
-                    _ = wait => {}
-                    _ = stop.changed() => {}
-                }
-            }
-        });
+        let failed = work.failed.clone();
+        let pays = AssertUnwindSafe(|| runtime.block_on(pay(&app, &work, &mut stop)));
+        if catch_unwind(pays).is_err() {
+            tracing::error!(lane = %work.lane, "this is a bug: the lane has ended; report it");
+            failed.store(true, Ordering::Relaxed);
+        }
     };
     thread::Builder::new()
         .name("lane".to_owned())
         .spawn(run)
         .expect("the operating system gives a thread")
+}
+
+/// Does a lane's work until told to stop. Where the code fails, it begins anew after a while.
+async fn pay(app: &App, work: &LaneWork, stop: &mut Stop) {
+    let mut turns = Turns::default();
+    let mut books_agree = false;
+    while !*stop.borrow() {
+        let turn = async {
+            if !books_agree {
+                wait_until_books_agree(app, work, stop).await;
+                books_agree = true;
+            }
+            turns.take(app, work, stop).await
+        };
+        let done = AssertUnwindSafe(turn).catch_unwind().await;
+        work.failed.store(done.is_err(), Ordering::Relaxed);
+        let idle_ms = match done {
+            Ok(Ok(())) => turn::idle_ms(work).min(IDLE_MS),
+            Ok(Err(error)) => {
+                failed(app, work.lane.as_str(), error);
+                FAILURE_MS
+            }
+            Err(_) => {
+                tracing::error!(lane = %work.lane, "this is a bug: the lane's turn failed; report it");
+                FAILURE_MS
+            }
+        };
+        let rang = work.rang.notified();
+        let wait = timeout(Duration::from_millis(idle_ms), rang);
+        tokio::select! {
+            _ = wait => {}
+            _ = stop.changed() => {}
+        }
+    }
 }
 
 /// Waits until nothing is missing from a lane that its ledger says is there.

@@ -99,6 +99,7 @@ pub(crate) async fn start(mut config: Config, listener: TcpListener) -> anyhow::
             pays: true,
             station: None,
             rang: Arc::default(),
+            failed: Arc::default(),
         });
     }
     let policy = Policy { simulated: true, ..Policy::default() };
