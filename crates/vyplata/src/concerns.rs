@@ -65,8 +65,8 @@ pub(crate) fn networks(app: &App) -> Vec<Concern> {
 }
 
 /// Looks at lanes whose loop the code failed in.
-pub(crate) fn lanes(app: &App) -> Vec<Concern> {
-    let failed = app.lanes.iter().filter(|it| it.failed.load(Ordering::Relaxed));
+pub(crate) fn lanes(lanes: &[LaneWork]) -> Vec<Concern> {
+    let failed = lanes.iter().filter(|it| it.failed.load(Ordering::Relaxed));
     let concern = |it: &LaneWork| Concern {
         urgent: true,
         what: format!("nothing is paid from {}: its loop failed, which is a bug", it.lane),

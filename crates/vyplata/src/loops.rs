@@ -76,14 +76,11 @@ pub(crate) fn start_lane(app: Arc<App>, work: LaneWork, mut stop: Stop) -> threa
 /// Does a lane's work until told to stop. Where the code fails, it begins anew after a while.
 async fn pay(app: &App, work: &LaneWork, stop: &mut Stop) {
     let mut turns = Turns::default();
-    let mut books_agree = false;
+    let mut books = Books::default();
     while !*stop.borrow() {
         let turn = async {
-            if !books_agree {
-                wait_until_books_agree(app, work, stop).await;
-                books_agree = true;
-            }
-            turns.take(app, work, stop).await
+            let withheld_until = books.withheld_until(app, work).await;
+            turns.take(app, work, stop, withheld_until).await
         };
         let done = AssertUnwindSafe(turn).catch_unwind().await;
         work.failed.store(done.is_err(), Ordering::Relaxed);
@@ -107,14 +104,31 @@ async fn pay(app: &App, work: &LaneWork, stop: &mut Stop) {
     }
 }
 
-/// Waits until nothing is missing from a lane that its ledger says is there.
+/// Whether nothing is missing from a lane that its ledger says is there, as far as it was looked.
 ///
 /// If coins are missing on the chain, the ledger does not know of a payment: it may be an old copy
-/// that was put back, and paying on could pay again what was paid since.
-async fn wait_until_books_agree(app: &App, work: &LaneWork, stop: &mut Stop) {
-    while !*stop.borrow() && !app.pay_although_coins_are_missing {
+/// that was put back, and paying on could pay again what was paid since. What it does know of goes
+/// on: that was stored before it left, and its end may be what is missing.
+#[derive(Default)]
+struct Books {
+    agree: bool,
+    look_at: Timestamp,
+}
+
+impl Books {
+    /// Looks, if it is time; says until when nothing new is signed.
+    async fn withheld_until(&mut self, app: &App, work: &LaneWork) -> Option<Timestamp> {
+        if self.agree || app.pay_although_coins_are_missing {
+            return None;
+        }
+        if !self.look_at.is_due(clock::now()) {
+            return Some(self.look_at);
+        }
         let wait_ms = match missing(app, work).await {
-            Ok(missing) if missing.is_empty() => return,
+            Ok(missing) if missing.is_empty() => {
+                self.agree = true;
+                return None;
+            }
             Ok(missing) => {
                 let (lane, missing) = (&work.lane, missing.join(", "));
                 tracing::error!(
@@ -131,10 +145,8 @@ async fn wait_until_books_agree(app: &App, work: &LaneWork, stop: &mut Stop) {
                 FAILURE_MS
             }
         };
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
-            _ = stop.changed() => {}
-        }
+        self.look_at = clock::now().plus_ms(wait_ms);
+        Some(self.look_at)
     }
 }
 

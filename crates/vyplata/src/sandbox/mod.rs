@@ -205,4 +205,6 @@ async fn mine(chains: Vec<SimChain>) {
 }
 
 #[cfg(test)]
+mod lane_tests;
+#[cfg(test)]
 mod tests;
