@@ -39,7 +39,8 @@ pub enum Verdict {
     },
     /// They differ, and nothing that is on its way explains it.
     Differ {
-        /// What the ledger says is there less what the chain says.
+        /// What the ledger says is there less what the chain says; what cannot be represented is the
+        /// nearest to it that can.
         units: i128,
     },
 }
@@ -47,11 +48,12 @@ pub enum Verdict {
 impl Comparison {
     /// Judges the comparison.
     pub fn verdict(&self) -> Verdict {
-        let units = self.ledger_units - self.chain.signed();
+        // A chain tells what it likes, and no amount explains a difference that is cut here.
+        let units = self.ledger_units.saturating_sub(self.chain.signed());
+        let most = if units > 0 { self.in_flight_max } else { self.arriving_max };
         match units {
             0 => Verdict::Agree,
-            1.. if units <= self.in_flight_max.signed() => Verdict::InFlight { units },
-            ..=-1 if -units <= self.arriving_max.signed() => Verdict::InFlight { units },
+            _ if units.unsigned_abs() <= most.units() => Verdict::InFlight { units },
             _ => Verdict::Differ { units },
         }
     }
@@ -108,5 +110,35 @@ mod tests {
         assert_eq!(verdict(-1, 0, 3, 0), Verdict::Differ { units: -1 });
         assert_eq!(verdict(10, 14, 3, 4), Verdict::InFlight { units: -4 });
         assert_eq!(verdict(10, 15, 3, 4), Verdict::Differ { units: -5 });
+    }
+
+    #[test]
+    fn whatever_a_chain_tells_is_judged() {
+        let most = Amount::MAX.units();
+        for (ledger_units, chain, units) in [
+            (0, most, i128::MIN + 1),
+            (-1, most, i128::MIN),
+            (-2, most, i128::MIN),
+            (i128::MIN, most, i128::MIN),
+            (i128::MAX, 0, i128::MAX),
+        ] {
+            let chain = Amount::from_units(chain).unwrap();
+            for (on_its_way, is_explained) in [(Amount::ZERO, false), (Amount::MAX, true)] {
+                let comparison = Comparison {
+                    lane: LaneId::new("net/hot"),
+                    asset: AssetId::new("COIN@net"),
+                    ledger_units,
+                    chain,
+                    in_flight_max: on_its_way,
+                    arriving_max: on_its_way,
+                };
+                let expected = if is_explained && units != i128::MIN {
+                    Verdict::InFlight { units }
+                } else {
+                    Verdict::Differ { units }
+                };
+                assert_eq!(comparison.verdict(), expected, "{ledger_units}");
+            }
+        }
     }
 }

@@ -9,11 +9,13 @@ use futures_util::future::join_all;
 use net::RpcError;
 
 use crate::{
+    contract,
     disputes::Subject,
     handover,
     node::lost,
     observing,
     pool::{Member, Pool},
+    preparing::{code_at, had_code},
     quorum::{self, Branches, Conclusion, FinalBlocks, Finding},
     settings::Finality,
     tokens::Tokens,
@@ -59,7 +61,9 @@ pub(crate) async fn observe(
     let mut findings = vec![];
     if !pool.is_paused() && !pool.round_is_due() {
         let (at, finding) = question.ask_one().await?;
-        if !finding.ends() || pool.needed() == 1 {
+        // What one cannot make sense of, others may.
+        if finding.unclear.is_none() && (!finding.ends() || pool.needed() == 1) {
+            pool.riddles.found(lane, nonce, None);
             stop_odd_token(tokens, &finding);
             return Ok(finding.verdicts);
         }
@@ -83,6 +87,9 @@ pub(crate) async fn observe(
         }
         Conclusion::Ended(_) | Conclusion::Open => {}
     }
+    let is_open = matches!(conclusion, Conclusion::Open);
+    let unclear = named.iter().find_map(|(_, it)| it.unclear.as_ref()).filter(|_| is_open);
+    pool.riddles.found(lane, nonce, unclear);
     match conclusion {
         Conclusion::Ended(verdicts) if !pool.is_paused() => {
             for (_, finding) in &named {
@@ -137,6 +144,7 @@ impl Question<'_> {
     async fn ask_the_others(&self, findings: &mut Vec<(usize, Finding)>) {
         let asked = self.pool.at_once();
         let told = join_all(asked.iter().map(|at| self.pool.ask_head(*at))).await;
+        self.pool.compare_heads();
         // One that is silent is not asked again: each question may take as long as the first.
         let is_other = |(at, told): (usize, bool)| {
             let is_known = findings.iter().any(|(answered, _)| *answered == at);
@@ -146,6 +154,9 @@ impl Question<'_> {
         let found = join_all(others.into_iter().map(|at| self.ask(at))).await;
         findings.extend(found.into_iter().flatten());
         findings.sort_by_key(|(at, _)| *at);
+        for (at, finding) in findings {
+            finding.head = self.pool.head(*at);
+        }
     }
 }
 
@@ -185,6 +196,7 @@ pub(crate) async fn compare(pool: &Pool, finality: &Finality) {
         Some((at, pool.took(at, member.node.final_head(finality).await)?))
     };
     let heads = join_all(pool.at_once().into_iter().map(ask)).await;
+    pool.compare_heads();
     compare_blocks(pool, heads.into_iter().flatten().collect()).await;
 }
 
@@ -230,4 +242,21 @@ pub(crate) async fn doubt_of_count(
          up to final block {final_block}, and {needed} must: {doubt}"
     );
     Some(Hold { reason: HoldReason::KeyUsedElsewhere, detail })
+}
+
+/// Why the contract that pays many may not be called yet: coins that are sent with a call to where
+/// it is not are lost, so as many endpoints as the quorum must have it, each as of its own final
+/// block.
+pub(crate) async fn doubt_of_contract(pool: &Pool, finality: &Finality) -> Option<String> {
+    let ask = async |at: usize| {
+        let Some(member) = pool.member(at).await else { return (pool.name(at), None) };
+        let looked = async {
+            let Some(head) = member.node.final_head(finality).await? else { return Ok(None) };
+            let told = member.node.batch(vec![code_at(contract::ADDRESS, head)]).await?;
+            Ok(told.into_iter().next().and_then(|it| had_code(it, contract::runtime())))
+        };
+        (pool.name(at), pool.took(at, looked.await).flatten())
+    };
+    let told = join_all(pool.at_once().into_iter().map(ask)).await;
+    quorum::doubt_of_code(&told, pool.needed())
 }

@@ -168,23 +168,7 @@ impl Evm {
             wish.programs = node.programs(recipients, market.block).await.map_err(unreachable)?;
         }
         let drafted = self.decide(node, wish, market, &wallet).await;
-        let terms = match (errand, draft.chore) {
-            // It does what the first does, which may be included at any time: whatever would be
-            // found about it now must not keep it from being paid for.
-            _ if replaced.is_some() => drafted?,
-            (Errand::Pay(transfer), None) => {
-                let (payer, transfer, block) = (*payer, *transfer, market.block);
-                let payment = preflight::Payment { payer, asset, transfer, block };
-                self.preflight.examine(node, payment, drafted).await?
-            }
-            (Errand::PayMany(call), _) => {
-                let (payer, block) = (*payer, market.block);
-                let many = Many { payer, asset, call, block, final_head };
-                self.preflight.examine_many(node, many, drafted).await?
-            }
-            (_, Some(_)) | (Errand::Nothing | Errand::Approve(_), None) => drafted?,
-            (Errand::Deploy | Errand::Delegate, None) => drafted?,
-        };
+        let terms = self.examine(node, draft, job, (market.block, final_head), drafted).await?;
         if let Some(block) = final_head.filter(|_| terms.nonce > draft.lane.next_sequence)
             && let Some(hold) =
                 agreeing::doubt_of_count(&self.pool, at, *payer, terms.nonce, block).await
@@ -192,6 +176,43 @@ impl Evm {
             return Err(BuildError::Hold(hold));
         }
         Ok(Some(terms.unsigned()))
+    }
+
+    /// Has a decision examined as of a block; up to the second one all is final, if any is.
+    async fn examine(
+        &self,
+        node: &Node,
+        draft: Draft<'_>,
+        job: &Job<'_>,
+        (block, final_head): (u64, Option<u64>),
+        drafted: Result<Terms, BuildError>,
+    ) -> Result<Terms, BuildError> {
+        let Job { asset, errand, payer, replaced, .. } = job;
+        let (asset, payer) = (*asset, *payer);
+        match (errand, draft.chore) {
+            // It does what the first does, which may be included at any time: whatever would be
+            // found about it now must not keep it from being paid for.
+            _ if replaced.is_some() => drafted,
+            (Errand::Pay(transfer), None) => {
+                let payment = preflight::Payment { payer, asset, transfer: *transfer, block };
+                self.preflight.examine(node, payment, drafted).await
+            }
+            (Errand::PayMany(call), _) => {
+                let many = Many { payer, asset, call, block, final_head };
+                let terms = self.preflight.examine_many(node, many, drafted).await?;
+                if call.method() == Method::Contract
+                    && let Some(doubt) = self.doubt_of_contract().await
+                {
+                    return Err(split(
+                        draft.payouts,
+                        &format!("the contract is in doubt: {doubt}"),
+                    ));
+                }
+                Ok(terms)
+            }
+            (_, Some(_)) | (Errand::Nothing | Errand::Approve(_), None) => drafted,
+            (Errand::Deploy | Errand::Delegate, None) => drafted,
+        }
     }
 
     fn wish<'a>(&'a self, draft: Draft<'a>, job: &'a Job<'a>) -> Wish<'a> {

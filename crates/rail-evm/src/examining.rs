@@ -247,13 +247,14 @@ impl Replies {
 
     /// Whether the code that makes the payments is where it is called. Coins that are sent to where
     /// the contract is not are lost, so it must be there for good. An account that does not run the
-    /// code pays nothing.
+    /// code pays nothing. This is what one endpoint says; that others bear it out is looked at by
+    /// [`crate::agreeing::doubt_of_contract`].
     fn has_code(&mut self, many: &Many<'_>) -> Result<bool, Unreachable> {
         let code = self.next().and_then(tokens::bytes);
         let code = code.map_err(|error| lost("eth_getCode", &error))?;
         let had = many.final_head.and_then(|_| had_code(self.next(), contract::runtime()));
         Ok(match many.call.method() {
-            Method::Contract => code == *contract::runtime() && had != Some(false),
+            Method::Contract => code == *contract::runtime() && had == Some(true),
             Method::Delegate => code == contract::delegation(),
         })
     }

@@ -25,6 +25,7 @@ mod preparing;
 mod quorum;
 mod rail;
 mod revert;
+mod riddles;
 mod roster;
 mod settings;
 mod terms;

@@ -360,7 +360,16 @@ impl Node {
         };
         let results = self.batch(tokens.iter().map(call).collect()).await?;
         let amount = |(token, result): (&Option<Address>, Result<Value, RpcError>)| match token {
-            None => read("eth_getBalance", result),
+            None => {
+                if let Err(RpcError::Refused { message, .. }) = &result {
+                    tracing::error!(
+                        block, %message,
+                        "the node does not tell what the lane held at its final block; lanes sign \
+                         nothing without it: a node that keeps the state of that block is needed"
+                    );
+                }
+                read("eth_getBalance", result)
+            }
             Some(token) => match result {
                 Err(RpcError::Refused { code, message, data })
                     if crate::revert::reason(code, &message, data.as_ref()).is_some() =>

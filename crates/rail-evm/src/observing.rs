@@ -21,6 +21,7 @@ use crate::{
     l1_fee,
     node::{Node, Placed, Receipt, Sighting},
     quorum::{Finding, Proof},
+    riddles::Unclear,
     settings::Finality,
     tx::{self, Sent},
     verdict::{Fact, Facts, Included},
@@ -53,15 +54,17 @@ pub(crate) async fn look(
             .any(|block| block.number == receipt.block_number && block.hash == receipt.block_hash)
     };
     let mut facts = Facts { final_head, taken_by: vec![], attempts: vec![] };
-    let mut paid_otherwise = None;
+    let (mut paid_otherwise, mut unclear) = (None, None);
     for (sent, sighting) in sent.iter().zip(&sightings) {
-        let place = |receipt| included(sent, receipt, in_chain(receipt), &mut paid_otherwise);
+        let odd = (&mut paid_otherwise, &mut unclear);
+        let place = |receipt| included(sent, receipt, in_chain(receipt), odd);
         let included = sighting.receipt.as_ref().map(place).transpose()?;
         facts.attempts.push(Fact { hash: sent.hash, included, known: sighting.known });
     }
     if let (Some(head), Some(count)) = (final_head, count)
         && count > nonce
         && facts.settled().next().is_none()
+        && !facts.has_unclear()
     {
         facts.taken_by = taken_by(node, lane, nonce, head).await?;
     }
@@ -70,7 +73,7 @@ pub(crate) async fn look(
         Unreachable
     })?;
     let proof = proof(&facts, &sightings);
-    Ok(Finding { verdicts, final_head, proof, paid_otherwise })
+    Ok(Finding { verdicts, final_head, head: None, proof, paid_otherwise, unclear })
 }
 
 /// What the verdicts that follow from facts rest on, if they are an end.
@@ -113,34 +116,42 @@ fn included(
     sent: &Sent,
     receipt: &Receipt,
     canonical: bool,
-    paid_otherwise: &mut Option<(Address, B256)>,
+    (paid_otherwise, unclear): (&mut Option<(Address, B256)>, &mut Option<Unclear>),
 ) -> Result<Included, Unreachable> {
     let odd = || {
         tracing::warn!(txid = %sent.hash, ?receipt, "the receipt makes no sense");
         Unreachable
     };
     let fee = l1_fee::charged(receipt).and_then(Amount::from_units).ok_or_else(odd)?;
+    let errand = Errand::read(sent);
+    let token = errand.as_ref().and_then(Errand::token);
     let outcome = match receipt.status.to::<u64>() {
         0 => Outcome::NotPaid,
-        1 => Errand::read(sent).ok_or_else(odd)?.outcome(sent.sender, &receipt.logs),
+        1 => errand.ok_or_else(odd)?.outcome(sent.sender, &receipt.logs),
         _ => return Err(odd()),
     };
+    let mut is_unclear = false;
     let (paid, unpaid) = match outcome {
         Outcome::NotPaid => (false, vec![]),
         Outcome::Done(unpaid) => (true, unpaid),
         Outcome::PaidOtherwise(unpaid) => {
-            let token = Errand::read(sent).and_then(|it| it.token());
             if let (Some(token), true) = (token, canonical) {
                 *paid_otherwise = Some((token, sent.hash));
             }
             (true, unpaid)
         }
+        // No token moves without announcing it: whatever was called was not there.
+        Outcome::Unclear(_) if token.is_some() && receipt.logs.is_empty() => (false, vec![]),
         Outcome::Unclear(why) => {
-            tracing::error!(txid = %sent.hash, why, "nobody can tell what the transaction paid");
-            return Err(Unreachable);
+            if canonical {
+                *unclear = Some(Unclear { hash: sent.hash, why });
+            }
+            is_unclear = true;
+            (false, vec![])
         }
     };
-    Ok(Included { block: receipt.block_number.to(), canonical, paid, unpaid, fee })
+    let block = receipt.block_number.to();
+    Ok(Included { block, canonical, paid, unpaid, unclear: is_unclear, fee })
 }
 
 /// The transactions of `lane` with the number `nonce` in the final block that its count at old

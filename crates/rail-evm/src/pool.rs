@@ -11,6 +11,7 @@ use crate::{
     disputes::Disputes,
     node::Node,
     rail::NodeError,
+    riddles::Riddles,
     roster::Roster,
     settings::{Parameters, Settings},
 };
@@ -44,6 +45,8 @@ pub(crate) struct Pool {
     roster: Mutex<Roster>,
     /// What they disagree about.
     pub(crate) disputes: Disputes,
+    /// The transactions of which nobody can tell what they paid.
+    pub(crate) riddles: Riddles,
 }
 
 impl Pool {
@@ -79,6 +82,7 @@ impl Pool {
             quorum,
             roster: Mutex::new(Roster::new(count, lag_blocks_max)),
             disputes: Disputes::new(network.id.clone()),
+            riddles: Riddles::default(),
         })
     }
 
@@ -97,23 +101,31 @@ impl Pool {
         self.disputes.words().is_some()
     }
 
-    /// What an operator must know now: that endpoints disagree, or that too few answer.
+    /// What an operator must know now: that endpoints disagree, that nobody can tell what a
+    /// transaction paid, or that too few answer.
     pub(crate) fn alert(&self) -> Option<String> {
-        if let Some(words) = self.disputes.words() {
-            return Some(words);
+        let words = self.disputes.words().or_else(|| self.riddles.words(&self.network));
+        if words.is_some() {
+            return words;
         }
-        let silent: Vec<usize> = self.roster().silent().collect();
-        let answering = self.members.len().saturating_sub(silent.len());
-        if answering >= self.quorum {
+        let (silent, apart) = {
+            let roster = self.roster();
+            (roster.silent().collect::<Vec<_>>(), roster.apart().collect::<Vec<_>>())
+        };
+        let useful = self.members.len().saturating_sub(silent.len()).saturating_sub(apart.len());
+        if useful >= self.quorum {
             return None;
         }
-        let names: Vec<&str> = silent.iter().map(|at| self.name(*at)).collect();
-        Some(format!(
-            "of the nodes of {}, {answering} answer and {} are needed; silent: {}",
-            self.network,
-            self.quorum,
-            names.join(", ")
-        ))
+        let (network, needed) = (&self.network, self.quorum);
+        let count = format!("of the nodes of {network}, {useful} answer and {needed} are needed");
+        let mut words = vec![count];
+        for (which, what) in [(silent, "silent"), (apart, "not where the others are")] {
+            let names: Vec<&str> = which.iter().map(|at| self.name(*at)).collect();
+            if !names.is_empty() {
+                words.push(format!("{what}: {}", names.join(", ")));
+            }
+        }
+        Some(words.join("; "))
     }
 
     /// Whether this is a turn in which all endpoints are asked although one would do, to learn who
@@ -144,7 +156,19 @@ impl Pool {
     pub(crate) async fn survey(&self) {
         if self.is_several() {
             join_all(self.at_once().into_iter().map(|at| self.ask_head(at))).await;
+            self.compare_heads();
         }
+    }
+
+    /// Takes down who is not where the others are, after all that answer told their latest blocks at
+    /// the same time.
+    pub(crate) fn compare_heads(&self) {
+        self.roster().compare_heads();
+    }
+
+    /// The latest block that an endpoint told, as far as is known.
+    pub(crate) fn head(&self, at: usize) -> Option<u64> {
+        self.roster().head(at)
     }
 
     /// Asks one endpoint for its latest block; says whether it answered.

@@ -38,6 +38,9 @@ const ALLOWANCE_MIN: U256 = U256::from_limbs([0, 1 << 31, 0, 0]);
 #[derive(Debug, Default)]
 pub(crate) struct Prepared {
     known: Mutex<Known>,
+    /// Whether a quorum had the contract as of final blocks. It stays: these blocks do, and the
+    /// contract has no way to end.
+    contract_is_borne_out: AtomicBool,
     told_that_there_is_no_proxy: AtomicBool,
 }
 
@@ -97,9 +100,9 @@ struct Facts {
     code: Bytes,
     /// Whether the contract that pays many is there.
     has_contract: bool,
-    /// Whether it was there at the final head: coins sent to where it is not yet are lost. `None` if
-    /// nothing is final, or if the node does not keep the state of the final head.
-    had_contract: Option<bool>,
+    /// Whether it was there at the final head, as a quorum bears out: coins sent to where it is not
+    /// yet are lost.
+    had_contract: bool,
     /// Whether there is what puts it there.
     has_proxy: bool,
     /// The tokens that it holds, and how much of each the contract may take.
@@ -120,6 +123,9 @@ impl Facts {
         if !self.has_contract {
             return if self.has_proxy { vec!["deploy".to_owned()] } else { vec![] };
         }
+        if !self.had_contract {
+            return vec![];
+        }
         match method {
             Method::Delegate if self.code == contract::delegation() => vec![],
             Method::Delegate => vec!["delegate".to_owned()],
@@ -132,14 +138,13 @@ impl Facts {
 
     /// Whether the lane can pay many of a token at once.
     fn can_pay(&self, method: Method, token: Option<Address>) -> bool {
-        let is_final = self.had_contract != Some(false);
         self.has_contract
             && match (method, token) {
                 (Method::Delegate, _) => self.code == contract::delegation(),
-                (Method::Contract, None) => is_final,
+                (Method::Contract, None) => self.had_contract,
                 (Method::Contract, Some(token)) => {
-                    is_final
-                        && self.allowances.iter().any(|it| it.0 == token && it.1 >= ALLOWANCE_MIN)
+                    let enough = |it: &(Address, U256)| it.0 == token && it.1 >= ALLOWANCE_MIN;
+                    self.had_contract && self.allowances.iter().any(enough)
                 }
             }
     }
@@ -166,11 +171,17 @@ impl Evm {
         live: &BTreeSet<u64>,
     ) -> Result<Option<Chore>, Unreachable> {
         let account = address(&lane.address).map_err(|what| misconfigured(&what))?;
-        let (at, facts) = self.facts(account).await?;
+        let (at, mut facts) = self.facts(account).await?;
         if let Some(sequence) = self.gap(lane, account, live, (at, &facts)).await {
             return Ok(Some(Chore::Fill { sequence }));
         }
         let Some(method) = self.settings.batching else { return Ok(None) };
+        if facts.had_contract
+            && let Some(doubt) = self.doubt_of_contract().await
+        {
+            tracing::warn!(lane = %lane.id, doubt, "nobody is paid together with others yet");
+            facts.had_contract = false;
+        }
         for asset in self.assets.values() {
             let token = token_of(asset).map_err(|what| misconfigured(&what))?;
             self.prepared.set(account, token, facts.can_pay(method, token));
@@ -181,6 +192,17 @@ impl Evm {
             tracing::warn!(%network, "no batches: the network lacks the proxy that deploys");
         }
         Ok(self.prepared.lacks(account, facts.missing(method)).map(Chore::Prepare))
+    }
+
+    /// Why the contract that pays many may not be called yet, or relied on by anything else.
+    pub(crate) async fn doubt_of_contract(&self) -> Option<String> {
+        let is_borne_out = &self.prepared.contract_is_borne_out;
+        if is_borne_out.load(Ordering::Relaxed) {
+            return None;
+        }
+        let doubt = agreeing::doubt_of_contract(&self.pool, &self.parameters.finality).await;
+        is_borne_out.fetch_or(doubt.is_none(), Ordering::Relaxed);
+        doubt
     }
 
     /// The number that a lane has skipped.
@@ -266,6 +288,7 @@ impl Evm {
         let has_contract = next().and_then(tokens::bytes).map_err(told)? == *contract::runtime();
         let has_proxy = !next().and_then(tokens::bytes).map_err(told)?.is_empty();
         let had_contract = final_head.and_then(|_| had_code(next(), contract::runtime()));
+        let had_contract = had_contract == Some(true);
         let mut allowances = vec![];
         for token in tokens {
             // What is no token here holds nothing, and is left alone.

@@ -14,7 +14,7 @@ fn facts() -> Facts {
         count_final: Some(7),
         code: Bytes::new(),
         has_contract: true,
-        had_contract: Some(true),
+        had_contract: true,
         has_proxy: true,
         allowances: vec![(TOKEN, U256::MAX)],
     }
@@ -46,10 +46,11 @@ fn what_is_missing_is_done_in_order() {
     assert!(facts().missing(contract).is_empty());
     assert!(facts().can_pay(contract, None) && facts().can_pay(contract, Some(TOKEN)));
     assert!(!facts().can_pay(contract, Some(LANE)), "it holds none of that");
-    let early = Facts { had_contract: Some(false), ..facts() };
+    let early = Facts { had_contract: false, allowances: vec![(TOKEN, U256::ZERO)], ..facts() };
     assert!(!early.can_pay(contract, None) && !early.can_pay(contract, Some(TOKEN)));
-    assert!(early.missing(contract).is_empty(), "it is there");
-    assert!(Facts { had_contract: None, ..facts() }.can_pay(contract, None));
+    for method in [contract, delegate] {
+        assert!(early.missing(method).is_empty(), "nothing relies on it before it is final");
+    }
     let unallowed = Facts { allowances: vec![(TOKEN, ALLOWANCE_MIN - U256::ONE)], ..facts() };
     assert_eq!(unallowed.missing(contract), [format!("approve {TOKEN}")]);
     assert!(unallowed.can_pay(contract, None) && !unallowed.can_pay(contract, Some(TOKEN)));

@@ -13,6 +13,8 @@ use domain::{
     ports::{Handover, Unreachable},
 };
 
+use crate::riddles::Unclear;
+
 /// What an end rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
@@ -34,10 +36,14 @@ pub(crate) struct Finding {
     pub(crate) verdicts: Vec<Observation>,
     /// The height up to which blocks are final for it.
     pub(crate) final_head: Option<u64>,
+    /// The height of its latest block, if it told that in the same round.
+    pub(crate) head: Option<u64>,
     /// What its verdicts rest on, if they are an end.
     pub(crate) proof: Option<Proof>,
     /// The token, and the transaction by which it paid otherwise than it was asked to.
     pub(crate) paid_otherwise: Option<(Address, B256)>,
+    /// The one of which nobody can tell what it paid. It is in the chain, and ends nothing.
+    pub(crate) unclear: Option<Unclear>,
 }
 
 impl Finding {
@@ -81,9 +87,20 @@ pub(crate) fn conclude(findings: &[(&str, &Finding)], needed: usize) -> Conclusi
 }
 
 /// What is told of attempts that have not ended: the most that an endpoint says that claims no end,
-/// or, if all claim one, what it would be a little earlier.
+/// or, if all claim one, what it would be a little earlier. One that has not come as far as the block
+/// that an end rests on stands still or lags: that it misses the transaction says nothing, and
+/// handing that over again and again would not help.
 pub(crate) fn while_open(findings: &[(&str, &Finding)]) -> Vec<Observation> {
-    let is_open = |(_, it): &&(&str, &Finding)| !it.ends();
+    let block = |(_, it): &(&str, &Finding)| match it.proof {
+        Some(Proof::Settled { block, .. }) => Some(block),
+        Some(Proof::TakenBy(_)) | None => None,
+    };
+    let proven = findings.iter().filter_map(block).min();
+    let lags = |it: &Finding| {
+        let (Some(head), Some(block)) = (it.head, proven) else { return false };
+        head < block
+    };
+    let is_open = |(_, it): &&(&str, &Finding)| !it.ends() && !lags(it);
     let mut open: Vec<&Finding> = findings.iter().filter(is_open).map(|(_, it)| *it).collect();
     if open.is_empty() {
         open = findings.iter().map(|(_, it)| *it).collect();
@@ -171,6 +188,21 @@ pub(crate) fn doubt_of_count(
         None => format!("{name} cannot tell"),
     };
     Some(told.iter().map(say).collect::<Vec<_>>().join(", "))
+}
+
+/// Says what is missing for the code of the contract that pays many to be relied on: `needed`
+/// endpoints that had it as of their final blocks. One that does not keep that state cannot tell.
+pub(crate) fn doubt_of_code(told: &[(&str, Option<bool>)], needed: usize) -> Option<String> {
+    if told.iter().filter(|(_, had)| *had == Some(true)).count() >= needed {
+        return None;
+    }
+    let say = |(name, had): &(&str, Option<bool>)| match had {
+        Some(true) => format!("{name} has it"),
+        Some(false) => format!("{name} does not have it"),
+        None => format!("{name} cannot tell"),
+    };
+    let told: Vec<String> = told.iter().map(say).collect();
+    Some(format!("{needed} must have its code as of a final block: {}", told.join(", ")))
 }
 
 /// What is told of a transaction that several endpoints were handed. One that takes it is enough;

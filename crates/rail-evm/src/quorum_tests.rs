@@ -7,7 +7,9 @@ use super::*;
 const HASH: B256 = B256::repeat_byte(1);
 
 fn finding(verdicts: &[Observation], proof: Option<Proof>) -> Finding {
-    Finding { verdicts: verdicts.to_vec(), final_head: Some(90), proof, paid_otherwise: None }
+    let verdicts = verdicts.to_vec();
+    let (final_head, head) = (Some(90), Some(95));
+    Finding { verdicts, final_head, head, proof, paid_otherwise: None, unclear: None }
 }
 
 fn settled(hash: B256) -> Proof {
@@ -95,6 +97,23 @@ fn what_is_not_borne_out_is_told_as_it_was_before() {
 }
 
 #[test]
+fn one_that_stands_still_before_the_block_of_an_end_says_nothing() {
+    let missing = || open(Observation::Missing, Observation::Missing);
+    let before = [Observation::Pending, Observation::InBlock];
+    for (head, expected) in [
+        (Some(79), before.clone()),
+        (Some(80), [Observation::Missing, Observation::Missing]),
+        (None, [Observation::Missing, Observation::Missing]),
+    ] {
+        let told = [paid(7), Finding { head, ..missing() }];
+        assert_eq!(conclude(&named(&told), 2), Conclusion::Open);
+        assert_eq!(while_open(&named(&told)), expected, "{head:?}");
+    }
+    let told = [Finding { head: Some(79), ..missing() }];
+    assert_eq!(while_open(&named(&told)), missing().verdicts, "nobody says that it ended");
+}
+
+#[test]
 fn final_blocks_are_compared_at_the_same_height() {
     let blocks = |told: &[(u64, u8)]| -> FinalBlocks {
         told.iter().map(|(height, byte)| (*height, B256::repeat_byte(*byte))).collect()
@@ -117,6 +136,16 @@ fn a_number_beyond_the_lanes_own_needs_the_quorum() {
     assert_eq!(doubt_of_count(12, &told, 2), None);
     assert_eq!(doubt_of_count(12, &told[..3], 2).unwrap(), "#1 says 12, #2 says 9, #3 cannot tell");
     assert!(doubt_of_count(12, &told, 3).is_some());
+}
+
+#[test]
+fn the_contract_is_there_if_the_quorum_has_it() {
+    let told = [("#1", Some(true)), ("#2", Some(false)), ("#3", None), ("#4", Some(true))];
+    assert_eq!(doubt_of_code(&told, 2), None);
+    let doubt = doubt_of_code(&told[..3], 2).unwrap();
+    assert!(doubt.ends_with("#1 has it, #2 does not have it, #3 cannot tell"), "{doubt}");
+    assert!(doubt_of_code(&told, 3).is_some());
+    assert!(doubt_of_code(&told[2..3], 1).is_some(), "what nobody knows is not believed");
 }
 
 #[test]

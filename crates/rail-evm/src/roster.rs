@@ -7,6 +7,9 @@
 const RESTS_MAX: u32 = 256;
 /// One of so many turns asks all endpoints, as a power of two.
 const ROUND_OF_TURNS_LOG2: u32 = 4;
+/// How far one of two may be ahead of what was known before, in `lag_blocks_max` (about a minute's
+/// blocks): a day's.
+const LEAP_OF_LAGS: u64 = 24 * 60;
 
 /// What is known of one endpoint.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +22,8 @@ struct Health {
     failures: u32,
     /// How many turns it is still left out.
     rests: u32,
+    /// Whether it lagged, or was absurdly far ahead, when all told their latest blocks last.
+    is_apart: bool,
 }
 
 /// The endpoints of one network, in the configured order.
@@ -27,12 +32,14 @@ pub(crate) struct Roster {
     all: Vec<Health>,
     lag_blocks_max: u64,
     turns: u64,
+    /// The highest block that was believed, once two endpoints told theirs; 0 before.
+    believed: u64,
 }
 
 impl Roster {
     /// A roster of `count` endpoints of which nothing is known.
     pub(crate) fn new(count: usize, lag_blocks_max: u64) -> Self {
-        Self { all: vec![Health::default(); count], lag_blocks_max, turns: 0 }
+        Self { all: vec![Health::default(); count], lag_blocks_max, turns: 0, believed: 0 }
     }
 
     /// Whether this is a turn in which all are asked. The first is one.
@@ -81,14 +88,33 @@ impl Roster {
     }
 
     /// The height that others are measured by: the highest, or, where three or more tell one, the
-    /// second highest, so that nobody is first by a claim that no other bears out.
+    /// second highest, so that nobody is first by a claim that no other bears out. Of two, the
+    /// higher is believed unless it is absurdly far ahead.
     fn known_head(&self) -> Option<u64> {
         let mut heads: Vec<u64> = self.all.iter().filter_map(|it| it.head).collect();
         heads.sort_unstable_by_key(|head| std::cmp::Reverse(*head));
         match heads.as_slice() {
             [_, second, _, ..] => Some(*second),
+            [first, second] if self.is_absurd(*first, *second) => Some(*second),
             [first, ..] => Some(*first),
             [] => None,
+        }
+    }
+
+    /// Whether a block is too far ahead of another and of all that was believed before to be the
+    /// chain's.
+    fn is_absurd(&self, head: u64, other: u64) -> bool {
+        let leap_max = self.lag_blocks_max.saturating_mul(LEAP_OF_LAGS);
+        head > other.max(self.believed).saturating_add(leap_max)
+    }
+
+    /// Takes down how far the chain has come. Two that answer are the beginning; from there on, one
+    /// may go on alone, as far as it does not leap.
+    fn believe(&mut self) {
+        let told = self.all.iter().filter(|it| it.head.is_some()).count();
+        let Some(known) = self.known_head() else { return };
+        if told > 1 || !self.is_absurd(known, 0) {
+            self.believed = self.believed.max(known);
         }
     }
 
@@ -97,6 +123,7 @@ impl Roster {
         if let Some(it) = self.all.get_mut(at) {
             it.head = Some(head);
         }
+        self.believe();
     }
 
     /// Takes down that an endpoint is on the network's chain.
@@ -125,8 +152,33 @@ impl Roster {
         if let Some(it) = self.all.get_mut(at) {
             let failures = it.failures.saturating_add(1);
             let rests = 1_u32.checked_shl(failures).unwrap_or(RESTS_MAX).min(RESTS_MAX);
-            *it = Health { chain_is_right: false, head: None, failures, rests };
+            *it = Health { failures, rests, ..Health::default() };
         }
+    }
+
+    /// The latest block that an endpoint told, unless it has failed since.
+    pub(crate) fn head(&self, at: usize) -> Option<u64> {
+        self.all.get(at).and_then(|it| it.head)
+    }
+
+    /// Takes down who is not where the others are. Only to be asked for when all that answer have
+    /// told their latest blocks at the same time: of others, one is older than the other.
+    pub(crate) fn compare_heads(&mut self) {
+        let known = self.known_head();
+        for at in 0..self.all.len() {
+            let head = self.head(at);
+            let is_ahead = |(head, known)| self.is_absurd(head, known);
+            let is_apart = self.lags(at) || head.zip(known).is_some_and(is_ahead);
+            if let Some(it) = self.all.get_mut(at) {
+                it.is_apart = is_apart;
+            }
+        }
+    }
+
+    /// The endpoints that answer, and lagged or were absurdly far ahead at the last comparison.
+    pub(crate) fn apart(&self) -> impl Iterator<Item = usize> {
+        let all = self.all.iter().enumerate();
+        all.filter(|(_, it)| it.failures == 0 && it.is_apart).map(|(at, _)| at)
     }
 
     /// The endpoints whose last question was not answered.

@@ -28,6 +28,52 @@ fn one_that_claims_to_be_far_ahead_of_two_others_is_not_believed() {
 }
 
 #[test]
+fn of_two_the_second_is_not_asked_first_for_an_absurd_claim() {
+    for head in [1 << 40, u64::MAX] {
+        assert_eq!(roster(&[100, head]).in_order(), [0, 1]);
+    }
+    let (day, mut two) = (5 * LEAP_OF_LAGS, roster(&[100, 100]));
+    // One that goes on while the other stands still is believed, however long that takes.
+    for days in 1..50 {
+        two.told_head(1, 100 + days * day);
+        assert_eq!(two.in_order(), [1, 0]);
+    }
+    two.told_head(1, 100 + 51 * day);
+    assert_eq!(two.in_order(), [0, 1], "nobody goes so far within a look");
+    two.told_head(0, 100 + 51 * day);
+    assert_eq!(two.in_order(), [0, 1], "the other has come as far");
+    assert!(!two.lags(0) && !two.lags(1));
+}
+
+#[test]
+fn whoever_is_not_where_the_others_are_is_known_after_a_comparison() {
+    let apart = |heads: &[u64]| {
+        let mut roster = roster(heads);
+        assert_eq!(roster.apart().count(), 0, "nothing was compared");
+        roster.compare_heads();
+        roster.apart().collect::<Vec<_>>()
+    };
+    assert!(apart(&[100, 105]).is_empty());
+    assert_eq!(apart(&[100, 106]), [0]);
+    assert_eq!(apart(&[106, 100]), [1]);
+    assert_eq!(apart(&[100, 1 << 40]), [1]);
+    assert_eq!(apart(&[100, 101, 1 << 40]), [2]);
+    assert_eq!(apart(&[100, 200, 200]), [0]);
+    let mut silent = roster(&[100, 106]);
+    silent.compare_heads();
+    silent.failed(0);
+    assert_eq!((silent.apart().count(), silent.silent().count()), (0, 1));
+}
+
+#[test]
+fn one_that_is_alone_does_not_set_the_measure_by_an_absurd_claim() {
+    let mut two = Roster::new(2, 5);
+    two.told_head(1, 1 << 40);
+    two.told_head(0, 100);
+    assert_eq!(two.in_order(), [0, 1]);
+}
+
+#[test]
 fn what_a_silent_endpoint_told_is_forgotten() {
     let mut roster = roster(&[200, 100]);
     roster.chain_is_right(0);

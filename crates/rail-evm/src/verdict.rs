@@ -19,6 +19,9 @@ pub(crate) struct Included {
     pub(crate) paid: bool,
     /// The places of those that were not, if others were.
     pub(crate) unpaid: Vec<u32>,
+    /// Whether its logs contradict themselves, so that nobody can tell what it paid. It ends nothing
+    /// then, and a person must look.
+    pub(crate) unclear: bool,
     /// What was charged.
     pub(crate) fee: Amount,
 }
@@ -53,7 +56,14 @@ impl Facts {
 
     fn is_final(&self, fact: &Fact) -> bool {
         let Some(head) = self.final_head else { return false };
-        fact.included.as_ref().is_some_and(|it| it.canonical && it.block <= head)
+        let is_final = |it: &Included| it.canonical && it.block <= head && !it.unclear;
+        fact.included.as_ref().is_some_and(is_final)
+    }
+
+    /// Whether an attempt is in the chain that paid nobody knows what: the number is its.
+    pub(crate) fn has_unclear(&self) -> bool {
+        let is_unclear = |it: &Included| it.canonical && it.unclear;
+        self.attempts.iter().filter_map(|it| it.included.as_ref()).any(is_unclear)
     }
 
     /// Concludes, for each attempt in order; `None` if the facts contradict each other, as those of

@@ -17,18 +17,27 @@ fn pending(hash: B256) -> Fact {
     Fact { known: true, ..missing(hash) }
 }
 
+fn included(block: u64) -> Included {
+    let (canonical, paid, unpaid, unclear) = (true, true, vec![], false);
+    Included { block, canonical, paid, unpaid, unclear, fee: FEE }
+}
+
 fn at(hash: B256, block: u64) -> Fact {
-    let included = Included { block, canonical: true, paid: true, unpaid: vec![], fee: FEE };
-    Fact { hash, included: Some(included), known: true }
+    Fact { hash, included: Some(included(block)), known: true }
 }
 
 fn undone(hash: B256, block: u64) -> Fact {
-    let included = Included { block, canonical: true, paid: false, unpaid: vec![], fee: FEE };
+    let included = Included { paid: false, ..included(block) };
     Fact { included: Some(included), ..at(hash, block) }
 }
 
 fn orphaned(hash: B256, block: u64) -> Fact {
-    let included = Included { block, canonical: false, paid: true, unpaid: vec![], fee: FEE };
+    let included = Included { canonical: false, ..included(block) };
+    Fact { included: Some(included), ..at(hash, block) }
+}
+
+fn unclear(hash: B256, block: u64) -> Fact {
+    let included = Included { paid: false, unclear: true, ..included(block) };
     Fact { included: Some(included), ..at(hash, block) }
 }
 
@@ -58,6 +67,8 @@ fn every_row_of_the_table() {
     check(Some(10), &[], &[orphaned(A, 9), missing(B)], Some(&[Pending, Missing]));
     check(Some(10), &[FOREIGN], &[missing(A), pending(B)], Some(&[Dead, Dead]));
     check(Some(10), &[FOREIGN], &[orphaned(A, 9)], Some(&[Dead]));
+    // What nobody can make sense of ends nothing, however deep it lies.
+    check(Some(10), &[], &[unclear(A, 9), missing(B)], Some(&[InBlock, Missing]));
     // A block that does not hold it proves nothing.
     check(Some(10), &[], &[missing(A)], Some(&[Missing]));
 }
@@ -73,11 +84,12 @@ fn contradictions_conclude_nothing() {
 
 prop_compose! {
     fn fact(hash: B256)(
-        included in proptest::option::of((0..6_u64, any::<bool>(), any::<bool>())),
+        told in proptest::option::of((0..6_u64, any::<bool>(), any::<bool>(), any::<bool>())),
         known in any::<bool>(),
     ) -> Fact {
-        let included = included
-            .map(|(block, canonical, paid)| Included { block, canonical, paid, unpaid: vec![], fee: FEE });
+        let included = told.map(|(block, canonical, paid, unclear)| {
+            Included { canonical, paid: paid && !unclear, unclear, ..included(block) }
+        });
         Fact { hash, included, known }
     }
 }
@@ -92,7 +104,7 @@ proptest! {
         let attempts = vec![attempts.0, attempts.1];
         let facts = Facts { final_head, taken_by, attempts };
         let settled = |fact: &Fact| fact.included.as_ref().is_some_and(|it| {
-            it.canonical && facts.final_head.is_some_and(|head| it.block <= head)
+            it.canonical && !it.unclear && facts.final_head.is_some_and(|head| it.block <= head)
         });
         for (position, verdict) in facts.verdicts().into_iter().flatten().enumerate() {
             let (fact, other) = (&facts.attempts[position], &facts.attempts[1 - position]);

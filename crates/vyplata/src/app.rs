@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, RwLock},
+    sync::{Arc, RwLock, atomic::AtomicBool},
 };
 
 use anyhow::{Context as _, anyhow};
@@ -71,6 +71,8 @@ pub(crate) struct LaneWork {
     pub(crate) station: Option<Station>,
     /// Rings when there may be something to pay.
     pub(crate) rang: Arc<Notify>,
+    /// Whether the code failed in its loop last, or ended that: nothing is paid from it then.
+    pub(crate) failed: Arc<AtomicBool>,
 }
 
 impl App {

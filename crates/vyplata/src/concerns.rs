@@ -1,7 +1,7 @@
 //! What an operator should know at this moment: prices that are missing, how much the house has left
 //! to sell, and networks whose nodes disagree.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 use domain::{
     Timestamp,
@@ -11,7 +11,10 @@ use domain::{
     quote::PriceBook,
 };
 
-use crate::{app::App, explain::signed};
+use crate::{
+    app::{App, LaneWork},
+    explain::signed,
+};
 
 /// From how many hundredths of an overdraft on it is nearly used.
 const NEARLY_PERCENT: u128 = 80;
@@ -59,6 +62,17 @@ pub(crate) fn networks(app: &App) -> Vec<Concern> {
                  nothing of it ends before",
     };
     alerts.into_iter().map(concern).collect()
+}
+
+/// Looks at lanes whose loop the code failed in.
+pub(crate) fn lanes(lanes: &[LaneWork]) -> Vec<Concern> {
+    let failed = lanes.iter().filter(|it| it.failed.load(Ordering::Relaxed));
+    let concern = |it: &LaneWork| Concern {
+        urgent: true,
+        what: format!("nothing is paid from {}: its loop failed, which is a bug", it.lane),
+        remedy: "report it with the log, and start the gateway again",
+    };
+    failed.map(concern).collect()
 }
 
 /// What the house has less of than nothing.

@@ -113,7 +113,8 @@ async fn ready(State(api): State<Api>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response();
     };
     // These concern some payouts only: whoever asks for others is served.
-    let concerns = concerns.into_iter().chain(concerns::networks(&api.app));
+    let of_lanes = concerns::lanes(&api.app.lanes).into_iter().chain(concerns::networks(&api.app));
+    let concerns = concerns.into_iter().chain(of_lanes);
     let notes: Vec<String> =
         concerns.map(|it| format!("note: {}; {}\n", it.what, it.remedy)).collect();
     let notes = notes.concat();

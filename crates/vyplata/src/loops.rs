@@ -5,8 +5,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    panic::AssertUnwindSafe,
-    sync::Arc,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
     thread,
     time::Duration,
 };
@@ -60,25 +60,12 @@ pub(crate) type Stop = watch::Receiver<bool>;
 pub(crate) fn start_lane(app: Arc<App>, work: LaneWork, mut stop: Stop) -> thread::JoinHandle<()> {
     let runtime = Handle::current();
     let run = move || {
-        runtime.block_on(async {
-            let mut turns = Turns::default();
-            wait_until_books_agree(&app, &work, &mut stop).await;
-            while !*stop.borrow() {
-                let idle_ms = match turns.take(&app, &work, &stop).await {
-                    Ok(()) => turn::idle_ms(&work).min(IDLE_MS),
-                    Err(error) => {
-                        failed(&app, work.lane.as_str(), error);
-                        FAILURE_MS
-                    }
-                };
-                let rang = work.rang.notified();
-                let wait = timeout(Duration::from_millis(idle_ms), rang);
-                tokio::select! {
-                    _ = wait => {}
-                    _ = stop.changed() => {}
-                }
-            }
-        });
+        let failed = work.failed.clone();
+        let pays = AssertUnwindSafe(|| runtime.block_on(pay(&app, &work, &mut stop)));
+        if catch_unwind(pays).is_err() {
+            tracing::error!(lane = %work.lane, "this is a bug: the lane has ended; report it");
+            failed.store(true, Ordering::Relaxed);
+        }
     };
     thread::Builder::new()
         .name("lane".to_owned())
@@ -86,14 +73,62 @@ pub(crate) fn start_lane(app: Arc<App>, work: LaneWork, mut stop: Stop) -> threa
         .expect("the operating system gives a thread")
 }
 
-/// Waits until nothing is missing from a lane that its ledger says is there.
+/// Does a lane's work until told to stop. Where the code fails, it begins anew after a while.
+async fn pay(app: &App, work: &LaneWork, stop: &mut Stop) {
+    let mut turns = Turns::default();
+    let mut books = Books::default();
+    while !*stop.borrow() {
+        let turn = async {
+            let withheld_until = books.withheld_until(app, work).await;
+            turns.take(app, work, stop, withheld_until).await
+        };
+        let done = AssertUnwindSafe(turn).catch_unwind().await;
+        work.failed.store(done.is_err(), Ordering::Relaxed);
+        let idle_ms = match done {
+            Ok(Ok(())) => turn::idle_ms(work).min(IDLE_MS),
+            Ok(Err(error)) => {
+                failed(app, work.lane.as_str(), error);
+                FAILURE_MS
+            }
+            Err(_) => {
+                tracing::error!(lane = %work.lane, "this is a bug: the lane's turn failed; report it");
+                FAILURE_MS
+            }
+        };
+        let rang = work.rang.notified();
+        let wait = timeout(Duration::from_millis(idle_ms), rang);
+        tokio::select! {
+            _ = wait => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Whether nothing is missing from a lane that its ledger says is there, as far as it was looked.
 ///
 /// If coins are missing on the chain, the ledger does not know of a payment: it may be an old copy
-/// that was put back, and paying on could pay again what was paid since.
-async fn wait_until_books_agree(app: &App, work: &LaneWork, stop: &mut Stop) {
-    while !*stop.borrow() && !app.pay_although_coins_are_missing {
+/// that was put back, and paying on could pay again what was paid since. What it does know of goes
+/// on: that was stored before it left, and its end may be what is missing.
+#[derive(Default)]
+struct Books {
+    agree: bool,
+    look_at: Timestamp,
+}
+
+impl Books {
+    /// Looks, if it is time; says until when nothing new is signed.
+    async fn withheld_until(&mut self, app: &App, work: &LaneWork) -> Option<Timestamp> {
+        if self.agree || app.pay_although_coins_are_missing {
+            return None;
+        }
+        if !self.look_at.is_due(clock::now()) {
+            return Some(self.look_at);
+        }
         let wait_ms = match missing(app, work).await {
-            Ok(missing) if missing.is_empty() => return,
+            Ok(missing) if missing.is_empty() => {
+                self.agree = true;
+                return None;
+            }
             Ok(missing) => {
                 let (lane, missing) = (&work.lane, missing.join(", "));
                 tracing::error!(
@@ -110,10 +145,8 @@ async fn wait_until_books_agree(app: &App, work: &LaneWork, stop: &mut Stop) {
                 FAILURE_MS
             }
         };
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
-            _ = stop.changed() => {}
-        }
+        self.look_at = clock::now().plus_ms(wait_ms);
+        Some(self.look_at)
     }
 }
 

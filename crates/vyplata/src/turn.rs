@@ -51,8 +51,17 @@ pub(crate) struct Turns {
     upkeep: Upkeep,
 }
 
+/// How far a batch was taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Went {
+    /// As far as it goes now.
+    On,
+    /// To where it would make a transaction, which is withheld.
+    Withheld,
+}
+
 /// A batch that was taken as far as it went; `None` if the code failed an assertion.
-type Done = (BatchId, Option<Result<(), CommitError>>);
+type Done = (BatchId, Option<Result<Went, CommitError>>);
 
 /// How long a lane without work sleeps, in milliseconds.
 pub(crate) fn idle_ms(work: &LaneWork) -> u64 {
@@ -61,6 +70,8 @@ pub(crate) fn idle_ms(work: &LaneWork) -> u64 {
 
 impl Turns {
     /// Does what is due for a lane, until nothing is, or it is time to look after the lane itself.
+    /// Makes no transactions before `withheld_until`, if it is given: what was made before is
+    /// followed to its end.
     ///
     /// # Errors
     /// If store or network did not answer several times in a row.
@@ -69,29 +80,31 @@ impl Turns {
         app: &App,
         work: &LaneWork,
         stop: &Stop,
+        withheld_until: Option<Timestamp>,
     ) -> Result<(), CommitError> {
         let Some(signer) = &app.signer else { return Ok(()) };
         let (store, rail) = (&*app.store, &*work.rail);
         let world = World { catalog: &app.catalog, store, rail, signer: &**signer };
-        let tend = AssertUnwindSafe(self.upkeep.tend(app, &world, work)).catch_unwind();
-        if tend.await.is_err() {
-            tracing::error!(lane = %work.lane, "this is a bug: the lane is not looked after; report it");
+        let signs = withheld_until.is_none();
+        if signs {
+            self.tend(app, &world, work).await;
         }
-        let hands = Hands::new();
+        let hands = Hands::new(signs);
         let mut under_way = FuturesUnordered::new();
         let mut taken = BTreeSet::new();
         let mut looked_at = None::<Timestamp>;
-        // What failed in this turn is tried again in the next.
+        // What failed in this turn, or is withheld, is tried again in the next.
         let mut failed = BTreeSet::new();
         let mut failures = 0;
         let mut result = Ok(());
         loop {
-            let is_over = result.is_err() || *stop.borrow() || self.upkeep.is_due();
+            let ends = withheld_until.map_or(self.upkeep.is_due(), |at| at.is_due(clock::now()));
+            let is_over = result.is_err() || *stop.borrow() || ends;
             let since = |it: Timestamp| clock::now().0.saturating_sub(it.0);
             let is_time = taken.is_empty() || looked_at.is_none_or(|it| since(it) >= LOOK_MS);
             if is_time && !is_over {
                 looked_at = Some(clock::now());
-                match self.due(app, &world, work, [&taken, &failed]).await {
+                match self.due(app, &world, work, signs, [&taken, &failed]).await {
                     Ok(due) => {
                         for id in due {
                             taken.insert(id);
@@ -108,7 +121,7 @@ impl Turns {
             tokio::select! {
                 Some(done) = under_way.next() => {
                     taken.remove(&done.0);
-                    if matches!(done.1, Some(Err(_))) {
+                    if matches!(done.1, Some(Err(_) | Ok(Went::Withheld))) {
                         failed.insert(done.0);
                     }
                     result = result.and(self.took(app, done, &mut failures));
@@ -119,17 +132,27 @@ impl Turns {
         }
     }
 
-    /// Puts what waits into batches, and finds those that are due and not taken up yet.
+    /// Looks after the lane itself, if it is time.
+    async fn tend(&mut self, app: &App, world: &World<'_>, work: &LaneWork) {
+        let tend = AssertUnwindSafe(self.upkeep.tend(app, world, work)).catch_unwind();
+        if tend.await.is_err() {
+            tracing::error!(lane = %work.lane, "this is a bug: the lane is not looked after; report it");
+        }
+    }
+
+    /// Puts what waits into batches, if they may be signed, and finds those that are due and not
+    /// taken up yet.
     async fn due(
         &self,
         app: &App,
         world: &World<'_>,
         work: &LaneWork,
+        signs: bool,
         [taken, failed]: [&BTreeSet<BatchId>; 2],
     ) -> Result<Vec<BatchId>, CommitError> {
         let now = clock::now();
         let mut draw = || BatchId(clock::uuid_v7(now));
-        if work.pays {
+        if work.pays && signs {
             match engine::group(world, &work.lane, &mut draw, now).await {
                 // Whoever withdrew a payout meanwhile was first.
                 Ok(_) | Err(CommitError::Conflict) => {}
@@ -151,7 +174,7 @@ impl Turns {
     /// Takes down what came of a batch. One that cannot be read must not hold up the others.
     fn took(&mut self, app: &App, (id, done): Done, failures: &mut u32) -> Result<(), CommitError> {
         match done {
-            Some(Ok(())) => *failures = 0,
+            Some(Ok(Went::On | Went::Withheld)) => *failures = 0,
             Some(Err(error)) => {
                 *failures += 1;
                 if *failures >= FAILURES_MAX {
@@ -171,6 +194,8 @@ impl Turns {
 
 /// What the batches of a turn share.
 struct Hands {
+    /// Whether transactions are made.
+    signs: bool,
     /// Held by whoever makes a transaction.
     pen: Mutex<()>,
     /// The batches that wait for it. Whoever gets it makes transactions for several of them.
@@ -180,9 +205,9 @@ struct Hands {
 }
 
 impl Hands {
-    fn new() -> Self {
+    fn new(signs: bool) -> Self {
         let (pen, waiting) = Default::default();
-        Self { pen, waiting, exchanges: Semaphore::new(EXCHANGES_MAX) }
+        Self { signs, pen, waiting, exchanges: Semaphore::new(EXCHANGES_MAX) }
     }
 
     fn waiting(&self) -> MutexGuard<'_, Vec<BatchId>> {
@@ -196,29 +221,36 @@ async fn steps(
     world: &World<'_>,
     hands: &Hands,
     id: BatchId,
-) -> Result<(), CommitError> {
+) -> Result<Went, CommitError> {
     for _ in 0..STEPS_MAX {
         match step(world, hands, id).await {
-            Ok(Progress::Advanced) => app.metrics.steps.inc(),
+            Ok(Some(Progress::Advanced)) => app.metrics.steps.inc(),
             // Somebody else moved it; it is still due if it needs to be.
-            Ok(Progress::Idle(_)) | Err(CommitError::Conflict) => break,
+            Ok(Some(Progress::Idle(_))) | Err(CommitError::Conflict) => break,
+            Ok(None) => return Ok(Went::Withheld),
             Err(error) => return Err(error),
         };
     }
-    Ok(())
+    Ok(Went::On)
 }
 
-async fn step(world: &World<'_>, hands: &Hands, id: BatchId) -> Result<Progress, CommitError> {
+/// Takes one step of a batch; `None` if that would make a transaction and none are made.
+async fn step(
+    world: &World<'_>,
+    hands: &Hands,
+    id: BatchId,
+) -> Result<Option<Progress>, CommitError> {
     let look = {
         let _place = hands.exchanges.acquire().await.map_err(|_| CommitError::Unreachable)?;
         engine::look(world, id, clock::now()).await?
     };
     match look {
-        Look::Idle(until) => return Ok(Progress::Idle(until)),
+        Look::Idle(until) => return Ok(Some(Progress::Idle(until))),
+        Look::Signs if !hands.signs => return Ok(None),
         Look::Signs => {}
         Look::Change(change) => {
             world.store.commit(*change).await?;
-            return Ok(Progress::Advanced);
+            return Ok(Some(Progress::Advanced));
         }
     }
     hands.waiting().push(id);
@@ -228,7 +260,7 @@ async fn step(world: &World<'_>, hands: &Hands, id: BatchId) -> Result<Progress,
         let mut waiting = hands.waiting();
         // Whoever held the pen before may have done it.
         let Some(place) = waiting.iter().position(|it| *it == id) else {
-            return Ok(Progress::Advanced);
+            return Ok(Some(Progress::Advanced));
         };
         ids.push(waiting.remove(place));
         let more = waiting.len().min(SIGNED_TOGETHER_MAX - 1);
@@ -241,4 +273,5 @@ async fn step(world: &World<'_>, hands: &Hands, id: BatchId) -> Result<Progress,
         Err(panic) => resume_unwind(panic),
         Ok(done) => done,
     }
+    .map(Some)
 }

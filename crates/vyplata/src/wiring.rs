@@ -254,6 +254,7 @@ async fn connect_lanes(
                 pays: lane.pays,
                 station: config.station(lane, &app.catalog)?,
                 rang: Arc::default(),
+                failed: Arc::default(),
             });
         }
     }

@@ -28,12 +28,12 @@ pub(crate) fn program() -> Option<std::ffi::OsString> {
 /// A node; killed when dropped. Two blocks on top make a block final.
 pub(crate) struct Anvil {
     process: Child,
-    wire: Arc<Wire>,
+    pub(crate) wire: Arc<Wire>,
     rpc: JsonRpc,
 }
 
 /// The connection to the node, which can lose answers.
-struct Wire {
+pub(crate) struct Wire {
     inner: Endpoint,
     loses_answers: AtomicBool,
     refuses_overrides: AtomicBool,

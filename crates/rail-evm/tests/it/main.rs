@@ -13,6 +13,8 @@ mod conformance;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod doubt;
+#[cfg(test)]
 mod edr;
 #[cfg(test)]
 mod fake;
@@ -40,6 +42,8 @@ mod scene;
 mod several;
 #[cfg(test)]
 mod silent;
+#[cfg(test)]
+mod stalled;
 #[cfg(test)]
 mod together;
 #[cfg(test)]

@@ -241,16 +241,19 @@ fn what_all_say_ends_at_once() {
 #[test]
 fn an_endpoint_that_lags_holds_up_the_end_and_contradicts_nothing() {
     let (actors, rail) = cast(&[truth(), truth()]);
-    let earlier = [
-        (BLOCK - 1, BLOCK - 1, Observation::Missing),
-        (BLOCK, BLOCK - 1, Observation::InBlock),
-        (HEAD, BLOCK - 1, Observation::InBlock),
-    ];
+    let earlier = [(BLOCK - 1, BLOCK - 1), (BLOCK, BLOCK - 1), (HEAD, BLOCK - 1)];
     for lagging in [0, 1] {
-        for (height, final_head, expected) in earlier.clone() {
+        for (height, final_head) in earlier {
             plays(&actors[lagging], View { height, final_head, ..truth() });
             for _ in 0..5 {
-                assert_eq!(observe(&rail).unwrap()[0], expected, "{lagging} at {height}");
+                // Only the preferred one is asked each time; what it does not know yet, a round does.
+                let seen = observe(&rail).unwrap().swap_remove(0);
+                let is_unknown =
+                    (lagging, height) == (0, BLOCK - 1) && seen == Observation::Missing;
+                assert!(
+                    is_unknown || seen == Observation::InBlock,
+                    "{lagging} at {height}: {seen:?}"
+                );
             }
             goes_on(&rail);
         }

@@ -151,8 +151,13 @@ pub(crate) async fn sign_late(
         spent: &BTreeSet::new(),
     };
     let unsigned = Rail::build(rail, draft).await?;
-    let tx = rail.finalize(&unsigned, &signature(&unsigned.payload)).unwrap();
-    Ok(attempt(tx, &unsigned))
+    Ok(join(rail, &unsigned))
+}
+
+/// Signs and joins, as the engine does.
+pub(crate) fn join(rail: &Evm, unsigned: &UnsignedTx) -> Attempt {
+    let tx = rail.finalize(unsigned, &signature(&unsigned.payload)).unwrap();
+    attempt(tx, unsigned)
 }
 
 /// Signs with the lane's key.

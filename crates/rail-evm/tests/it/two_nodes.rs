@@ -80,11 +80,11 @@ async fn both_are_handed_the_transaction_and_it_is_final_when_both_say_so() {
         let known: Value = node.ask("eth_getTransactionByHash", json!([hash])).await;
         assert_eq!(known["hash"], hash);
     }
-    // The second stands still.
+    // The second stands still, and has it in its pool.
     stage.nodes[0].mine(3).await;
     is_final(&stage.alone(0, &attempt).await);
     for _ in 0..4 {
-        assert_eq!(stage.observe(&attempt).await, Observation::Pending);
+        assert_eq!(stage.observe(&attempt).await, Observation::InBlock);
     }
     stage.nodes[1].mine(2).await;
     for _ in 0..4 {

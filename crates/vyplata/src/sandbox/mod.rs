@@ -100,6 +100,7 @@ pub(crate) async fn start(mut config: Config, listener: TcpListener) -> anyhow::
             pays: true,
             station: None,
             rang: Arc::default(),
+            failed: Arc::default(),
         });
     }
     let policy = Policy { simulated: true, ..Policy::default() };
@@ -209,5 +210,7 @@ async fn mine(chains: Vec<SimChain>) {
     }
 }
 
+#[cfg(test)]
+mod lane_tests;
 #[cfg(test)]
 mod tests;

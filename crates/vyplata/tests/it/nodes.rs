@@ -92,3 +92,33 @@ fn too_few_nodes_are_told_and_enough_are_not() {
     let it = over(first.address.port(), 9);
     is_told(&it.serve(), "1 answer and 2 are needed; silent: #2 127.0.0.1:9");
 }
+
+/// A node that keeps no state of its final block.
+fn pruned(received: &Received) -> Answer {
+    let (status, headers, body) = one_branch(received);
+    let mut answers: Value = serde_json::from_str(&body).unwrap();
+    let asked: Value = serde_json::from_slice(&received.body).unwrap();
+    if let (Some(asked), Some(answers)) = (asked.as_array(), answers.as_array_mut()) {
+        for call in asked.iter().filter(|it| it["method"] == "eth_getBalance") {
+            let place = answers.iter_mut().find(|it| it["id"] == call["id"]).unwrap();
+            let error = json!({ "code": -32000, "message": "missing trie node" });
+            *place = json!({ "jsonrpc": "2.0", "id": call["id"], "error": error });
+        }
+    }
+    (status, headers, answers.to_string())
+}
+
+#[test]
+fn a_node_without_the_state_of_its_final_block_is_told() {
+    let node = Receiver::start(0, pruned);
+    let it = Installation::new(&Installation::ethereum(node.address, ""));
+    it.ok(&["keys", "init"]);
+    let gateway = it.serve();
+    wait_for("the log says what is needed", || {
+        let log = std::fs::read_to_string(&gateway.log).unwrap();
+        let is_told = log.contains("a node that keeps the state of that block is needed");
+        (is_told && log.contains("missing trie node")).then_some(())
+    });
+    drop(gateway);
+    it.refuses(&["doctor"], &["the node does not answer", "state of its final block"]);
+}

@@ -224,7 +224,8 @@ async fn coins(app: &App, report: &mut Report, work: &LaneWork, lane: &Lane) -> 
     let Ok(holdings) = work.rail.holdings(lane, &assets).await else {
         report.wrong(
             &format!("{}: the node does not answer", lane.id),
-            "look at rpc of its [[network]], and whether the node is up and synchronised",
+            "look at rpc of its [[network]], and whether the node is up, synchronised, and keeps the \
+             state of its final block",
         );
         return false;
     };
