@@ -85,7 +85,6 @@ impl Wish<'_> {
         let held = if self.errand.token().is_some() { wallet.token } else { wallet.native };
         self.check_funds(HoldReason::AwaitingFunds, self.asset, held, self.errand.amount())?;
         let gas_limit = self.gas_limit(&wallet.gas)?;
-        let gas_limit = gas_limit.max(self.replaces.map_or(0, |sent| sent.tx.gas_limit));
         let (fees, fee_max) = self.offer(market, replaced, gas_limit)?;
         let needed = self.errand.coins().saturating_add(U256::from(fee_max.units()));
         self.check_funds(HoldReason::AwaitingGas, self.fee_asset, wallet.native, needed)?;
@@ -221,17 +220,16 @@ impl Wish<'_> {
     /// How much gas to allow: a quarter more than the node found, because contracts may take
     /// another path in the next block, and of many at least as much more as all can take that are
     /// programs, or as the token can.
+    ///
+    /// A replacement is allowed what the first was, whatever the node finds by now: recipients may
+    /// be programs, and what they have come to do must not keep the first from being replaced, or
+    /// everything behind it would wait with it.
     fn gas_limit(&self, estimate: &Result<u64, RpcError>) -> Result<u64, BuildError> {
-        let estimate = match estimate {
-            Ok(gas) => gas.saturating_add(self.errand.gas_beside_call()),
-            Err(RpcError::Refused { code, message, data }) => {
-                let reason = revert::reason(*code, message, data.as_ref());
-                // What would fail now may be what the first transaction does all the same: it is
-                // replaced as it is, or everything behind it would wait with it.
-                if let (Some(_), Some(sent)) = (&reason, self.replaces) {
-                    return Ok(sent.tx.gas_limit);
-                }
-                return Err(match reason {
+        let estimate = match (estimate, self.replaces) {
+            (Ok(_) | Err(RpcError::Refused { .. }), Some(sent)) => return Ok(sent.tx.gas_limit),
+            (Ok(gas), None) => gas.saturating_add(self.errand.gas_beside_call()),
+            (Err(RpcError::Refused { code, message, data }), None) => {
+                return Err(match revert::reason(*code, message, data.as_ref()) {
                     Some(reason) => BuildError::Refused(reason),
                     None => {
                         let said = revert::printable(message);
@@ -240,7 +238,7 @@ impl Wish<'_> {
                     }
                 });
             }
-            Err(error @ RpcError::Unreachable(_)) => {
+            (Err(error @ RpcError::Unreachable(_)), _) => {
                 let _ = lost("eth_estimateGas", error);
                 return Err(BuildError::Unreachable);
             }

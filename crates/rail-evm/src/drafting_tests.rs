@@ -504,15 +504,23 @@ fn gas_is_allowed_for_what_nodes_do_not_estimate() {
 /// A recipient that turns hostile after the first transaction was signed must not keep it from being
 /// replaced: whatever has a higher number waits behind it.
 #[test]
-fn what_would_fail_now_is_replaced_as_it_is() {
-    let first = Scene::token();
-    let (tx, _) = first.draft(MARKET).unwrap();
-    let gas_limit = tx.gas_limit;
-    let sent = Sent { tx, hash: B256::ZERO, sender: PAYER };
-    let mut scene = Scene { replaces: Some(sent), ..Scene::token() };
-    scene.wallet.gas = Err(refused(3, "execution reverted"));
+fn whatever_is_found_by_now_the_first_is_replaced_as_it_is() {
+    let mut scene = Scene::token().replacing();
+    let gas_limit = scene.replaces.as_ref().unwrap().tx.gas_limit;
     let dearer = Market { base_fee: MARKET.base_fee * 3, ..MARKET };
-    assert_eq!(scene.draft(dearer).unwrap().0.gas_limit, gas_limit);
+    for found in [
+        Err(refused(3, "execution reverted")),
+        Err(refused(-32_000, "execution aborted (timeout = 5s)")),
+        Ok(2_000_000),
+        Ok(400_000),
+        Ok(40_000),
+    ] {
+        scene.wallet.gas = found;
+        assert_eq!(scene.draft(dearer).unwrap().0.gas_limit, gas_limit);
+    }
+    scene.wallet.gas = Err(RpcError::Unreachable(String::new()));
+    assert_eq!(scene.draft(dearer), Err(BuildError::Unreachable));
+    scene.wallet.gas = Ok(2_000_000);
     let fresh = Scene { replaces: None, ..scene };
     assert!(matches!(fresh.draft(dearer), Err(BuildError::Refused(_))));
 }

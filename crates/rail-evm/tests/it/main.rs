@@ -19,6 +19,8 @@ mod fake;
 #[cfg(test)]
 mod gas_table;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod lagging;

@@ -1,0 +1,39 @@
+//! Recipients that turn hostile, by the real engine, signer and rail on a real node: what they do must
+//! not hold up anybody else, and must cost the house no more than it reckons with.
+//!
+//! Runs only with `RUN_NODE_TESTS=1` and `ANVIL` set to the path of the anvil binary.
+
+use domain::payout::Status;
+
+use crate::{
+    house::House,
+    scene::{LANE, coin},
+};
+
+/// Code that takes about two million gas and stops.
+const SPENDS: &str = "0x6200c3505b600190038060045700";
+
+#[tokio::test]
+async fn whoever_spends_more_after_the_signature_does_not_keep_it_from_being_replaced() {
+    let Some(house) = House::start(None).await else { return };
+    let friend = house.friend("turns", 0).await;
+    let first = house.ask(&coin(), &friend, 1_000).await;
+    let other = house.friend("turns", 1).await;
+    let behind = house.ask(&coin(), &other, 1_000).await;
+    house.turn().await;
+    let before = house.newest_of(&[first]);
+    house.set_code(&friend, SPENDS).await;
+    // The first offers too little from now on; this node forgets what the base fee has outgrown.
+    house.set_base_fee(20_000_000_000).await;
+    house.anvil.mine(1).await;
+    house.wait(31_000);
+    house.turn().await;
+    let after = house.newest_of(&[first]);
+    assert_ne!(before.tx.txid, after.tx.txid, "it is replaced");
+    assert_eq!(before.sequence, after.sequence);
+    house.end(&[first, behind]).await;
+    // It had the gas of a plain transfer, so it was undone, and alone.
+    house.are(&[first], Status::Failed);
+    house.are(&[behind], Status::Paid);
+    assert_eq!(house.count(LANE).await, 2);
+}
