@@ -97,7 +97,8 @@ pub struct Draft<'a> {
     /// is to be replaced all the same if nothing else is in its way.
     pub overdue: bool,
     /// What the lane's other transactions that are on their way may still take of each asset. A
-    /// new transaction must leave it untouched.
+    /// new transaction must leave it untouched. If its number is given, that is what those with
+    /// lower ones may take.
     pub committed: &'a BTreeMap<AssetId, Amount>,
 }
 

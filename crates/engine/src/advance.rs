@@ -148,10 +148,10 @@ pub(crate) async fn others(
 }
 
 /// What a batch may take with a transaction that was just made.
-pub(crate) fn commitment(view: &BatchView, fee_max: Amount) -> Commitment {
+pub(crate) fn commitment(view: &BatchView, fee_max: Amount, sequence: Option<u64>) -> Commitment {
     let payment = |it: &domain::payout::Payout| (it.asset.clone(), it.quote.amount);
     let payments = view.payouts.iter().map(payment).collect();
-    Commitment { batch: view.batch.id, payments, fee_max }
+    Commitment { batch: view.batch.id, payments, fee_max, sequence }
 }
 
 /// What came of making a transaction.
@@ -198,16 +198,8 @@ pub(crate) async fn sign(
     now: Timestamp,
 ) -> Signing {
     let nothing = |input| Signing::Input(input, None);
-    let Some(committed) = committed(world, view, others) else {
-        let detail = "what is on its way already is more than can be represented".to_owned();
-        return nothing(Input::Held(Hold { reason: HoldReason::AwaitingFunds, detail }));
-    };
-    let (lane, payouts) = (&view.lane, view.payouts.as_slice());
-    let chore = view.batch.chore.as_ref();
-    let first = replaces.and_then(|it| view.batch.first_with_number_of(it));
-    let overdue = replaces.is_some_and(|it| view.batch.is_overdue(it, world.rail.profile(), now));
-    let draft = Draft { lane, payouts, chore, replaces, first, overdue, committed: &committed };
-    let unsigned = match world.rail.build(draft).await {
+    let (payouts, chore) = (view.payouts.as_slice(), view.batch.chore.as_ref());
+    let unsigned = match build(world, view, others, replaces, now).await {
         Ok(unsigned) => unsigned,
         Err(BuildError::Unreachable) => return nothing(Input::Unreachable),
         Err(BuildError::Hold(hold)) => return nothing(Input::Held(hold)),
@@ -253,15 +245,42 @@ pub(crate) async fn sign(
     Signing::Input(Input::Signed(Box::new(attempt)), lane)
 }
 
-/// What the lane's other transactions may still take of each asset.
+/// Has the rail make a transaction for a batch.
+pub(crate) async fn build(
+    world: &World<'_>,
+    view: &BatchView,
+    others: &[Commitment],
+    replaces: Option<&Attempt>,
+    now: Timestamp,
+) -> Result<UnsignedTx, BuildError> {
+    let chore = view.batch.chore.as_ref();
+    let number = match (replaces, chore) {
+        (Some(previous), _) => previous.sequence,
+        (None, Some(Chore::Fill { sequence })) => Some(*sequence),
+        (None, None | Some(Chore::TopUp(_) | Chore::Prepare(_))) => None,
+    };
+    let Some(committed) = committed(world, view, others, number) else {
+        let detail = "what is on its way already is more than can be represented".to_owned();
+        return Err(BuildError::Hold(Hold { reason: HoldReason::AwaitingFunds, detail }));
+    };
+    let (lane, payouts) = (&view.lane, view.payouts.as_slice());
+    let first = replaces.and_then(|it| view.batch.first_with_number_of(it));
+    let overdue = replaces.is_some_and(|it| view.batch.is_overdue(it, world.rail.profile(), now));
+    let draft = Draft { lane, payouts, chore, replaces, first, overdue, committed: &committed };
+    world.rail.build(draft).await
+}
+
+/// What those of the lane's other transactions may still take of each asset that go before one with
+/// this number.
 fn committed(
     world: &World<'_>,
     view: &BatchView,
     others: &[Commitment],
+    number: Option<u64>,
 ) -> Option<BTreeMap<AssetId, Amount>> {
     let network = world.catalog.network(view.batch.network.as_str())?;
     let mut sums: BTreeMap<AssetId, Amount> = BTreeMap::new();
-    for other in others {
+    for other in others.iter().filter(|it| it.goes_before(number)) {
         let fee = (network.fee_asset.clone(), other.fee_max);
         for (asset, amount) in other.payments.iter().cloned().chain([fee]) {
             let sum = sums.entry(asset).or_default();

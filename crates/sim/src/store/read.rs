@@ -79,6 +79,7 @@ impl Contents {
             batch: it.id,
             payments: self.takes(it).into_iter().collect(),
             fee_max: it.attempts.iter().map(|it| it.fee_max).max().unwrap_or_default(),
+            sequence: it.attempts.iter().filter_map(|it| it.sequence).max(),
         };
         others.into_iter().map(commitment).collect()
     }

@@ -188,7 +188,7 @@ fn missing(table: &'static str, row: &dyn Display) -> Fault {
     Fault::Missing { table, row: row.to_string() }
 }
 
-const COMMITTED: &str = "SELECT batches.id, batches.takes, attempts.fee_max FROM batches \
+const COMMITTED: &str = "SELECT batches.id, batches.takes, attempts.fee_max, attempts.sequence FROM batches \
     JOIN attempts ON attempts.batch = batches.id \
     WHERE batches.lane = ?1 AND batches.closed = 0 ORDER BY batches.due_at, batches.id";
 
@@ -202,19 +202,23 @@ pub(crate) fn commitments(
     let signed = list(connection, COMMITTED, lane, |row| {
         let cells = Cells::new(row, "batches");
         let takes = cells.maybe_word("takes", codec::sums)?;
-        Ok((cells.id::<BatchId>("id")?, takes, cells.amount("fee_max")?))
+        let sequence = cells.maybe_word("sequence", codec::canonical::<u64>)?;
+        Ok((cells.id::<BatchId>("id")?, takes, cells.amount("fee_max")?, sequence))
     })?;
     let mut commitments: Vec<Commitment> = vec![];
-    for (id, sums, fee_max) in signed.into_iter().filter(|it| it.0 != without) {
+    for (id, sums, fee_max, sequence) in signed.into_iter().filter(|it| it.0 != without) {
         match commitments.last_mut() {
-            Some(last) if last.batch == id => last.fee_max = last.fee_max.max(fee_max),
+            Some(last) if last.batch == id => {
+                last.fee_max = last.fee_max.max(fee_max);
+                last.sequence = last.sequence.max(sequence);
+            }
             _ => {
                 let sums = match sums {
                     Some(sums) => sums,
                     None => takes_of_old(connection, id)?,
                 };
                 let payments = sums.into_iter().collect();
-                commitments.push(Commitment { batch: id, payments, fee_max });
+                commitments.push(Commitment { batch: id, payments, fee_max, sequence });
             }
         }
     }

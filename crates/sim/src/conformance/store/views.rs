@@ -51,7 +51,9 @@ pub(super) fn a_batch_with_what_others_may_take(store: &dyn Store) {
     let committed = |id| ready(store.commitments(&lane_id(), BatchId(id)));
     let fee_max = signed.attempts.iter().map(|it| it.fee_max).max().expect("two");
     let payments = vec![(asset(), payout(2).quote.amount)];
-    assert_eq!(committed(1), Ok(vec![Commitment { batch: BatchId(2), payments, fee_max }]));
+    let sequence = signed.attempts.iter().filter_map(|it| it.sequence).max();
+    let expected = Commitment { batch: BatchId(2), payments, fee_max, sequence };
+    assert_eq!(committed(1), Ok(vec![expected]));
     assert_eq!(committed(2), Ok(vec![]), "its own are its own");
     let bringing = |id, sequence: Option<u64>| {
         let (to, amount) = (LaneId::new("net/other"), amount(70));
