@@ -203,6 +203,12 @@ pub(crate) async fn sign(
         Ok(unsigned) => unsigned,
         Err(BuildError::Unreachable) => return nothing(Input::Unreachable),
         Err(BuildError::Hold(hold)) => return nothing(Input::Held(hold)),
+        Err(BuildError::TooMany { detail, .. }) if replaces.is_none() && payouts.len() > 1 => {
+            return Signing::Split { alone: vec![], detail };
+        }
+        Err(BuildError::AwaitingGas { detail, .. } | BuildError::TooMany { detail, .. }) => {
+            return nothing(Input::Held(Hold { reason: HoldReason::AwaitingGas, detail }));
+        }
         Err(BuildError::NotNeeded) => return nothing(Input::ReplacementNotNeeded),
         // Without anybody who travels alone, the next batch would be the same.
         Err(BuildError::Split { alone, detail }) if !alone.is_empty() && payouts.len() > 1 => {

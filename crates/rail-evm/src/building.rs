@@ -49,12 +49,14 @@ impl Evm {
                 Err(BuildError::Unreachable) => Err(Unreachable),
                 answer => Ok(answer),
             };
-            match self.pool.took(at, built) {
-                Some(Ok(Some(unsigned))) => return Ok(unsigned),
-                Some(Err(error)) => return Err(error),
+            let built = match self.pool.took(at, built) {
+                Some(Ok(Some(unsigned))) => Ok(unsigned),
+                Some(Err(error)) => Err(error),
                 // It lags, or does not answer.
-                Some(Ok(None)) | None => {}
-            }
+                Some(Ok(None)) | None => continue,
+            };
+            self.shares.take_in(&draft.lane.id, &job.asset.id, draft.payouts.len(), &built);
+            return built;
         }
         Err(BuildError::Unreachable)
     }

@@ -14,12 +14,13 @@ use domain::{
 use net::RpcError;
 
 use crate::{
-    budget::Ceiling,
+    budget::{Ceiling, Limit},
     errand::Errand,
     fees::{self, Fees, Market},
     node::{Wallet, lost},
     revert,
     settings::{FeeModel, Parameters, Settings},
+    shares::{Short, amount},
     terms::Terms,
     tx::Sent,
 };
@@ -83,11 +84,18 @@ impl Wish<'_> {
             (None, None) => self.fresh_number(wallet)?,
         };
         let held = if self.errand.token().is_some() { wallet.token } else { wallet.native };
-        self.check_funds(HoldReason::AwaitingFunds, self.asset, held, self.errand.amount())?;
+        if let Err((_, detail)) = self.check_funds(self.asset, held, self.errand.amount()) {
+            return Err(hold(HoldReason::AwaitingFunds, detail));
+        }
         let gas_limit = self.gas_limit(&wallet.gas)?;
         let (fees, fee_max) = self.offer(market, replaced, gas_limit)?;
         let needed = self.errand.coins().saturating_add(U256::from(fee_max.units()));
-        self.check_funds(HoldReason::AwaitingGas, self.fee_asset, wallet.native, needed)?;
+        if let Err((lacks, detail)) = self.check_funds(self.fee_asset, wallet.native, needed) {
+            let left = needed.saturating_sub(lacks);
+            let waits = BuildError::AwaitingGas { lacks: amount(lacks), detail };
+            let why = "there is not enough for the fee of all of them together";
+            return Err(self.fewer(waits, gas_limit, fee_max, left, why));
+        }
         Ok(Terms {
             chain_id: self.parameters.chain_id,
             nonce,
@@ -125,7 +133,18 @@ impl Wish<'_> {
         let fees = fees::offer(market, replaced, ceiling.per_gas).map_err(|needed| {
             let words = |amount: Amount| text(self.fee_asset, U256::from(amount.units()));
             let detail = ceiling.words(needed, gas_limit, beside, words);
-            hold(HoldReason::FeeAboveCap, detail)
+            let waits = hold(HoldReason::FeeAboveCap, detail);
+            let fee = needed.saturating_mul(u128::from(gas_limit)).saturating_add(beside);
+            match (ceiling.limit, Amount::from_units(fee)) {
+                (Limit::PerTransaction(most), Some(fee)) => {
+                    let why = "the fee of all of them together is above fee_max";
+                    let left = U256::from(most.units());
+                    self.fewer(waits, gas_limit, fee, left, why)
+                }
+                (Limit::PerTransaction(_) | Limit::PerGas(_) | Limit::Replacement { .. }, _) => {
+                    waits
+                }
+            }
         })?;
         let gas = fees.max_fee.checked_mul(u128::from(gas_limit));
         let fee_max = gas.and_then(|gas| gas.checked_add(beside)).and_then(Amount::from_units);
@@ -182,17 +201,39 @@ impl Wish<'_> {
         Ok(number)
     }
 
-    /// Checks that the lane has enough of an asset, without what its other transactions may take.
-    fn check_funds(
+    /// If there is too little for many together, some of them may go.
+    fn fewer(
         &self,
-        reason: HoldReason,
-        asset: &Asset,
-        held: U256,
-        needed: U256,
-    ) -> Result<(), BuildError> {
+        waits: BuildError,
+        gas_limit: u64,
+        fee: Amount,
+        left: U256,
+        why: &str,
+    ) -> BuildError {
+        let (Errand::PayMany(call), None) = (self.errand, self.replaces) else { return waits };
+        let is_of_wallet = matches!(waits, BuildError::AwaitingGas { .. });
+        let on_its_way = self.committed.get(&self.fee_asset.id).copied().unwrap_or_default();
+        let short = Short {
+            call,
+            gas_limit,
+            // What is to be left for each payment is part of the estimate, too.
+            gas_of_hostility: self.gas_of_hostility() + self.errand.gas_of_hostility(),
+            fee: U256::from(fee.units()),
+            left,
+            pays_coins: is_of_wallet && call.token().is_none(),
+            // What is on its way leaves something over once it is final.
+            goes_alone: !is_of_wallet || on_its_way.is_zero(),
+        };
+        short.answer(waits, why.to_owned())
+    }
+
+    /// Checks that the lane has enough of an asset, without what its other transactions may take;
+    /// tells how much it lacks, and what for.
+    fn check_funds(&self, asset: &Asset, held: U256, needed: U256) -> Result<(), (U256, String)> {
         let committed = self.committed.get(&asset.id).map_or(0, |amount| amount.units());
         let committed = U256::from(committed);
-        if held.saturating_sub(committed) >= needed {
+        let lacks = needed.saturating_sub(held.saturating_sub(committed));
+        if lacks.is_zero() {
             return Ok(());
         }
         let (held, needed) = (text(asset, held), text(asset, needed));
@@ -201,7 +242,7 @@ impl Wish<'_> {
             some => format!(", of which {} are on their way,", text(asset, some)),
         };
         let lane = &self.lane.id;
-        Err(hold(reason, format!("{lane} holds {held}{on_their_way} and needs {needed}")))
+        Err((lacks, format!("{lane} holds {held}{on_their_way} and needs {needed}")))
     }
 
     /// The most gas that it may take. Many payments take more than one, by what the contract limits
@@ -215,6 +256,11 @@ impl Wish<'_> {
             | Errand::Deploy
             | Errand::Delegate => self.settings.gas_limit_max,
         }
+    }
+
+    /// How much more of it all recipients can take that are programs, or the token.
+    fn gas_of_hostility(&self) -> u64 {
+        self.errand.gas_of_hostility().saturating_mul(self.programs.max(1))
     }
 
     /// How much gas to allow: a quarter more than the node found, because contracts may take
@@ -245,10 +291,7 @@ impl Wish<'_> {
         };
         let limit = match estimate {
             GAS_PLAIN => GAS_PLAIN,
-            more => {
-                let hostility = self.errand.gas_of_hostility().saturating_mul(self.programs.max(1));
-                more.saturating_add(more.div_ceil(4).max(hostility))
-            }
+            more => more.saturating_add(more.div_ceil(4).max(self.gas_of_hostility())),
         };
         // What the parent chain takes is not the recipient's doing, and has its own quarter.
         let (l1_gas, limit_max) = (self.l1_gas, self.gas_limit_max());

@@ -144,6 +144,7 @@ impl Scene {
     fn held(&self, market: Market) -> (HoldReason, String) {
         match self.draft(market) {
             Err(BuildError::Hold(Hold { reason, detail })) => (reason, detail),
+            Err(BuildError::AwaitingGas { detail, .. }) => (HoldReason::AwaitingGas, detail),
             other => panic!("{other:?}"),
         }
     }
@@ -178,7 +179,11 @@ fn numbers_are_never_used_twice_and_only_what_is_final_skips_any() {
         scene.draft(MARKET).map(|(tx, _)| tx.nonce).map_err(|error| match error {
             BuildError::Hold(hold) => Some((hold.reason, hold.detail)),
             BuildError::Unreachable => None,
-            other @ (BuildError::Refused(_) | BuildError::NotNeeded | BuildError::Split { .. }) => {
+            other @ (BuildError::Refused(_)
+            | BuildError::NotNeeded
+            | BuildError::AwaitingGas { .. }
+            | BuildError::TooMany { .. }
+            | BuildError::Split { .. }) => {
                 panic!("{other:?}")
             }
         })

@@ -143,7 +143,13 @@ impl Preflight {
         drafted: Result<Terms, BuildError>,
     ) -> Result<Terms, BuildError> {
         match &drafted {
-            Err(BuildError::Unreachable | BuildError::NotNeeded | BuildError::Split { .. }) => {
+            Err(
+                BuildError::Unreachable
+                | BuildError::NotNeeded
+                | BuildError::AwaitingGas { .. }
+                | BuildError::TooMany { .. }
+                | BuildError::Split { .. },
+            ) => {
                 return drafted;
             }
             Err(BuildError::Hold(hold)) if hold.reason != HoldReason::NotEstimated => {

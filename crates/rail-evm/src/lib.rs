@@ -27,6 +27,7 @@ mod rail;
 mod revert;
 mod roster;
 mod settings;
+mod shares;
 mod terms;
 mod tokens;
 mod transfer;

@@ -225,7 +225,12 @@ impl Preflight {
     ) -> Result<Terms, BuildError> {
         match &drafted {
             // These need no examination: there is nothing to sign.
-            Err(BuildError::Unreachable | BuildError::NotNeeded) => return drafted,
+            Err(
+                BuildError::Unreachable
+                | BuildError::NotNeeded
+                | BuildError::AwaitingGas { .. }
+                | BuildError::TooMany { .. },
+            ) => return drafted,
             Err(BuildError::Hold(hold)) if hold.reason != HoldReason::NotEstimated => {
                 return drafted;
             }

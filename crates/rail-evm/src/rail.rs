@@ -28,6 +28,7 @@ use crate::{
     preflight::Preflight,
     preparing::Prepared,
     settings::{L1Charge, Parameters, Settings},
+    shares::Shares,
     terms::Terms,
     tx,
 };
@@ -42,6 +43,7 @@ pub struct Evm {
     pub(crate) pool: Pool,
     pub(crate) preflight: Preflight,
     pub(crate) prepared: Prepared,
+    pub(crate) shares: Shares,
 }
 
 /// Why a node is not one to pay through.
@@ -92,7 +94,18 @@ impl Evm {
         let profile = profile(network.id.clone(), &settings);
         let pool = Pool::new(network, &parameters, endpoints, &settings)?;
         let prepared = Prepared::default();
-        Ok(Self { profile, parameters, settings, assets, fee_asset, pool, preflight, prepared })
+        let shares = Shares::default();
+        Ok(Self {
+            profile,
+            parameters,
+            settings,
+            assets,
+            fee_asset,
+            pool,
+            preflight,
+            prepared,
+            shares,
+        })
     }
 
     /// Takes the addresses of our own wallets, none of which is ever paid.
@@ -119,8 +132,13 @@ impl Evm {
                 Err(BuildError::Hold(hold)) => differences.push(hold.detail),
                 Err(BuildError::Unreachable) => break,
                 Ok(())
-                | Err(BuildError::Refused(_) | BuildError::NotNeeded | BuildError::Split { .. }) => {
-                }
+                | Err(
+                    BuildError::Refused(_)
+                    | BuildError::NotNeeded
+                    | BuildError::AwaitingGas { .. }
+                    | BuildError::TooMany { .. }
+                    | BuildError::Split { .. },
+                ) => {}
             }
         }
         differences
@@ -267,7 +285,11 @@ impl Rail for Evm {
     }
 
     fn batch_size(&self, lane: &Lane, asset: &AssetId) -> BatchSize {
-        self.batch_size(lane, asset)
+        self.shares.cap(&lane.id, asset, self.batch_size(lane, asset))
+    }
+
+    fn has_little(&self, lane: &Lane, asset: &AssetId) -> bool {
+        self.shares.has_little(&lane.id, asset)
     }
 
     fn chore<'a>(

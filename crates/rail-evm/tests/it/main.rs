@@ -41,6 +41,8 @@ mod scene;
 #[cfg(test)]
 mod several;
 #[cfg(test)]
+mod shortage;
+#[cfg(test)]
 mod silent;
 #[cfg(test)]
 mod together;
