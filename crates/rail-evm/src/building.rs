@@ -153,6 +153,7 @@ impl Evm {
         if !self.pool.keeps_up(at, market.block) {
             return Ok(None);
         }
+        let market = self.agreed(at, market).await;
         if let (None, Some(token)) = (&replaced, errand.token()) {
             let block = quantity(market.block);
             self.preflight.tokens.check(node, asset, token, &block).await?;

@@ -29,6 +29,7 @@ mod roster;
 mod settings;
 mod shares;
 mod terms;
+mod tips;
 mod tokens;
 mod transfer;
 pub mod tx;

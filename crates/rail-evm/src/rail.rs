@@ -30,6 +30,7 @@ use crate::{
     settings::{L1Charge, Parameters, Settings},
     shares::Shares,
     terms::Terms,
+    tips::Tips,
     tx,
 };
 
@@ -44,6 +45,7 @@ pub struct Evm {
     pub(crate) preflight: Preflight,
     pub(crate) prepared: Prepared,
     pub(crate) shares: Shares,
+    pub(crate) tips: Tips,
 }
 
 /// Why a node is not one to pay through.
@@ -105,6 +107,7 @@ impl Evm {
             preflight,
             prepared,
             shares,
+            tips: Tips::default(),
         })
     }
 
@@ -224,6 +227,7 @@ impl Evm {
         if !self.pool.keeps_up(at, market.block) {
             return Ok(None);
         }
+        let market = self.agreed(at, market).await;
         let typical = Terms::typical(&self.parameters, token, gas, market);
         let (gas, beside) = match self.parameters.l1_charge {
             L1Charge::None => (gas, 0),
@@ -234,9 +238,12 @@ impl Evm {
             }
             L1Charge::Op => (gas, l1_fee::op(node, market.block, &typical).await?.expected()),
         };
-        let fee = market.expected().checked_mul(u128::from(gas));
-        let fee = fee.and_then(|fee| fee.checked_add(beside));
-        fee.and_then(Amount::from_units).map(Some).ok_or(Unreachable)
+        // Nothing is paid that costs more: it waits.
+        let per_gas = market.expected().min(self.settings.max_fee_per_gas_cap_wei);
+        let fee = per_gas.checked_mul(u128::from(gas));
+        let fee = fee.and_then(|fee| fee.checked_add(beside)).and_then(Amount::from_units);
+        let fee_max = self.settings.fee_max.unwrap_or(Amount::MAX);
+        fee.map(|fee| Some(fee.min(fee_max))).ok_or(Unreachable)
     }
 
     async fn holdings(&self, lane: &Lane, assets: &[Asset]) -> Result<Vec<Holding>, Unreachable> {
