@@ -22,11 +22,16 @@ use crate::{
     settings::{FeeModel, Parameters, Settings},
     shares::{Short, amount},
     terms::Terms,
+    transfer::Transfer,
     tx::Sent,
 };
 
 /// What a payment to somebody without a program takes: exactly the price of a transaction.
 const GAS_PLAIN: u64 = 21_000;
+
+/// How many times as much gas as is quoted for a payment of coins its recipient may make it take:
+/// enough for accounts that are contracts and write down what they get.
+const COIN_QUOTES_MAX: u64 = 6;
 
 /// The most that one transaction may take (EIP-7825).
 const GAS_TRANSACTION_MAX: u64 = 1 << 24;
@@ -245,12 +250,18 @@ impl Wish<'_> {
         Err((lacks, format!("{lane} holds {held}{on_their_way} and needs {needed}")))
     }
 
-    /// The most gas that it may take. Many payments take more than one, by what the contract limits
+    /// The most gas that it may take. What a recipient of coins takes is the house's loss, so that
+    /// is no more than a few times what is quoted for it. Many payments take more than one, by what the contract limits
     /// each of them to.
     fn gas_limit_max(&self) -> u64 {
         match self.errand {
             Errand::PayMany(_) => self.settings.gas_limit_max.max(GAS_TRANSACTION_MAX),
-            Errand::Pay(_)
+            Errand::Pay(Transfer { token: None, .. }) => {
+                let quoted = self.settings.quote_gas_native;
+                let most = quoted.saturating_mul(COIN_QUOTES_MAX).max(GAS_PLAIN);
+                most.min(self.settings.gas_limit_max)
+            }
+            Errand::Pay(Transfer { token: Some(_), .. })
             | Errand::Nothing
             | Errand::Approve(_)
             | Errand::Deploy

@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::*;
 use crate::settings::{Finality, L1Charge};
-use crate::transfer::Transfer;
 use crate::tx::Tx;
 
 const PAYER: Address = address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
@@ -275,11 +274,14 @@ fn what_the_contract_undoes_is_refused_and_other_errors_are_not() {
 
 #[test]
 fn recipients_do_not_spend_without_limit() {
-    let mut scene = Scene::native();
-    scene.wallet.gas = Ok(1_000_001);
-    assert!(matches!(scene.draft(MARKET), Err(BuildError::Refused(_))));
-    scene.wallet.gas = Ok(999_999);
-    assert_eq!(scene.draft(MARKET).unwrap().0.gas_limit, 1_000_000);
+    for (mut scene, most) in [(Scene::token(), 1_000_000), (Scene::native(), 126_000)] {
+        scene.wallet.gas = Ok(most + 1);
+        assert!(matches!(scene.draft(MARKET), Err(BuildError::Refused(_))));
+        scene.wallet.gas = Ok(most - 1);
+        assert_eq!(scene.draft(MARKET).unwrap().0.gas_limit, most);
+        scene.settings.gas_limit_max = 50_000;
+        assert!(matches!(scene.draft(MARKET), Err(BuildError::Refused(_))));
+    }
 }
 
 #[test]
@@ -455,7 +457,7 @@ fn what_is_charged_beside_the_gas_is_signed_for_and_must_be_held() {
 
 #[test]
 fn gas_for_the_parent_chain_is_nothing_that_a_recipient_spends() {
-    let mut scene = Scene { l1_gas: 400_000, ..Scene::native() };
+    let mut scene = Scene { l1_gas: 400_000, ..Scene::token() };
     scene.wallet.gas = Ok(1_400_000);
     assert_eq!(scene.draft(MARKET).unwrap().0.gas_limit, 1_500_000);
     scene.wallet.gas = Ok(421_000);

@@ -37,3 +37,22 @@ async fn whoever_spends_more_after_the_signature_does_not_keep_it_from_being_rep
     house.are(&[behind], Status::Paid);
     assert_eq!(house.count(LANE).await, 2);
 }
+
+/// Code that undoes itself, unless gas costs nothing, as in calls that do not say what it costs.
+const TELLS_CALLS: &str = "0x3a15600957600080fd5b00";
+
+/// Code that takes about 900,000 gas and stops.
+const SPENDS_MUCH: &str = "0x620088b85b600190038060045700";
+
+#[tokio::test]
+async fn whoever_would_take_much_gas_or_undo_it_when_it_counts_is_refused_at_no_cost() {
+    let Some(house) = House::start(None).await else { return };
+    for code in [TELLS_CALLS, SPENDS_MUCH] {
+        let who = house.friend(code, 1).await;
+        house.set_code(&who, code).await;
+        let id = house.ask(&coin(), &who, 1).await;
+        house.end(&[id]).await;
+        house.are(&[id], Status::Failed);
+    }
+    assert_eq!(house.count(LANE).await, 0, "nothing was sent");
+}
