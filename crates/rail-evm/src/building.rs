@@ -163,14 +163,7 @@ impl Evm {
         if replaced.is_none() {
             check_share(draft, errand, &wallet)?;
         }
-        let mut wish = self.wish(draft, job);
-        if let Errand::PayMany(call) = errand
-            && call.token().is_none()
-        {
-            let recipients = call.payments().iter().map(|it| it.recipient);
-            wish.programs = node.programs(recipients, market.block).await.map_err(unreachable)?;
-        }
-        let drafted = self.decide(node, wish, market, &wallet).await;
+        let drafted = self.decide(node, self.wish(draft, job), market, &wallet).await;
         let terms = match (errand, draft.chore) {
             // It does what the first does, which may be included at any time: whatever would be
             // found about it now must not keep it from being paid for.
@@ -210,7 +203,6 @@ impl Evm {
             replaces: job.replaced.as_ref(),
             overdue: draft.overdue,
             first_fee_max: draft.first.or(draft.replaces).map(|attempt| attempt.fee_max),
-            programs: 0,
             l1_gas: 0,
             l1_fee_wei: 0,
             committed: draft.committed,

@@ -60,8 +60,6 @@ pub(crate) struct Wish<'a> {
     pub(crate) overdue: bool,
     /// The most that the first transaction with that one's number can cost, in wei.
     pub(crate) first_fee_max: Option<Amount>,
-    /// How many of many recipients of coins are programs.
-    pub(crate) programs: u64,
     /// How much of the estimated gas is for the parent chain.
     pub(crate) l1_gas: u64,
     /// The most that is charged beside the gas, in wei.
@@ -221,8 +219,12 @@ impl Wish<'_> {
         let short = Short {
             call,
             gas_limit,
-            // What is to be left for each payment is part of the estimate, too.
-            gas_of_hostility: self.gas_of_hostility() + self.errand.gas_of_hostility(),
+            // What is to be left for each payment is part of the estimate. More of it is there for
+            // each recipient of coins, and once for a token.
+            gas_of_hostility: match call.token() {
+                Some(_) => self.errand.gas_of_hostility().saturating_mul(2),
+                None => self.errand.gas_of_hostility(),
+            },
             fee: U256::from(fee.units()),
             left,
             pays_coins: is_of_wallet && call.token().is_none(),
@@ -269,14 +271,26 @@ impl Wish<'_> {
         }
     }
 
-    /// How much more of it all recipients can take that are programs, or the token.
+    /// How much more of it all can take that may turn hostile after it was estimated: each recipient
+    /// of coins, since any account may become a program (EIP-7702), and tokens, which serve their
+    /// recipients without asking them, once.
     fn gas_of_hostility(&self) -> u64 {
-        self.errand.gas_of_hostility().saturating_mul(self.programs.max(1))
+        let hostile = match self.errand {
+            Errand::PayMany(call) if call.token().is_none() => call.payments().len(),
+            Errand::PayMany(_)
+            | Errand::Pay(_)
+            | Errand::Nothing
+            | Errand::Approve(_)
+            | Errand::Deploy
+            | Errand::Delegate => 1,
+        };
+        let hostile = u64::try_from(hostile).unwrap_or(u64::MAX);
+        self.errand.gas_of_hostility().saturating_mul(hostile)
     }
 
     /// How much gas to allow: a quarter more than the node found, because contracts may take
-    /// another path in the next block, and of many at least as much more as all can take that are
-    /// programs, or as the token can.
+    /// another path in the next block, and of many at least as much more as all can take that may
+    /// turn hostile, as far as one transaction may take it.
     ///
     /// A replacement is allowed what the first was, whatever the node finds by now: recipients may
     /// be programs, and what they have come to do must not keep the first from being replaced, or

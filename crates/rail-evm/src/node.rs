@@ -238,22 +238,6 @@ impl Node {
         Ok(Wallet { native, token, count: count.to(), count_final, gas })
     }
 
-    /// How many of these addresses have code as of a block.
-    pub(crate) async fn programs(
-        &self,
-        addresses: impl Iterator<Item = Address>,
-        block: u64,
-    ) -> Result<u64, Unreachable> {
-        let at = quantity(block);
-        let calls = addresses.map(|it| ("eth_getCode", json!([it, at]))).collect();
-        let mut programs = 0;
-        for result in self.batch(calls).await? {
-            let code: Bytes = read("eth_getCode", result)?;
-            programs += u64::from(!code.is_empty());
-        }
-        Ok(programs)
-    }
-
     /// Hands over a signed transaction; the node tells its hash.
     pub(crate) async fn send(&self, raw: &[u8]) -> Result<B256, RpcError> {
         let raw = alloy_primitives::hex::encode_prefixed(raw);

@@ -4,8 +4,10 @@
 //! Runs only with `RUN_NODE_TESTS=1` and `ANVIL` set to the path of the anvil binary.
 
 use domain::payout::Status;
+use rail_evm::pay_call::Method;
 
 use crate::{
+    bulk::somebody,
     house::House,
     scene::{LANE, coin},
 };
@@ -55,4 +57,31 @@ async fn whoever_would_take_much_gas_or_undo_it_when_it_counts_is_refused_at_no_
         house.are(&[id], Status::Failed);
     }
     assert_eq!(house.count(LANE).await, 0, "nothing was sent");
+}
+
+/// Code that never ends.
+const GUZZLES: &str = "0x5b600056";
+
+#[tokio::test]
+async fn however_many_turn_hostile_the_others_are_paid() {
+    for method in [Method::Contract, Method::Delegate] {
+        for (count, hostile) in [(10, 2), (10, 9), (40, 25)] {
+            let Some(house) = House::ready(method).await else { return };
+            let ids = house.ask_many(&coin(), "many", count).await;
+            house.wait(500);
+            house.turn().await;
+            let attempt = house.newest_of(&ids);
+            for number in 0..hostile {
+                house.set_code(&somebody("many", number).to_string(), GUZZLES).await;
+            }
+            house.anvil.mine(1).await;
+            let receipt = house.receipt(&attempt).await.unwrap();
+            assert_eq!(receipt["status"], "0x1", "{method:?}: {hostile} of {count}");
+            house.end(&ids).await;
+            let (bad, good) = ids.split_at(usize::try_from(hostile).unwrap());
+            house.are(bad, Status::Failed);
+            house.are(good, Status::Paid);
+            assert_eq!(house.txids(good), [attempt.tx.txid.as_str()]);
+        }
+    }
 }
