@@ -90,7 +90,7 @@ impl Wish<'_> {
         if let Err((_, detail)) = self.check_funds(self.asset, held, self.errand.amount()) {
             return Err(hold(HoldReason::AwaitingFunds, detail));
         }
-        let gas_limit = self.gas_limit(&wallet.gas)?;
+        let gas_limit = self.gas_limit(wallet)?;
         let (fees, fee_max) = self.offer(market, replaced, gas_limit)?;
         let needed = self.errand.coins().saturating_add(U256::from(fee_max.units()));
         if let Err((lacks, detail)) = self.check_funds(self.fee_asset, wallet.native, needed) {
@@ -290,13 +290,13 @@ impl Wish<'_> {
 
     /// How much gas to allow: a quarter more than the node found, because contracts may take
     /// another path in the next block, and of many at least as much more as all can take that may
-    /// turn hostile, as far as one transaction may take it.
+    /// turn hostile, as far as one transaction may take it, and half a block.
     ///
     /// A replacement is allowed what the first was, whatever the node finds by now: recipients may
     /// be programs, and what they have come to do must not keep the first from being replaced, or
     /// everything behind it would wait with it.
-    fn gas_limit(&self, estimate: &Result<u64, RpcError>) -> Result<u64, BuildError> {
-        let estimate = match (estimate, self.replaces) {
+    fn gas_limit(&self, wallet: &Wallet) -> Result<u64, BuildError> {
+        let estimate = match (&wallet.gas, self.replaces) {
             (Ok(_) | Err(RpcError::Refused { .. }), Some(sent)) => return Ok(sent.tx.gas_limit),
             (Ok(gas), None) => gas.saturating_add(self.errand.gas_beside_call()),
             (Err(RpcError::Refused { code, message, data }), None) => {
@@ -316,7 +316,11 @@ impl Wish<'_> {
         };
         let limit = match estimate {
             GAS_PLAIN => GAS_PLAIN,
-            more => more.saturating_add(more.div_ceil(4).max(self.gas_of_hostility())),
+            more => {
+                let one = more.div_ceil(4).max(self.errand.gas_of_hostility());
+                let fits = wallet.block_gas.map_or(u64::MAX, |it| (it / 2).saturating_sub(more));
+                more.saturating_add(self.gas_of_hostility().min(fits).max(one))
+            }
         };
         // What the parent chain takes is not the recipient's doing, and has its own quarter.
         let (l1_gas, limit_max) = (self.l1_gas, self.gas_limit_max());
