@@ -170,7 +170,7 @@ pub fn fail(view: BatchView, failure: &Failure, fee_asset: &AssetId, now: Timest
 }
 
 /// A batch of which nothing is signed is dissolved: its payouts wait again, and those at the places
-/// `alone` for a transaction of their own.
+/// `alone` for a transaction of their own. Without any, it was too large.
 ///
 /// # Panics
 /// If a transaction of the batch may still pay.
@@ -186,7 +186,8 @@ pub fn split(
     let mut change = ChangeSet::default();
     for (place, payout) in (0_u32..).zip(payouts) {
         let is_alone = alone.contains(&place);
-        let told = if is_alone { why } else { "others of its batch travel alone" };
+        let is_told = is_alone || alone.is_empty();
+        let told = if is_told { why } else { "others of its batch travel alone" };
         requeue(payout, is_alone, told, now, &mut change);
     }
     close(batch, fee_asset, now, &mut change);

@@ -98,7 +98,8 @@ pub struct Draft<'a> {
     /// is to be replaced all the same if nothing else is in its way.
     pub overdue: bool,
     /// What the lane's other transactions that are on their way may still take of each asset. A
-    /// new transaction must leave it untouched.
+    /// new transaction must leave it untouched. If its number is given, that is what those with
+    /// lower ones may take.
     pub committed: &'a BTreeMap<AssetId, Amount>,
     /// The coins that the lane's other transactions spend. A new transaction must not touch them.
     pub spent: &'a BTreeSet<CoinId>,
@@ -133,8 +134,15 @@ pub struct UnsignedTx {
 pub enum BuildError {
     /// The network did not answer.
     Unreachable,
-    /// Not now: an operator or time must mend it (no coins, no gas, fee above the cap).
+    /// Not now: an operator or time must mend it (no coins, fee above the cap).
     Hold(Hold),
+    /// Not now: the lane lacks so much of the fee asset. Waits with [`HoldReason::AwaitingGas`].
+    AwaitingGas {
+        /// How much.
+        lacks: Amount,
+        /// What was found, for people.
+        detail: String,
+    },
     /// Never: the network would refuse these payouts or undo them. Says what was found.
     Refused(String),
     /// Not together: these payouts (by their places in the draft) must travel alone, or they would
@@ -142,6 +150,14 @@ pub enum BuildError {
     Split {
         /// The places, rising.
         alone: Vec<u32>,
+        /// What was found.
+        detail: String,
+    },
+    /// Not so many at once, for the moment: so many can go together, as [`Rail::batch_size`] tells
+    /// from now on. Never told of one payout, or of a replacement.
+    TooMany {
+        /// How many.
+        most: u32,
         /// What was found.
         detail: String,
     },
@@ -219,6 +235,11 @@ pub trait Rail: Send + Sync {
     /// How many payouts of an asset one transaction of a lane carries, at present. Asks nobody.
     fn batch_size(&self, _lane: &Lane, _asset: &AssetId) -> BatchSize {
         BatchSize { min: 1, max: self.profile().batch_max }
+    }
+    /// Whether a lane has too little at present for more than one batch of an asset, of the size that
+    /// [`Self::batch_size`] tells: the next is made once that one is signed. Asks nobody.
+    fn has_little(&self, _lane: &Lane, _asset: &AssetId) -> bool {
+        false
     }
     /// What `lane` has to do for itself, given the numbers of its transactions that are on their
     /// way; one thing at a time. Only to be asked while it does nothing for itself.

@@ -30,12 +30,14 @@ pub enum Refuel {
 }
 
 impl Station {
-    /// Decides, given what the lane holds and what it was brought within the last day.
-    pub fn decide(&self, held: Amount, brought: Amount) -> Refuel {
-        if held >= self.below {
+    /// Decides, given what the lane holds, what the transaction lacks that waits for coins for fees,
+    /// and what the lane was brought within the last day. As long as something waits, there is too
+    /// little, however much it is.
+    pub fn decide(&self, held: Amount, lacks: Amount, brought: Amount) -> Refuel {
+        if held >= self.below && lacks.is_zero() {
             return Refuel::Enough;
         }
-        let wanted = self.up_to.checked_sub(held).unwrap_or_default();
+        let wanted = self.up_to.checked_sub(held).unwrap_or_default().max(lacks);
         let left = self.daily_max.checked_sub(brought).unwrap_or_default();
         match wanted.min(left) {
             Amount::ZERO => Refuel::LimitReached,
@@ -68,13 +70,20 @@ mod tests {
             up_to: amount(50),
             daily_max: amount(100),
         };
-        let decide = |held, brought| station.decide(amount(held), amount(brought));
+        let decide = |held, brought| station.decide(amount(held), Amount::ZERO, amount(brought));
         assert_eq!(decide(10, 0), Refuel::Enough);
         assert_eq!(decide(9, 0), Refuel::Bring(amount(41)));
         assert_eq!(decide(0, 40), Refuel::Bring(amount(50)));
         assert_eq!(decide(0, 70), Refuel::Bring(amount(30)));
         assert_eq!(decide(0, 100), Refuel::LimitReached);
         assert_eq!(decide(0, 101), Refuel::LimitReached);
+        // What waits lacks something, although there is as much as usual.
+        let decide = |held, lacks| station.decide(amount(held), amount(lacks), amount(40));
+        assert_eq!(decide(10, 5), Refuel::Bring(amount(40)));
+        assert_eq!(decide(30, 25), Refuel::Bring(amount(25)));
+        assert_eq!(decide(60, 1), Refuel::Bring(amount(1)));
+        assert_eq!(decide(60, 1_000), Refuel::Bring(amount(60)));
+        assert_eq!(decide(5, 1_000), Refuel::Bring(amount(60)));
     }
 
     #[test]

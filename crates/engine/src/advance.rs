@@ -148,11 +148,11 @@ pub(crate) async fn others(
 }
 
 /// What a batch may take with a transaction that was just made.
-pub(crate) fn commitment(view: &BatchView, fee_max: Amount) -> Commitment {
+pub(crate) fn commitment(view: &BatchView, fee_max: Amount, sequence: Option<u64>) -> Commitment {
     let spends = BTreeSet::new();
     let payment = |it: &domain::payout::Payout| (it.asset.clone(), it.quote.amount);
     let payments = view.payouts.iter().map(payment).collect();
-    Commitment { batch: view.batch.id, payments, fee_max, spends }
+    Commitment { batch: view.batch.id, payments, fee_max, sequence, spends }
 }
 
 /// What came of making a transaction.
@@ -199,21 +199,17 @@ pub(crate) async fn sign(
     now: Timestamp,
 ) -> Signing {
     let nothing = |input| Signing::Input(input, None);
-    let Some(committed) = committed(world, view, others) else {
-        let detail = "what is on its way already is more than can be represented".to_owned();
-        return nothing(Input::Held(Hold { reason: HoldReason::AwaitingFunds, detail }));
-    };
-    let (lane, payouts) = (&view.lane, view.payouts.as_slice());
-    let chore = view.batch.chore.as_ref();
-    let first = replaces.and_then(|it| view.batch.first_excluded_by(it));
-    let overdue = replaces.is_some_and(|it| view.batch.is_overdue(it, world.rail.profile(), now));
-    let spent: BTreeSet<CoinId> = others.iter().flat_map(|it| it.spends.clone()).collect();
-    let (committed, spent) = (&committed, &spent);
-    let draft = Draft { lane, payouts, chore, replaces, first, overdue, committed, spent };
-    let unsigned = match world.rail.build(draft).await {
+    let (payouts, chore) = (view.payouts.as_slice(), view.batch.chore.as_ref());
+    let unsigned = match build(world, view, others, replaces, now).await {
         Ok(unsigned) => unsigned,
         Err(BuildError::Unreachable) => return nothing(Input::Unreachable),
         Err(BuildError::Hold(hold)) => return nothing(Input::Held(hold)),
+        Err(BuildError::TooMany { detail, .. }) if replaces.is_none() && payouts.len() > 1 => {
+            return Signing::Split { alone: vec![], detail };
+        }
+        Err(BuildError::AwaitingGas { detail, .. } | BuildError::TooMany { detail, .. }) => {
+            return nothing(Input::Held(Hold { reason: HoldReason::AwaitingGas, detail }));
+        }
         Err(BuildError::NotNeeded) => return nothing(Input::ReplacementNotNeeded),
         // Without anybody who travels alone, the next batch would be the same.
         Err(BuildError::Split { alone, detail }) if !alone.is_empty() && payouts.len() > 1 => {
@@ -233,7 +229,7 @@ pub(crate) async fn sign(
         let detail = "the rail chose a number that is not the batch's".to_owned();
         return nothing(signer_refused(detail, replaces));
     }
-    if !coins_are_right(spent, replaces, &unsigned) {
+    if !coins_are_right(&spent(others), replaces, &unsigned) {
         let detail = "the rail chose coins that are not the batch's".to_owned();
         return nothing(signer_refused(detail, replaces));
     }
@@ -261,15 +257,48 @@ pub(crate) async fn sign(
     Signing::Input(Input::Signed(Box::new(attempt)), lane)
 }
 
-/// What the lane's other transactions may still take of each asset.
+/// Has the rail make a transaction for a batch.
+pub(crate) async fn build(
+    world: &World<'_>,
+    view: &BatchView,
+    others: &[Commitment],
+    replaces: Option<&Attempt>,
+    now: Timestamp,
+) -> Result<UnsignedTx, BuildError> {
+    let chore = view.batch.chore.as_ref();
+    let number = match (replaces, chore) {
+        (Some(previous), _) => previous.sequence,
+        (None, Some(Chore::Fill { sequence })) => Some(*sequence),
+        (None, None | Some(Chore::TopUp(_) | Chore::Prepare(_))) => None,
+    };
+    let Some(committed) = committed(world, view, others, number) else {
+        let detail = "what is on its way already is more than can be represented".to_owned();
+        return Err(BuildError::Hold(Hold { reason: HoldReason::AwaitingFunds, detail }));
+    };
+    let (lane, payouts) = (&view.lane, view.payouts.as_slice());
+    let first = replaces.and_then(|it| view.batch.first_excluded_by(it));
+    let overdue = replaces.is_some_and(|it| view.batch.is_overdue(it, world.rail.profile(), now));
+    let (committed, spent) = (&committed, &spent(others));
+    let draft = Draft { lane, payouts, chore, replaces, first, overdue, committed, spent };
+    world.rail.build(draft).await
+}
+
+/// The coins that the lane's other transactions spend.
+fn spent(others: &[Commitment]) -> BTreeSet<CoinId> {
+    others.iter().flat_map(|it| it.spends.clone()).collect()
+}
+
+/// What those of the lane's other transactions may still take of each asset that go before one with
+/// this number.
 fn committed(
     world: &World<'_>,
     view: &BatchView,
     others: &[Commitment],
+    number: Option<u64>,
 ) -> Option<BTreeMap<AssetId, Amount>> {
     let network = world.catalog.network(view.batch.network.as_str())?;
     let mut sums: BTreeMap<AssetId, Amount> = BTreeMap::new();
-    for other in others {
+    for other in others.iter().filter(|it| it.goes_before(number)) {
         let fee = (network.fee_asset.clone(), other.fee_max);
         for (asset, amount) in other.payments.iter().cloned().chain([fee]) {
             let sum = sums.entry(asset).or_default();

@@ -1,5 +1,7 @@
 //! The queue of a lane: payouts that wait become batches.
 
+use std::collections::BTreeSet;
+
 use domain::{
     Timestamp,
     batch::Batch,
@@ -48,7 +50,14 @@ pub async fn group(
         return Ok(Progress::Idle(groups.next_at.map_or(poll_at, |it| it.min(poll_at))));
     }
     let mut change = ChangeSet::default();
+    let mut with_little = BTreeSet::new();
     for payouts in groups.now {
+        // Who travels alone does so whatever others are enough for.
+        let first = payouts.first().filter(|it| !it.travels_alone);
+        let short = first.filter(|it| world.rail.has_little(&view.lane, &it.asset));
+        if short.is_some_and(|it| !with_little.insert(it.asset.clone())) {
+            continue;
+        }
         let ids = payouts.iter().map(|it| it.id).collect();
         let batch = Batch::new(draw(), profile.network.clone(), lane.clone(), ids, now);
         follow::start(batch, payouts, now, &mut change);

@@ -8,15 +8,19 @@ use domain::{
     lane::Lane,
     ledger::LedgerAccount,
     money::Amount,
-    ports::{CommitError, Store, Unreachable},
+    ports::{BatchView, BuildError, CommitError, HoldReason, Store, Unreachable},
     station::{DAY_MS, Refuel, Station},
 };
 
 use crate::{
     Progress, World,
+    advance::{build, others},
     reconcile::arriving,
     tend::{Open, begin},
 };
+
+/// So many transactions that wait are asked for what they lack: the node answers for each of them.
+const WAITING_MAX: usize = 4;
 
 /// What came of looking after a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +34,8 @@ pub struct Refueled {
     pub verdict: Refuel,
 }
 
-/// Looks whether `lane` has enough for fees, and if not, has `station` bring it some.
+/// Looks whether `lane` has enough for fees, also for what waits, and if not, has `station` bring it
+/// some.
 ///
 /// Coins that are on their way are waited for: the same shortage is never answered twice.
 ///
@@ -60,9 +65,10 @@ pub async fn refuel(
     let on_chain = holdings.first().map(|it| it.amount).unwrap_or_default();
     // A node that lags shows less than there is; what was brought is in the ledger.
     let held = on_chain.max(booked(world, &to, coin).await?);
-    let verdict = station.decide(held, brought);
     // The station may have been another one before.
     let is_busy = from.chores().next().is_some() || arriving.contains_key(&coin.id);
+    let lacks = if is_busy { Amount::ZERO } else { lacking(world, lane, now).await? };
+    let verdict = station.decide(held, lacks, brought);
     let amount = match verdict {
         Refuel::Bring(amount) if !is_busy && from.lane.network == to.network => amount,
         Refuel::Bring(_) | Refuel::Enough | Refuel::LimitReached => {
@@ -77,6 +83,25 @@ pub async fn refuel(
     });
     let progress = begin(world.store, from.lane, chore, id, now).await?;
     Ok(Refueled { progress, held, verdict })
+}
+
+/// The most that one of the lane's transactions lacks that wait for coins for fees.
+async fn lacking(world: &World<'_>, lane: &LaneId, now: Timestamp) -> Result<Amount, CommitError> {
+    let waits = |it: &&BatchView| {
+        it.batch.hold.as_ref().is_some_and(|it| it.reason == HoldReason::AwaitingGas)
+    };
+    let mut most = Amount::ZERO;
+    for view in Open::load(world.store, lane).await?.batches.iter().filter(waits).take(WAITING_MAX)
+    {
+        let others = others(world, view).await?;
+        let replaces = view.batch.live().next_back();
+        if let Err(BuildError::AwaitingGas { lacks, .. }) =
+            build(world, view, &others, replaces, now).await
+        {
+            most = most.max(lacks);
+        }
+    }
+    Ok(most)
 }
 
 /// What all other lanes of its network have brought a lane since a moment.

@@ -54,7 +54,7 @@ pub async fn sign_together(
     let change = match made(&signing) {
         None => signing.outcome(world, first, false, now),
         Some((fee_max, next_sequence)) => {
-            taken.push(commitment(&first, fee_max));
+            taken.push(commitment(&first, fee_max, next_sequence.checked_sub(1)));
             let mut rest: Vec<Planned> = vec![];
             let lane = first.lane.id.clone();
             for view in views.take_while(|it| it.lane.id == lane) {
@@ -114,7 +114,9 @@ async fn with_others(
     now: Timestamp,
 ) -> ChangeSet {
     let before = taken.len();
-    taken.extend(rest.iter().map(|it| commitment(&it.view, it.fee_guess)));
+    let planned =
+        |it: &Planned| commitment(&it.view, it.fee_guess, Some(it.view.lane.next_sequence));
+    taken.extend(rest.iter().map(planned));
     let mut signings: Vec<BoxFuture<'_, Signing>> = vec![];
     for (place, it) in rest.iter().enumerate() {
         let taken = taken.get(..before + place).unwrap_or(&taken);

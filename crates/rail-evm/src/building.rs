@@ -49,12 +49,14 @@ impl Evm {
                 Err(BuildError::Unreachable) => Err(Unreachable),
                 answer => Ok(answer),
             };
-            match self.pool.took(at, built) {
-                Some(Ok(Some(unsigned))) => return Ok(unsigned),
-                Some(Err(error)) => return Err(error),
+            let built = match self.pool.took(at, built) {
+                Some(Ok(Some(unsigned))) => Ok(unsigned),
+                Some(Err(error)) => Err(error),
                 // It lags, or does not answer.
-                Some(Ok(None)) | None => {}
-            }
+                Some(Ok(None)) | None => continue,
+            };
+            self.shares.take_in(&draft.lane.id, &job.asset.id, draft.payouts.len(), &built);
+            return built;
         }
         Err(BuildError::Unreachable)
     }
@@ -151,6 +153,7 @@ impl Evm {
         if !self.pool.keeps_up(at, market.block) {
             return Ok(None);
         }
+        let market = self.agreed(at, market).await;
         if let (None, Some(token)) = (&replaced, errand.token()) {
             let block = quantity(market.block);
             self.preflight.tokens.check(node, asset, token, &block).await?;
@@ -160,14 +163,7 @@ impl Evm {
         if replaced.is_none() {
             check_share(draft, errand, &wallet)?;
         }
-        let mut wish = self.wish(draft, job);
-        if let Errand::PayMany(call) = errand
-            && call.token().is_none()
-        {
-            let recipients = call.payments().iter().map(|it| it.recipient);
-            wish.programs = node.programs(recipients, market.block).await.map_err(unreachable)?;
-        }
-        let drafted = self.decide(node, wish, market, &wallet).await;
+        let drafted = self.decide(node, self.wish(draft, job), market, &wallet).await;
         let terms = self.examine(node, draft, job, (market.block, final_head), drafted).await?;
         if let Some(block) = final_head.filter(|_| terms.nonce > draft.lane.next_sequence)
             && let Some(hold) =
@@ -228,7 +224,6 @@ impl Evm {
             replaces: job.replaced.as_ref(),
             overdue: draft.overdue,
             first_fee_max: draft.first.or(draft.replaces).map(|attempt| attempt.fee_max),
-            programs: 0,
             l1_gas: 0,
             l1_fee_wei: 0,
             committed: draft.committed,

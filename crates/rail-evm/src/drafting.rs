@@ -14,18 +14,24 @@ use domain::{
 use net::RpcError;
 
 use crate::{
-    budget::Ceiling,
+    budget::{Ceiling, Limit},
     errand::Errand,
     fees::{self, Fees, Market},
     node::{Wallet, lost},
     revert,
     settings::{FeeModel, Parameters, Settings},
+    shares::{Short, amount},
     terms::Terms,
+    transfer::Transfer,
     tx::Sent,
 };
 
 /// What a payment to somebody without a program takes: exactly the price of a transaction.
 const GAS_PLAIN: u64 = 21_000;
+
+/// How many times as much gas as is quoted for a payment of coins its recipient may make it take:
+/// enough for accounts that are contracts and write down what they get.
+const COIN_QUOTES_MAX: u64 = 6;
 
 /// The most that one transaction may take (EIP-7825).
 const GAS_TRANSACTION_MAX: u64 = 1 << 24;
@@ -54,8 +60,6 @@ pub(crate) struct Wish<'a> {
     pub(crate) overdue: bool,
     /// The most that the first transaction with that one's number can cost, in wei.
     pub(crate) first_fee_max: Option<Amount>,
-    /// How many of many recipients of coins are programs.
-    pub(crate) programs: u64,
     /// How much of the estimated gas is for the parent chain.
     pub(crate) l1_gas: u64,
     /// The most that is charged beside the gas, in wei.
@@ -83,12 +87,18 @@ impl Wish<'_> {
             (None, None) => self.fresh_number(wallet)?,
         };
         let held = if self.errand.token().is_some() { wallet.token } else { wallet.native };
-        self.check_funds(HoldReason::AwaitingFunds, self.asset, held, self.errand.amount())?;
-        let gas_limit = self.gas_limit(&wallet.gas)?;
-        let gas_limit = gas_limit.max(self.replaces.map_or(0, |sent| sent.tx.gas_limit));
+        if let Err((_, detail)) = self.check_funds(self.asset, held, self.errand.amount()) {
+            return Err(hold(HoldReason::AwaitingFunds, detail));
+        }
+        let gas_limit = self.gas_limit(wallet)?;
         let (fees, fee_max) = self.offer(market, replaced, gas_limit)?;
         let needed = self.errand.coins().saturating_add(U256::from(fee_max.units()));
-        self.check_funds(HoldReason::AwaitingGas, self.fee_asset, wallet.native, needed)?;
+        if let Err((lacks, detail)) = self.check_funds(self.fee_asset, wallet.native, needed) {
+            let left = needed.saturating_sub(lacks);
+            let waits = BuildError::AwaitingGas { lacks: amount(lacks), detail };
+            let why = "there is not enough for the fee of all of them together";
+            return Err(self.fewer(waits, gas_limit, fee_max, left, why));
+        }
         Ok(Terms {
             chain_id: self.parameters.chain_id,
             nonce,
@@ -126,7 +136,18 @@ impl Wish<'_> {
         let fees = fees::offer(market, replaced, ceiling.per_gas).map_err(|needed| {
             let words = |amount: Amount| text(self.fee_asset, U256::from(amount.units()));
             let detail = ceiling.words(needed, gas_limit, beside, words);
-            hold(HoldReason::FeeAboveCap, detail)
+            let waits = hold(HoldReason::FeeAboveCap, detail);
+            let fee = needed.saturating_mul(u128::from(gas_limit)).saturating_add(beside);
+            match (ceiling.limit, Amount::from_units(fee)) {
+                (Limit::PerTransaction(most), Some(fee)) => {
+                    let why = "the fee of all of them together is above fee_max";
+                    let left = U256::from(most.units());
+                    self.fewer(waits, gas_limit, fee, left, why)
+                }
+                (Limit::PerTransaction(_) | Limit::PerGas(_) | Limit::Replacement { .. }, _) => {
+                    waits
+                }
+            }
         })?;
         let gas = fees.max_fee.checked_mul(u128::from(gas_limit));
         let fee_max = gas.and_then(|gas| gas.checked_add(beside)).and_then(Amount::from_units);
@@ -183,17 +204,43 @@ impl Wish<'_> {
         Ok(number)
     }
 
-    /// Checks that the lane has enough of an asset, without what its other transactions may take.
-    fn check_funds(
+    /// If there is too little for many together, some of them may go.
+    fn fewer(
         &self,
-        reason: HoldReason,
-        asset: &Asset,
-        held: U256,
-        needed: U256,
-    ) -> Result<(), BuildError> {
+        waits: BuildError,
+        gas_limit: u64,
+        fee: Amount,
+        left: U256,
+        why: &str,
+    ) -> BuildError {
+        let (Errand::PayMany(call), None) = (self.errand, self.replaces) else { return waits };
+        let is_of_wallet = matches!(waits, BuildError::AwaitingGas { .. });
+        let on_its_way = self.committed.get(&self.fee_asset.id).copied().unwrap_or_default();
+        let short = Short {
+            call,
+            gas_limit,
+            // What is to be left for each payment is part of the estimate. More of it is there for
+            // each recipient of coins, and once for a token.
+            gas_of_hostility: match call.token() {
+                Some(_) => self.errand.gas_of_hostility().saturating_mul(2),
+                None => self.errand.gas_of_hostility(),
+            },
+            fee: U256::from(fee.units()),
+            left,
+            pays_coins: is_of_wallet && call.token().is_none(),
+            // What is on its way leaves something over once it is final.
+            goes_alone: !is_of_wallet || on_its_way.is_zero(),
+        };
+        short.answer(waits, why.to_owned())
+    }
+
+    /// Checks that the lane has enough of an asset, without what its other transactions may take;
+    /// tells how much it lacks, and what for.
+    fn check_funds(&self, asset: &Asset, held: U256, needed: U256) -> Result<(), (U256, String)> {
         let committed = self.committed.get(&asset.id).map_or(0, |amount| amount.units());
         let committed = U256::from(committed);
-        if held.saturating_sub(committed) >= needed {
+        let lacks = needed.saturating_sub(held.saturating_sub(committed));
+        if lacks.is_zero() {
             return Ok(());
         }
         let (held, needed) = (text(asset, held), text(asset, needed));
@@ -202,15 +249,21 @@ impl Wish<'_> {
             some => format!(", of which {} are on their way,", text(asset, some)),
         };
         let lane = &self.lane.id;
-        Err(hold(reason, format!("{lane} holds {held}{on_their_way} and needs {needed}")))
+        Err((lacks, format!("{lane} holds {held}{on_their_way} and needs {needed}")))
     }
 
-    /// The most gas that it may take. Many payments take more than one, by what the contract limits
+    /// The most gas that it may take. What a recipient of coins takes is the house's loss, so that
+    /// is no more than a few times what is quoted for it. Many payments take more than one, by what the contract limits
     /// each of them to.
     fn gas_limit_max(&self) -> u64 {
         match self.errand {
             Errand::PayMany(_) => self.settings.gas_limit_max.max(GAS_TRANSACTION_MAX),
-            Errand::Pay(_)
+            Errand::Pay(Transfer { token: None, .. }) => {
+                let quoted = self.settings.quote_gas_native;
+                let most = quoted.saturating_mul(COIN_QUOTES_MAX).max(GAS_PLAIN);
+                most.min(self.settings.gas_limit_max)
+            }
+            Errand::Pay(Transfer { token: Some(_), .. })
             | Errand::Nothing
             | Errand::Approve(_)
             | Errand::Deploy
@@ -218,20 +271,36 @@ impl Wish<'_> {
         }
     }
 
+    /// How much more of it all can take that may turn hostile after it was estimated: each recipient
+    /// of coins, since any account may become a program (EIP-7702), and tokens, which serve their
+    /// recipients without asking them, once.
+    fn gas_of_hostility(&self) -> u64 {
+        let hostile = match self.errand {
+            Errand::PayMany(call) if call.token().is_none() => call.payments().len(),
+            Errand::PayMany(_)
+            | Errand::Pay(_)
+            | Errand::Nothing
+            | Errand::Approve(_)
+            | Errand::Deploy
+            | Errand::Delegate => 1,
+        };
+        let hostile = u64::try_from(hostile).unwrap_or(u64::MAX);
+        self.errand.gas_of_hostility().saturating_mul(hostile)
+    }
+
     /// How much gas to allow: a quarter more than the node found, because contracts may take
-    /// another path in the next block, and of many at least as much more as all can take that are
-    /// programs, or as the token can.
-    fn gas_limit(&self, estimate: &Result<u64, RpcError>) -> Result<u64, BuildError> {
-        let estimate = match estimate {
-            Ok(gas) => gas.saturating_add(self.errand.gas_beside_call()),
-            Err(RpcError::Refused { code, message, data }) => {
-                let reason = revert::reason(*code, message, data.as_ref());
-                // What would fail now may be what the first transaction does all the same: it is
-                // replaced as it is, or everything behind it would wait with it.
-                if let (Some(_), Some(sent)) = (&reason, self.replaces) {
-                    return Ok(sent.tx.gas_limit);
-                }
-                return Err(match reason {
+    /// another path in the next block, and of many at least as much more as all can take that may
+    /// turn hostile, as far as one transaction may take it, and half a block.
+    ///
+    /// A replacement is allowed what the first was, whatever the node finds by now: recipients may
+    /// be programs, and what they have come to do must not keep the first from being replaced, or
+    /// everything behind it would wait with it.
+    fn gas_limit(&self, wallet: &Wallet) -> Result<u64, BuildError> {
+        let estimate = match (&wallet.gas, self.replaces) {
+            (Ok(_) | Err(RpcError::Refused { .. }), Some(sent)) => return Ok(sent.tx.gas_limit),
+            (Ok(gas), None) => gas.saturating_add(self.errand.gas_beside_call()),
+            (Err(RpcError::Refused { code, message, data }), None) => {
+                return Err(match revert::reason(*code, message, data.as_ref()) {
                     Some(reason) => BuildError::Refused(reason),
                     None => {
                         let said = revert::printable(message);
@@ -240,7 +309,7 @@ impl Wish<'_> {
                     }
                 });
             }
-            Err(error @ RpcError::Unreachable(_)) => {
+            (Err(error @ RpcError::Unreachable(_)), _) => {
                 let _ = lost("eth_estimateGas", error);
                 return Err(BuildError::Unreachable);
             }
@@ -248,8 +317,9 @@ impl Wish<'_> {
         let limit = match estimate {
             GAS_PLAIN => GAS_PLAIN,
             more => {
-                let hostility = self.errand.gas_of_hostility().saturating_mul(self.programs.max(1));
-                more.saturating_add(more.div_ceil(4).max(hostility))
+                let one = more.div_ceil(4).max(self.errand.gas_of_hostility());
+                let fits = wallet.block_gas.map_or(u64::MAX, |it| (it / 2).saturating_sub(more));
+                more.saturating_add(self.gas_of_hostility().min(fits).max(one))
             }
         };
         // What the parent chain takes is not the recipient's doing, and has its own quarter.

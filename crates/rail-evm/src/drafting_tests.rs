@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::*;
 use crate::settings::{Finality, L1Charge};
-use crate::transfer::Transfer;
 use crate::tx::Tx;
 
 const PAYER: Address = address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
@@ -30,7 +29,6 @@ fn asset(ticker: &str, decimals: u8, contract: Option<Address>) -> Asset {
 /// A situation in which a transfer of a million units works.
 struct Scene {
     token: Option<Address>,
-    programs: u64,
     /// What is done instead of the transfer.
     errand: Option<Errand>,
     wallet: Wallet,
@@ -54,11 +52,11 @@ impl Scene {
             count: 7,
             count_final: Some(6),
             gas: Ok(50_000),
+            block_gas: None,
         };
         let settings = Settings { max_fee_per_gas_cap_wei: 1_000, ..Settings::default() };
         Self {
             token: Some(TOKEN),
-            programs: 0,
             errand: None,
             wallet,
             next_sequence: 9,
@@ -117,7 +115,6 @@ impl Scene {
             replaces: self.replaces.as_ref(),
             overdue: self.overdue,
             first_fee_max: self.first_fee_max,
-            programs: self.programs,
             l1_gas: self.l1_gas,
             l1_fee_wei: self.l1_fee_wei,
             committed: &self.committed,
@@ -144,6 +141,7 @@ impl Scene {
     fn held(&self, market: Market) -> (HoldReason, String) {
         match self.draft(market) {
             Err(BuildError::Hold(Hold { reason, detail })) => (reason, detail),
+            Err(BuildError::AwaitingGas { detail, .. }) => (HoldReason::AwaitingGas, detail),
             other => panic!("{other:?}"),
         }
     }
@@ -178,7 +176,11 @@ fn numbers_are_never_used_twice_and_only_what_is_final_skips_any() {
         scene.draft(MARKET).map(|(tx, _)| tx.nonce).map_err(|error| match error {
             BuildError::Hold(hold) => Some((hold.reason, hold.detail)),
             BuildError::Unreachable => None,
-            other @ (BuildError::Refused(_) | BuildError::NotNeeded | BuildError::Split { .. }) => {
+            other @ (BuildError::Refused(_)
+            | BuildError::NotNeeded
+            | BuildError::AwaitingGas { .. }
+            | BuildError::TooMany { .. }
+            | BuildError::Split { .. }) => {
                 panic!("{other:?}")
             }
         })
@@ -270,11 +272,14 @@ fn what_the_contract_undoes_is_refused_and_other_errors_are_not() {
 
 #[test]
 fn recipients_do_not_spend_without_limit() {
-    let mut scene = Scene::native();
-    scene.wallet.gas = Ok(1_000_001);
-    assert!(matches!(scene.draft(MARKET), Err(BuildError::Refused(_))));
-    scene.wallet.gas = Ok(999_999);
-    assert_eq!(scene.draft(MARKET).unwrap().0.gas_limit, 1_000_000);
+    for (mut scene, most) in [(Scene::token(), 1_000_000), (Scene::native(), 126_000)] {
+        scene.wallet.gas = Ok(most + 1);
+        assert!(matches!(scene.draft(MARKET), Err(BuildError::Refused(_))));
+        scene.wallet.gas = Ok(most - 1);
+        assert_eq!(scene.draft(MARKET).unwrap().0.gas_limit, most);
+        scene.settings.gas_limit_max = 50_000;
+        assert!(matches!(scene.draft(MARKET), Err(BuildError::Refused(_))));
+    }
 }
 
 #[test]
@@ -450,7 +455,7 @@ fn what_is_charged_beside_the_gas_is_signed_for_and_must_be_held() {
 
 #[test]
 fn gas_for_the_parent_chain_is_nothing_that_a_recipient_spends() {
-    let mut scene = Scene { l1_gas: 400_000, ..Scene::native() };
+    let mut scene = Scene { l1_gas: 400_000, ..Scene::token() };
     scene.wallet.gas = Ok(1_400_000);
     assert_eq!(scene.draft(MARKET).unwrap().0.gas_limit, 1_500_000);
     scene.wallet.gas = Ok(421_000);
@@ -485,18 +490,26 @@ fn gas_is_allowed_for_what_nodes_do_not_estimate() {
     // An authorization, which is not part of the call that is estimated (EIP-7702).
     assert_eq!(allowed(Errand::Delegate, 21_000), 46_000 * 5 / 4);
     assert_eq!(allowed(Errand::Nothing, 21_000), 21_000);
-    // One of many that burns all that it gets, if a quarter more is not enough for that.
-    let many = |token| {
+    // All of many recipients of coins burn all that they get, if a quarter more is not enough.
+    let many = |token, count| {
         let payment = crate::pay_call::Payment { recipient: RECIPIENT, amount: 1 };
+        let payments = vec![payment; count];
         let method = crate::pay_call::Method::Contract;
-        Errand::PayMany(crate::pay_call::PayCall::new(method, token, vec![payment; 2]).unwrap())
+        Errand::PayMany(crate::pay_call::PayCall::new(method, token, payments).unwrap())
     };
-    assert_eq!(allowed(many(None), 100_000), 165_000);
-    assert_eq!(allowed(many(None), 400_000), 500_000);
-    let mut scene = Scene { errand: Some(many(None)), programs: 3, ..Scene::native() };
-    scene.wallet.gas = Ok(100_000);
-    assert_eq!(scene.draft(MARKET).unwrap().0.gas_limit, 295_000);
-    let mut scene = Scene { errand: Some(many(Some(TOKEN))), ..Scene::token() };
+    assert_eq!(allowed(many(None, 2), 100_000), 230_000);
+    assert_eq!(allowed(many(None, 2), 800_000), 1_000_000);
+    assert_eq!(allowed(many(None, 40), 400_000), 3_000_000);
+    // As far as one transaction may take it.
+    assert_eq!(allowed(many(None, 300), 3_000_000), 1 << 24);
+    // No more than half of a block, unless it takes that anyway.
+    let in_block = |block_gas| {
+        let mut scene = Scene { errand: Some(many(None, 40)), ..Scene::native() };
+        scene.wallet = Wallet { block_gas: Some(block_gas), gas: Ok(400_000), ..scene.wallet };
+        scene.draft(MARKET).unwrap().0.gas_limit
+    };
+    assert_eq!([30_000_000, 2_000_000, 500_000].map(in_block), [3_000_000, 1_000_000, 500_000]);
+    let mut scene = Scene { errand: Some(many(Some(TOKEN), 2)), ..Scene::token() };
     scene.wallet.gas = Ok(250_000);
     assert_eq!(scene.draft(MARKET).unwrap().0.gas_limit, 453_000);
 }
@@ -504,15 +517,23 @@ fn gas_is_allowed_for_what_nodes_do_not_estimate() {
 /// A recipient that turns hostile after the first transaction was signed must not keep it from being
 /// replaced: whatever has a higher number waits behind it.
 #[test]
-fn what_would_fail_now_is_replaced_as_it_is() {
-    let first = Scene::token();
-    let (tx, _) = first.draft(MARKET).unwrap();
-    let gas_limit = tx.gas_limit;
-    let sent = Sent { tx, hash: B256::ZERO, sender: PAYER };
-    let mut scene = Scene { replaces: Some(sent), ..Scene::token() };
-    scene.wallet.gas = Err(refused(3, "execution reverted"));
+fn whatever_is_found_by_now_the_first_is_replaced_as_it_is() {
+    let mut scene = Scene::token().replacing();
+    let gas_limit = scene.replaces.as_ref().unwrap().tx.gas_limit;
     let dearer = Market { base_fee: MARKET.base_fee * 3, ..MARKET };
-    assert_eq!(scene.draft(dearer).unwrap().0.gas_limit, gas_limit);
+    for found in [
+        Err(refused(3, "execution reverted")),
+        Err(refused(-32_000, "execution aborted (timeout = 5s)")),
+        Ok(2_000_000),
+        Ok(400_000),
+        Ok(40_000),
+    ] {
+        scene.wallet.gas = found;
+        assert_eq!(scene.draft(dearer).unwrap().0.gas_limit, gas_limit);
+    }
+    scene.wallet.gas = Err(RpcError::Unreachable(String::new()));
+    assert_eq!(scene.draft(dearer), Err(BuildError::Unreachable));
+    scene.wallet.gas = Ok(2_000_000);
     let fresh = Scene { replaces: None, ..scene };
     assert!(matches!(fresh.draft(dearer), Err(BuildError::Refused(_))));
 }

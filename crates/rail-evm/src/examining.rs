@@ -17,7 +17,7 @@ use crate::{
     errand::Errand,
     node::{Node, lost, quantity},
     pay_call::{Method, PayCall},
-    preflight::{self, Preflight, Trial},
+    preflight::{self, Gas, Preflight, Trial},
     preparing::{code_at, had_code},
     terms::Terms,
     tokens::{self, Answer, Habits},
@@ -143,7 +143,13 @@ impl Preflight {
         drafted: Result<Terms, BuildError>,
     ) -> Result<Terms, BuildError> {
         match &drafted {
-            Err(BuildError::Unreachable | BuildError::NotNeeded | BuildError::Split { .. }) => {
+            Err(
+                BuildError::Unreachable
+                | BuildError::NotNeeded
+                | BuildError::AwaitingGas { .. }
+                | BuildError::TooMany { .. }
+                | BuildError::Split { .. },
+            ) => {
                 return drafted;
             }
             Err(BuildError::Hold(hold)) if hold.reason != HoldReason::NotEstimated => {
@@ -160,7 +166,7 @@ impl Preflight {
             Some(token) => self.tokens.check(node, many.asset, token, &at).await?,
             None => Habits::default(),
         };
-        let gas = drafted.as_ref().ok().map(|terms| terms.gas_limit);
+        let gas = drafted.as_ref().ok().map(Gas::of);
         let facts = self.ask_many(node, &many, habits, gas).await;
         facts.map_err(|Unreachable| BuildError::Unreachable)?.verdict(&many, alone, drafted)
     }
@@ -171,7 +177,7 @@ impl Preflight {
         node: &Node,
         many: &Many<'_>,
         habits: Habits,
-        gas: Option<u64>,
+        gas: Option<Gas>,
     ) -> Result<Facts, Unreachable> {
         let call = many.call;
         let mut replies = Replies(node.batch(questions(many, habits, gas)).await?.into_iter());
@@ -209,7 +215,7 @@ impl Preflight {
 const OF_AN_ACCOUNT: [&str; 3] = ["eth_getBalance", "eth_getTransactionCount", "eth_getCode"];
 
 /// What a node is asked about a call, in the order in which [`Preflight::ask_many`] reads it.
-fn questions(many: &Many<'_>, habits: Habits, gas: Option<u64>) -> Vec<(&'static str, Value)> {
+fn questions(many: &Many<'_>, habits: Habits, gas: Option<Gas>) -> Vec<(&'static str, Value)> {
     let Many { payer, call, block, final_head, .. } = *many;
     let at = quantity(block);
     let target = call.target(payer);

@@ -121,6 +121,8 @@ pub(crate) struct Wallet {
     pub(crate) count_final: Option<u64>,
     /// How much gas the errand takes, or why it fails.
     pub(crate) gas: Result<u64, RpcError>,
+    /// How much gas a block may take, if the errand is to pay many and the node tells.
+    pub(crate) block_gas: Option<u64>,
 }
 
 /// One attempt in the eyes of a node.
@@ -221,6 +223,8 @@ impl Node {
         ];
         calls.extend(errand.token().map(|token| balance_of(token, lane, &at)));
         calls.extend(final_head.map(|at| ("eth_getTransactionCount", json!([lane, quantity(at)]))));
+        let is_of_many = matches!(errand, Errand::PayMany(_));
+        calls.extend(is_of_many.then(|| ("eth_getBlockByNumber", json!([at, false]))));
         let mut results = self.batch(calls).await?.into_iter();
         let mut next = || results.next().unwrap_or_else(|| Err(no_answer()));
         let native = read("eth_getBalance", next())?;
@@ -234,24 +238,9 @@ impl Node {
             Some(_) => count_or_unknown(next().and_then(decode))?,
             None => None,
         };
+        let block_gas = if is_of_many { gas_limit_of(next()) } else { None };
         let gas = gas.map(|gas| gas.to());
-        Ok(Wallet { native, token, count: count.to(), count_final, gas })
-    }
-
-    /// How many of these addresses have code as of a block.
-    pub(crate) async fn programs(
-        &self,
-        addresses: impl Iterator<Item = Address>,
-        block: u64,
-    ) -> Result<u64, Unreachable> {
-        let at = quantity(block);
-        let calls = addresses.map(|it| ("eth_getCode", json!([it, at]))).collect();
-        let mut programs = 0;
-        for result in self.batch(calls).await? {
-            let code: Bytes = read("eth_getCode", result)?;
-            programs += u64::from(!code.is_empty());
-        }
-        Ok(programs)
+        Ok(Wallet { native, token, count: count.to(), count_final, gas, block_gas })
     }
 
     /// Hands over a signed transaction; the node tells its hash.
@@ -421,6 +410,12 @@ fn balance_of(token: Address, holder: Address, at: &str) -> (&'static str, Value
 /// The number that a call returned; nothing at all (there is no such contract) is zero.
 fn uint_of(output: &Bytes) -> U256 {
     output.first_chunk::<32>().map_or(U256::ZERO, |word| U256::from_be_bytes(*word))
+}
+
+/// How much gas a block may take, if the node tells.
+fn gas_limit_of(block: Result<Value, RpcError>) -> Option<u64> {
+    let gas: U64 = serde_json::from_value(block.ok()?.get("gasLimit")?.clone()).ok()?;
+    Some(gas.to())
 }
 
 fn count_or_unknown(result: Result<U64, RpcError>) -> Result<Option<u64>, Unreachable> {

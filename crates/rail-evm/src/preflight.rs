@@ -225,7 +225,12 @@ impl Preflight {
     ) -> Result<Terms, BuildError> {
         match &drafted {
             // These need no examination: there is nothing to sign.
-            Err(BuildError::Unreachable | BuildError::NotNeeded) => return drafted,
+            Err(
+                BuildError::Unreachable
+                | BuildError::NotNeeded
+                | BuildError::AwaitingGas { .. }
+                | BuildError::TooMany { .. },
+            ) => return drafted,
             Err(BuildError::Hold(hold)) if hold.reason != HoldReason::NotEstimated => {
                 return drafted;
             }
@@ -238,7 +243,7 @@ impl Preflight {
             Some(token) => self.tokens.check(node, payment.asset, token, &at).await?,
             None => Habits::default(),
         };
-        let gas = drafted.as_ref().ok().map(|terms| terms.gas_limit);
+        let gas = drafted.as_ref().ok().map(Gas::of);
         let facts = self.ask(node, &payment, habits, gas).await;
         facts.map_err(|Unreachable| BuildError::Unreachable)?.verdict(&payment, drafted)
     }
@@ -259,7 +264,7 @@ impl Preflight {
         node: &Node,
         payment: &Payment<'_>,
         habits: Habits,
-        gas: Option<u64>,
+        gas: Option<Gas>,
     ) -> Result<Facts, Unreachable> {
         let Payment { payer, transfer, block, .. } = *payment;
         let at = quantity(block);
@@ -363,11 +368,29 @@ pub(crate) fn no_answer() -> Result<Value, RpcError> {
     Err(RpcError::Unreachable("a call of the batch has no answer".to_owned()))
 }
 
-/// The transaction as a call, with no more gas than it would have.
+/// What a transaction has for gas.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gas {
+    /// How much it may take.
+    limit: u64,
+    /// The most that it offers for a unit of it, in wei.
+    price: u128,
+}
+
+impl Gas {
+    /// That of a transaction as it was decided on.
+    pub(crate) fn of(terms: &Terms) -> Self {
+        Self { limit: terms.gas_limit, price: terms.fees.max_fee }
+    }
+}
+
+/// The transaction as a call, with no more gas than it would have, and with its price: without, the
+/// gas of a call costs nothing, by which programs can tell that nothing is at stake, and do one
+/// thing then and another when it is. The lane was found to hold what that costs.
 pub(crate) fn simulation(
     payer: Address,
     errand: &Errand,
-    gas: u64,
+    gas: Gas,
     at: &str,
 ) -> (&'static str, Value) {
     let call = json!({
@@ -375,7 +398,8 @@ pub(crate) fn simulation(
         "to": errand.target(payer),
         "value": errand.value(),
         "data": errand.input(),
-        "gas": quantity(gas),
+        "gas": quantity(gas.limit),
+        "gasPrice": format!("{:#x}", gas.price),
     });
     ("eth_call", json!([call, at]))
 }

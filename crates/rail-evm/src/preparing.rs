@@ -26,8 +26,8 @@ use crate::{
 /// From how many coins on they cost less together than alone, and from how many tokens: a call of
 /// the contract costs about 24,000 gas by itself, and then 10,134 for each payment of coins instead
 /// of 21,000, or 11,550 for each of tokens instead of 38,553. `tests/it/gas_table.rs` measures it.
-const COINS_MIN: u32 = 3;
-const TOKENS_MIN: u32 = 2;
+pub(crate) const COINS_MIN: u32 = 3;
+pub(crate) const TOKENS_MIN: u32 = 2;
 
 /// An allowance that is less than this is given anew. Tokens whose allowance is used up by payments
 /// get there after more of them than there are coins; some keep no more than 96 bits of it.

@@ -28,7 +28,9 @@ use crate::{
     preflight::Preflight,
     preparing::Prepared,
     settings::{L1Charge, Parameters, Settings},
+    shares::Shares,
     terms::Terms,
+    tips::Tips,
     tx,
 };
 
@@ -42,6 +44,8 @@ pub struct Evm {
     pub(crate) pool: Pool,
     pub(crate) preflight: Preflight,
     pub(crate) prepared: Prepared,
+    pub(crate) shares: Shares,
+    pub(crate) tips: Tips,
 }
 
 /// Why a node is not one to pay through.
@@ -92,7 +96,19 @@ impl Evm {
         let profile = profile(network.id.clone(), &settings);
         let pool = Pool::new(network, &parameters, endpoints, &settings)?;
         let prepared = Prepared::default();
-        Ok(Self { profile, parameters, settings, assets, fee_asset, pool, preflight, prepared })
+        let shares = Shares::default();
+        Ok(Self {
+            profile,
+            parameters,
+            settings,
+            assets,
+            fee_asset,
+            pool,
+            preflight,
+            prepared,
+            shares,
+            tips: Tips::default(),
+        })
     }
 
     /// Takes the addresses of our own wallets, none of which is ever paid.
@@ -119,8 +135,13 @@ impl Evm {
                 Err(BuildError::Hold(hold)) => differences.push(hold.detail),
                 Err(BuildError::Unreachable) => break,
                 Ok(())
-                | Err(BuildError::Refused(_) | BuildError::NotNeeded | BuildError::Split { .. }) => {
-                }
+                | Err(
+                    BuildError::Refused(_)
+                    | BuildError::NotNeeded
+                    | BuildError::AwaitingGas { .. }
+                    | BuildError::TooMany { .. }
+                    | BuildError::Split { .. },
+                ) => {}
             }
         }
         differences
@@ -206,6 +227,7 @@ impl Evm {
         if !self.pool.keeps_up(at, market.block) {
             return Ok(None);
         }
+        let market = self.agreed(at, market).await;
         let typical = Terms::typical(&self.parameters, token, gas, market);
         let (gas, beside) = match self.parameters.l1_charge {
             L1Charge::None => (gas, 0),
@@ -216,9 +238,12 @@ impl Evm {
             }
             L1Charge::Op => (gas, l1_fee::op(node, market.block, &typical).await?.expected()),
         };
-        let fee = market.expected().checked_mul(u128::from(gas));
-        let fee = fee.and_then(|fee| fee.checked_add(beside));
-        fee.and_then(Amount::from_units).map(Some).ok_or(Unreachable)
+        // Nothing is paid that costs more: it waits.
+        let per_gas = market.expected().min(self.settings.max_fee_per_gas_cap_wei);
+        let fee = per_gas.checked_mul(u128::from(gas));
+        let fee = fee.and_then(|fee| fee.checked_add(beside)).and_then(Amount::from_units);
+        let fee_max = self.settings.fee_max.unwrap_or(Amount::MAX);
+        fee.map(|fee| Some(fee.min(fee_max))).ok_or(Unreachable)
     }
 
     async fn holdings(&self, lane: &Lane, assets: &[Asset]) -> Result<Vec<Holding>, Unreachable> {
@@ -267,7 +292,11 @@ impl Rail for Evm {
     }
 
     fn batch_size(&self, lane: &Lane, asset: &AssetId) -> BatchSize {
-        self.batch_size(lane, asset)
+        self.shares.cap(&lane.id, asset, self.batch_size(lane, asset))
+    }
+
+    fn has_little(&self, lane: &Lane, asset: &AssetId) -> bool {
+        self.shares.has_little(&lane.id, asset)
     }
 
     fn chore<'a>(

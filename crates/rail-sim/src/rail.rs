@@ -200,9 +200,11 @@ impl SimRail {
             }
         }
         let with_fee = needed(&self.fee_asset).saturating_add(fee_max.signed());
-        if spendable(&self.fee_asset) < with_fee {
+        let lacks = with_fee.saturating_sub(spendable(&self.fee_asset));
+        if let Some(lacks) = u128::try_from(lacks).ok().filter(|it| *it > 0) {
             let detail = format!("{} holds too little {} for fees", lane.address, self.fee_asset);
-            return Err(hold(HoldReason::AwaitingGas, &detail));
+            let lacks = Amount::from_units(lacks).unwrap_or(Amount::MAX);
+            return Err(BuildError::AwaitingGas { lacks, detail });
         }
         Ok(())
     }

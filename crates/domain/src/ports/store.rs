@@ -135,6 +135,21 @@ pub struct Commitment {
     pub fee_max: Amount,
     /// The coins that those of its transactions spend of which anything may still become.
     pub spends: BTreeSet<CoinId>,
+    /// The highest of its transactions' numbers, on networks that count: nothing of it can be
+    /// included before what has a lower one.
+    pub sequence: Option<u64>,
+}
+
+impl Commitment {
+    /// Whether a transaction with this number must leave untouched what it may take. What has a
+    /// higher number waits behind that transaction, which must not wait for it in turn; a
+    /// transaction whose number is not known yet comes after all others.
+    pub fn goes_before(&self, number: Option<u64>) -> bool {
+        match (self.sequence, number) {
+            (Some(own), Some(number)) => own < number,
+            (None, _) | (_, None) => true,
+        }
+    }
 }
 
 /// A lane with what waits for it, as of one moment.
@@ -250,7 +265,7 @@ pub trait Store: Send + Sync {
     /// Loads a batch and its lane without its payouts, which most steps do not touch.
     fn peek_batch(&self, id: BatchId) -> BoxFuture<'_, Result<(Batch, Lane), Unreachable>>;
     /// Loads what the lane's batches that have a signed transaction and have not ended may take,
-    /// but for the batch `without`: their amounts, highest fees, and coins.
+    /// but for the batch `without`: their amounts, highest fees, numbers and coins.
     fn commitments<'a>(
         &'a self,
         lane: &'a LaneId,
@@ -332,4 +347,22 @@ pub trait Store: Send + Sync {
     /// Counts payouts by status and deliveries by state, under the words `payouts.queued`,
     /// `deliveries.due` and so on.
     fn counts(&self) -> BoxFuture<'_, Result<BTreeMap<String, u64>, Unreachable>>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_a_lower_number_goes_before_and_so_does_everything_where_there_is_none() {
+        let goes_before = |own, number| {
+            let (batch, fee_max) = (BatchId(1), Amount::ZERO);
+            let spends = std::collections::BTreeSet::new();
+            let commitment = Commitment { batch, payments: vec![], fee_max, sequence: own, spends };
+            commitment.goes_before(number)
+        };
+        assert!(goes_before(Some(6), Some(7)));
+        assert!(!goes_before(Some(7), Some(7)) && !goes_before(Some(8), Some(7)));
+        assert!(goes_before(Some(8), None) && goes_before(None, Some(7)));
+    }
 }

@@ -102,6 +102,7 @@ async fn build_of(rail: &Evm, asset: &Asset) -> Result<UnsignedTx, BuildError> {
         first: None,
         overdue: false,
         committed: &committed,
+        spent: &BTreeSet::new(),
     };
     Rail::build(rail, draft).await
 }

@@ -55,7 +55,7 @@ pub(crate) struct House {
     pub(crate) token: Asset,
     catalog: Catalog,
     signer: LocalSigner,
-    settings: Settings,
+    pub(crate) settings: Settings,
     now: Cell<Timestamp>,
     drawn: Cell<u128>,
     /// What recipients held before they were paid anything.

@@ -21,6 +21,8 @@ mod fake;
 #[cfg(test)]
 mod gas_table;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod lagging;
@@ -40,6 +42,8 @@ mod quorum;
 mod scene;
 #[cfg(test)]
 mod several;
+#[cfg(test)]
+mod shortage;
 #[cfg(test)]
 mod silent;
 #[cfg(test)]

@@ -173,6 +173,7 @@ async fn an_empty_lane_waits() {
     .await
     {
         Err(BuildError::Hold(hold)) => hold.reason,
+        Err(BuildError::AwaitingGas { .. }) => HoldReason::AwaitingGas,
         other => panic!("{other:?}"),
     };
     let balance = stage.anvil.balance(LANE).await;

@@ -3,7 +3,7 @@
 use domain::{
     batch::{Attempt, Observation},
     catalog::{Asset, Network},
-    ports::{BuildError, Handover, HoldReason, Rail},
+    ports::{BuildError, Handover, Rail},
 };
 use rail_evm::{Evm, Settings};
 use serde_json::{Value, json};
@@ -195,7 +195,7 @@ async fn a_lane_that_has_only_the_gas_waits() {
         stage.node.ask("hardhat_setBalance", json!([LANE, format!("{gas_alone:#x}")])).await;
     stage.node.mine(1).await;
     let held = scene::sign(&stage.rail, 1, &payout(&stage.token, NOBODY, 25), None).await;
-    let Err(BuildError::Hold(hold)) = held else { panic!("{held:?}") };
-    assert_eq!(hold.reason, HoldReason::AwaitingGas);
+    let Err(BuildError::AwaitingGas { lacks, .. }) = held else { panic!("{held:?}") };
+    assert!(lacks.units() > 0 && lacks.units() <= needed - gas_alone, "{lacks:?}");
     assert_eq!(stage.network.id.as_str(), "optimism");
 }

@@ -457,3 +457,56 @@ async fn one_of_two_pays_on_and_ends_nothing_alone() {
         assert_eq!(rail.alert(), None);
     }
 }
+
+/// A node that names this tip, in wei.
+fn tipping(tip: &'static str) -> impl Fn(&str, &Value) -> Result<Value, Value> + Send + 'static {
+    let ordinary = at(100);
+    move |method, params| match method {
+        "eth_feeHistory" => {
+            let base = ["0x64", "0x64"];
+            Ok(json!({"oldestBlock": "0x64", "baseFeePerGas": base, "reward": [[tip]]}))
+        }
+        _ => ordinary(method, params),
+    }
+}
+
+#[tokio::test]
+async fn one_endpoint_does_not_set_the_tip() {
+    let dear = "0x5d21dba000";
+    for honest in 1..3 {
+        let mut actors = vec![Actor::new(tipping(dear))];
+        actors.extend((0..honest).map(|_| Actor::new(at(100))));
+        let rail = over(&actors, Settings::default());
+        let payout = scene::payout(&scene::coin(), RECIPIENT, 1);
+        for _ in 0..3 {
+            let attempt = scene::sign(&rail, 9, &payout, None).await.unwrap();
+            assert_eq!(attempt.fee_max.units() % 210, 0, "{honest}");
+            assert!(attempt.fee_max.units() < 100_000 * 210, "{:?}", attempt.fee_max);
+            let quoted = Rail::quote_fee(&rail, &scene::coin()).await;
+            assert_eq!(quoted.map(domain::money::Amount::units), Ok(21_000 * 135));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_ordinary_tip_is_asked_of_one_endpoint() {
+    let (actors, rail) = cast(3);
+    for _ in 0..5 {
+        build(&rail).await.unwrap();
+    }
+    let asked = |it: &Arc<Actor>| it.asked().iter().filter(|it| *it == "eth_feeHistory").count();
+    assert_eq!(actors.iter().map(asked).collect::<Vec<_>>(), [5, 1, 1]);
+}
+
+#[tokio::test]
+async fn quotes_are_no_higher_than_what_is_ever_paid() {
+    let actors = [Actor::new(tipping("0xde0b6b3a7640000"))];
+    let settings = Settings { max_fee_per_gas_cap_wei: 1_000, ..Settings::default() };
+    let quote = async |settings| {
+        let rail = over(&actors, settings);
+        Rail::quote_fee(&rail, &scene::coin()).await.unwrap().units()
+    };
+    assert_eq!(quote(settings.clone()).await, 21_000 * 1_000);
+    let fee_max = domain::money::Amount::from_units(20_000_000);
+    assert_eq!(quote(Settings { fee_max, ..settings }).await, 20_000_000);
+}

@@ -67,6 +67,30 @@ async fn skipped_numbers_are_used_up_and_what_waits_behind_them_is_included() {
     }
 }
 
+/// What waits behind a skipped number cannot take anything before that is used up.
+#[tokio::test]
+async fn what_waits_behind_a_skipped_number_does_not_take_the_coins_to_use_it_up() {
+    let Some(house) = House::start(None).await else { return };
+    let first = skip(&house, 1).await;
+    let ids = [
+        house.ask(&coin(), &house.friend("behind", 0).await, 3 * ETHER).await,
+        house.ask(&coin(), &house.friend("behind", 1).await, 3 * ETHER).await,
+    ];
+    house.turn().await;
+    let fees: u128 = ids.iter().map(|it| house.newest_of(&[*it]).fee_max.units()).sum();
+    house.fund(&hot(), &coin(), 6 * ETHER + fees + 1_000).await;
+    house.until("filled", |it| fills_in(it) == [first]).await;
+    house
+        .until("included", |it| {
+            it.batches.values().filter(|it| it.chore.is_some()).all(|it| it.closed)
+        })
+        .await;
+    // What it took is what the last of them lacks until there are more.
+    house.fund(&hot(), &coin(), 7 * ETHER).await;
+    house.end(&ids).await;
+    house.are(&ids, Status::Paid);
+}
+
 #[tokio::test]
 async fn a_number_is_not_used_up_while_something_has_it_or_the_count_is_not_final() {
     let Some(house) = House::ready(Method::Contract).await else { return };

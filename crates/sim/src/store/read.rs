@@ -80,6 +80,7 @@ impl Contents {
             payments: self.takes(it).into_iter().collect(),
             fee_max: it.attempts.iter().map(|it| it.fee_max).max().unwrap_or_default(),
             spends: it.live().flat_map(|it| it.spends.clone()).collect(),
+            sequence: it.attempts.iter().filter_map(|it| it.sequence).max(),
         };
         others.into_iter().map(commitment).collect()
     }

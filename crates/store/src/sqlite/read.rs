@@ -188,7 +188,7 @@ fn missing(table: &'static str, row: &dyn Display) -> Fault {
     Fault::Missing { table, row: row.to_string() }
 }
 
-const COMMITTED: &str = "SELECT batches.id, batches.takes, attempts.fee_max, \
+const COMMITTED: &str = "SELECT batches.id, batches.takes, attempts.fee_max, attempts.sequence, \
     CASE WHEN attempts.status IN ('signed', 'broadcast', 'in_block') \
     THEN attempts.spends ELSE '' END AS spends FROM batches \
     JOIN attempts ON attempts.batch = batches.id \
@@ -204,14 +204,16 @@ pub(crate) fn commitments(
     let signed = list(connection, COMMITTED, lane, |row| {
         let cells = Cells::new(row, "batches");
         let takes = cells.maybe_word("takes", codec::sums)?;
+        let sequence = cells.maybe_word("sequence", codec::canonical::<u64>)?;
         let spends = cells.word("spends", codec::coins)?;
-        Ok((cells.id::<BatchId>("id")?, takes, cells.amount("fee_max")?, spends))
+        Ok((cells.id::<BatchId>("id")?, takes, cells.amount("fee_max")?, sequence, spends))
     })?;
     let mut commitments: Vec<Commitment> = vec![];
-    for (id, sums, fee_max, spends) in signed.into_iter().filter(|it| it.0 != without) {
+    for (id, sums, fee_max, sequence, spends) in signed.into_iter().filter(|it| it.0 != without) {
         match commitments.last_mut() {
             Some(last) if last.batch == id => {
                 last.fee_max = last.fee_max.max(fee_max);
+                last.sequence = last.sequence.max(sequence);
                 last.spends.extend(spends);
             }
             _ => {
@@ -221,7 +223,7 @@ pub(crate) fn commitments(
                 };
                 let payments = sums.into_iter().collect();
                 let spends = spends.into_iter().collect();
-                commitments.push(Commitment { batch: id, payments, fee_max, spends });
+                commitments.push(Commitment { batch: id, payments, fee_max, sequence, spends });
             }
         }
     }

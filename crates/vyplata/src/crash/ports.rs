@@ -239,6 +239,10 @@ impl Rail for Dying<Arc<dyn Rail>> {
         self.0.batch_size(lane, asset)
     }
 
+    fn has_little(&self, lane: &Lane, asset: &AssetId) -> bool {
+        self.0.has_little(lane, asset)
+    }
+
     fn chore<'a>(
         &'a self,
         lane: &'a Lane,

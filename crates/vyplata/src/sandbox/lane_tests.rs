@@ -118,6 +118,7 @@ fn batches() -> [Batch; 2] {
                 status: AttemptStatus::Signed,
                 signed_at: Timestamp(0),
                 fee: None,
+                spends: vec![],
                 unpaid: vec![],
             });
         }

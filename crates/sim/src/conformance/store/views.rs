@@ -57,8 +57,9 @@ pub(super) fn a_batch_with_what_others_may_take(store: &dyn Store) {
     let committed = |id| ready(store.commitments(&lane_id(), BatchId(id)));
     let fee_max = signed.attempts.iter().map(|it| it.fee_max).max().expect("two");
     let payments = vec![(asset(), payout(2).quote.amount)];
+    let sequence = signed.attempts.iter().filter_map(|it| it.sequence).max();
     let spends = coins(&["aa:0", "bb:11", "cc:2"]).into_iter().collect();
-    let expected = Commitment { batch: BatchId(2), payments, fee_max, spends };
+    let expected = Commitment { batch: BatchId(2), payments, fee_max, sequence, spends };
     assert_eq!(committed(1), Ok(vec![expected]));
     assert_eq!(ready(store.peek_batch(BatchId(2))).map(|it| it.0), Ok(signed.clone()));
     assert_eq!(committed(2), Ok(vec![]), "its own are its own");
