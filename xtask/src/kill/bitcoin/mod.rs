@@ -59,8 +59,8 @@ const PRICES_SAT: (u64, u64) = (4, 60);
 /// The operator's cap.
 const CAP_SAT: u64 = 200;
 
-/// The most payouts of one transaction.
-const BATCH_MAX: usize = 4;
+/// The most payouts of one transaction: of four that come together one is left over.
+const BATCH_MAX: usize = 3;
 /// How long a payout waits for others, in milliseconds.
 const WAIT_MS: u64 = 150;
 
