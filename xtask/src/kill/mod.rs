@@ -120,9 +120,9 @@ fn program(root: &Path, options: Options, args: &Args, features: &[&str]) -> Res
 
 fn at_random(root: &Path, options: Options, args: &Args) -> Result<Verdict> {
     ensure!(options.payouts >= options.kills, "more kills than payouts: nothing to interrupt");
-    let folder = folder(root, options, "");
     let batching = args.get("batching", Batching::Off)?;
     let coin: String = args.get("coin", String::new())?;
+    let folder = folder(root, options, "", &coin);
     let program = program(root, options, args, &[])?;
     let chain: Box<dyn chain::Chain> = match options.rail {
         Rail::Evm => {
@@ -144,7 +144,7 @@ fn at_points(root: &Path, options: Options, args: &Args) -> Result<Verdict> {
     let times = args.get("times", 2)?;
     ensure!(times > 0, "no deaths: nothing to survive");
     let coin: String = args.get("coin", String::new())?;
-    let folder = folder(root, options, "points-");
+    let folder = folder(root, options, "points-", &coin);
     let program = program(root, options, args, &["--features", "crash-points"])?;
     let gateway = folder.join("gateway");
     match options.rail {
@@ -161,10 +161,11 @@ fn at_points(root: &Path, options: Options, args: &Args) -> Result<Verdict> {
 }
 
 /// Where everything goes that a run writes.
-fn folder(root: &Path, options: Options, kind: &str) -> PathBuf {
+fn folder(root: &Path, options: Options, kind: &str, coin: &str) -> PathBuf {
     let rail = options.rail.word();
+    let coin = if coin.is_empty() { String::new() } else { format!("-{coin}") };
     let name = if options.is_control { "-control" } else { "" };
-    process::target_dir(root).join(format!("kill/{kind}{rail}{name}"))
+    process::target_dir(root).join(format!("kill/{kind}{rail}{coin}{name}"))
 }
 
 /// Builds the gateway, or one with the planted bug. What has features is put where it does not
