@@ -255,8 +255,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "coins-of-others-not-known",
         file: ADVANCE,
-        old: "others.iter().flat_map(|it| it.spends.clone()).collect();",
-        new: "BTreeSet::new();",
+        old: "others.iter().flat_map(|it| it.spends.clone()).collect()\n",
+        new: "others.iter().flat_map(|it| it.spends.clone()).take(0).collect()\n",
     },
     Mutant {
         name: "coins-chosen-by-two-at-once",

@@ -1,10 +1,10 @@
 //! The coins of this family that there are nodes for, and what is different between them.
 
-use std::{env, path::PathBuf, str::FromStr};
+use std::{path::PathBuf, str::FromStr};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::kill::workload::Asset;
+use crate::{kill::workload::Asset, nodes, process};
 
 /// A coin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,13 +86,12 @@ impl Coin {
     /// Its node.
     ///
     /// # Errors
-    /// If there is none.
+    /// If it cannot be unpacked.
     pub(crate) fn program(self) -> Result<PathBuf> {
-        let variable = match self {
-            Self::Bitcoin => "BITCOIND",
-            Self::Litecoin => "LITECOIND",
-        };
-        let path = env::var_os(variable).map(PathBuf::from);
-        path.with_context(|| format!("{variable} names no node"))
+        let root = process::root();
+        match self {
+            Self::Bitcoin => nodes::bitcoind(&root),
+            Self::Litecoin => nodes::litecoind(&root),
+        }
     }
 }
