@@ -5,7 +5,7 @@
 //! next one's threat; meanwhile fees change, so that signing again would give another transaction.
 //! In the end it starts unarmed, everything comes to its end, and payments are counted.
 //!
-//! What has to happen on the chain so that a point is reached is the chain's: [`Theatre::act`].
+//! What has to happen on the chain so that a point is reached is the chain's: [`super::chain::Repertoire::act`].
 
 pub(crate) mod ordeal;
 mod scene;
