@@ -36,6 +36,11 @@ const COIN_QUOTES_MAX: u64 = 6;
 /// The most that one transaction may take (EIP-7825).
 const GAS_TRANSACTION_MAX: u64 = 1 << 24;
 
+/// What is kept for recipients that turn hostile must fit into such a part of a block together with
+/// the rest: a block's maker leaves out what might not fit into what is left of it, so that larger
+/// limits leave more of each block empty.
+const BLOCK_PART: u64 = 8;
+
 /// What is to be paid, and how.
 pub(crate) struct Wish<'a> {
     /// What the network is like.
@@ -290,7 +295,7 @@ impl Wish<'_> {
 
     /// How much gas to allow: a quarter more than the node found, because contracts may take
     /// another path in the next block, and of many at least as much more as all can take that may
-    /// turn hostile, as far as one transaction may take it, and half a block.
+    /// turn hostile, as far as one transaction may take it, and an eighth of a block.
     ///
     /// A replacement is allowed what the first was, whatever the node finds by now: recipients may
     /// be programs, and what they have come to do must not keep the first from being replaced, or
@@ -318,7 +323,8 @@ impl Wish<'_> {
             GAS_PLAIN => GAS_PLAIN,
             more => {
                 let one = more.div_ceil(4).max(self.errand.gas_of_hostility());
-                let fits = wallet.block_gas.map_or(u64::MAX, |it| (it / 2).saturating_sub(more));
+                let fits =
+                    wallet.block_gas.map_or(u64::MAX, |it| (it / BLOCK_PART).saturating_sub(more));
                 more.saturating_add(self.gas_of_hostility().min(fits).max(one))
             }
         };

@@ -502,13 +502,13 @@ fn gas_is_allowed_for_what_nodes_do_not_estimate() {
     assert_eq!(allowed(many(None, 40), 400_000), 3_000_000);
     // As far as one transaction may take it.
     assert_eq!(allowed(many(None, 300), 3_000_000), 1 << 24);
-    // No more than half of a block, unless it takes that anyway.
+    // No more than an eighth of a block, unless it takes that anyway.
     let in_block = |block_gas| {
         let mut scene = Scene { errand: Some(many(None, 40)), ..Scene::native() };
         scene.wallet = Wallet { block_gas: Some(block_gas), gas: Ok(400_000), ..scene.wallet };
         scene.draft(MARKET).unwrap().0.gas_limit
     };
-    assert_eq!([30_000_000, 2_000_000, 500_000].map(in_block), [3_000_000, 1_000_000, 500_000]);
+    assert_eq!([30_000_000, 8_000_000, 500_000].map(in_block), [3_000_000, 1_000_000, 500_000]);
     let mut scene = Scene { errand: Some(many(Some(TOKEN), 2)), ..Scene::token() };
     scene.wallet.gas = Ok(250_000);
     assert_eq!(scene.draft(MARKET).unwrap().0.gas_limit, 453_000);
