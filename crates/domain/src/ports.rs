@@ -94,8 +94,8 @@ pub struct Draft<'a> {
     /// The first attempt that excludes the one to be replaced, which may be that one: what it
     /// offered is what a replacement's budget is measured by.
     pub first: Option<&'a Attempt>,
-    /// Whether that one has [waited too long](crate::batch::Batch::is_overdue) although its fee may be right. It
-    /// is to be replaced all the same if nothing else is in its way.
+    /// Whether that one has [waited too long](crate::batch::Batch::is_overdue) although its fee may
+    /// be right. It is to be replaced all the same if nothing else is in its way.
     pub overdue: bool,
     /// What the lane's other transactions that are on their way may still take of each asset. A
     /// new transaction must leave it untouched. If its number is given, that is what those with
@@ -105,7 +105,23 @@ pub struct Draft<'a> {
     pub spent: &'a BTreeSet<CoinId>,
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
+    /// A draft of nothing yet, for a lane of which nothing is on its way.
+    pub fn alone(lane: &'a Lane) -> Self {
+        static COMMITTED: BTreeMap<AssetId, Amount> = BTreeMap::new();
+        static SPENT: BTreeSet<CoinId> = BTreeSet::new();
+        Self {
+            lane,
+            payouts: &[],
+            chore: None,
+            replaces: None,
+            first: None,
+            overdue: false,
+            committed: &COMMITTED,
+            spent: &SPENT,
+        }
+    }
+
     /// How much to spend for speed: as much as for the most urgent of the payouts.
     pub fn priority(&self) -> Priority {
         self.payouts.iter().map(|it| it.priority).max().unwrap_or_default()

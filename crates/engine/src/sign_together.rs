@@ -23,11 +23,11 @@ const AT_ONCE_MAX: usize = 16;
 /// and the lane in one commit: none of them can leave before that, and a conflict about any of them
 /// is one about all.
 ///
-/// Where transactions have no numbers, only the first gets one: which coins the others may spend is
-/// not known before. The first is made alone; the others, at the same time, by what the first costs: each takes into
+/// The first is made alone; the others, at the same time, by what the first costs: each takes into
 /// account what those before it may take. Ends with the first that has no transaction made, because
-/// a number must not be skipped, and after one that costs more than the others were told. What
-/// cannot be made for the first of all moves it one step, as [`advance`] does.
+/// a number must not be skipped, and after one that costs more than the others were told. Where
+/// transactions have no numbers, only the first batch gets one: which coins the others may spend is
+/// not known before. What cannot be made for the first of all moves it one step, as [`advance`] does.
 ///
 /// # Errors
 /// As [`advance`].

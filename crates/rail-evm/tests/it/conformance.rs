@@ -3,7 +3,7 @@
 //!
 //! Runs only with `RUN_NODE_TESTS=1` and `ANVIL` set to the path of the anvil binary.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use domain::{
     BoxFuture, Timestamp,
@@ -89,17 +89,7 @@ impl Harness {
     }
 
     async fn sign(&mut self, chore: &Chore) -> Attempt {
-        let committed = BTreeMap::new();
-        let draft = Draft {
-            lane: &self.lane,
-            payouts: &[],
-            chore: Some(chore),
-            replaces: None,
-            first: None,
-            overdue: false,
-            committed: &committed,
-            spent: &BTreeSet::new(),
-        };
+        let draft = Draft { chore: Some(chore), ..Draft::alone(&self.lane) };
         let unsigned = Rail::build(&self.rail, draft).await.unwrap();
         let intent = Intent {
             network: self.network.clone(),

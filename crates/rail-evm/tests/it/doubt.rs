@@ -1,10 +1,7 @@
 //! Whether the contract that pays many is there is not one endpoint's word, and what nobody can
 //! make sense of is told and ends nothing.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use alloy_primitives::hex;
 use domain::{
@@ -93,18 +90,8 @@ async fn build(rail: &Evm) -> Result<UnsignedTx, BuildError> {
 }
 
 async fn build_of(rail: &Evm, asset: &Asset) -> Result<UnsignedTx, BuildError> {
-    let (lane, payouts, committed) = (scene::lane(9), payouts(asset), BTreeMap::new());
-    let draft = Draft {
-        lane: &lane,
-        payouts: &payouts,
-        chore: None,
-        replaces: None,
-        first: None,
-        overdue: false,
-        committed: &committed,
-        spent: &BTreeSet::new(),
-    };
-    Rail::build(rail, draft).await
+    let (lane, payouts) = (scene::lane(9), payouts(asset));
+    Rail::build(rail, Draft { payouts: &payouts, ..Draft::alone(&lane) }).await
 }
 
 /// How many payouts travel together once the lane was looked after.

@@ -1,6 +1,6 @@
 //! Networks, lanes, payouts and a test key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bitcoin::secp256k1::{Message, Secp256k1, SecretKey};
 use domain::{
@@ -139,17 +139,8 @@ pub(crate) async fn sign_late(
     overdue: bool,
 ) -> Result<Attempt, BuildError> {
     let lane = lane(next_sequence);
-    let (payouts, committed) = (std::slice::from_ref(payout), BTreeMap::new());
-    let draft = Draft {
-        lane: &lane,
-        payouts,
-        chore: None,
-        replaces,
-        first: replaces,
-        overdue,
-        committed: &committed,
-        spent: &BTreeSet::new(),
-    };
+    let payouts = std::slice::from_ref(payout);
+    let draft = Draft { payouts, replaces, first: replaces, overdue, ..Draft::alone(&lane) };
     let unsigned = Rail::build(rail, draft).await?;
     Ok(join(rail, &unsigned))
 }

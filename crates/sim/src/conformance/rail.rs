@@ -105,27 +105,13 @@ async fn build(
     payouts: &[Payout],
     replaces: Option<&Attempt>,
 ) -> UnsignedTx {
-    let committed = BTreeMap::new();
-    let (lane, first) = (harness.lane(), replaces);
-    let (chore, overdue) = (None, false);
-    let (committed, spent) = (&committed, &BTreeSet::new());
-    let draft = Draft { lane, payouts, chore, replaces, first, overdue, committed, spent };
+    let draft = Draft { payouts, replaces, first: replaces, ..Draft::alone(harness.lane()) };
     harness.rail().build(draft).await.expect("a transaction can be made")
 }
 
 /// Makes and signs a transaction that does a chore.
 async fn make_chore(harness: &dyn RailHarness, chore: &Chore) -> Attempt {
-    let (lane, committed) = (harness.lane(), BTreeMap::new());
-    let draft = Draft {
-        lane,
-        payouts: &[],
-        chore: Some(chore),
-        replaces: None,
-        first: None,
-        overdue: false,
-        committed: &committed,
-        spent: &BTreeSet::new(),
-    };
+    let draft = Draft { chore: Some(chore), ..Draft::alone(harness.lane()) };
     let unsigned = harness.rail().build(draft).await.expect("a transaction can be made");
     let payment = |it: &TopUp| Payment {
         asset: harness.asset().clone(),
@@ -308,17 +294,7 @@ async fn too_much_is_waited_for(harness: &dyn RailHarness) {
     let units = harness.unit().units().checked_mul(1_000_000_000);
     let amount = units.and_then(Amount::from_units).expect("the harness's unit is small");
     let payouts = [payout(harness, 1, amount)];
-    let committed = BTreeMap::new();
-    let draft = Draft {
-        lane: harness.lane(),
-        payouts: &payouts,
-        chore: None,
-        replaces: None,
-        first: None,
-        overdue: false,
-        committed: &committed,
-        spent: &BTreeSet::new(),
-    };
+    let draft = Draft { payouts: &payouts, ..Draft::alone(harness.lane()) };
     let Err(BuildError::Hold(hold)) = harness.rail().build(draft).await else {
         panic!("a transaction was made of coins that are not there");
     };
@@ -333,17 +309,8 @@ async fn coins_are_reserved(harness: &dyn RailHarness) {
     if spent.is_empty() {
         return;
     }
-    let committed = BTreeMap::new();
-    let draft = Draft {
-        lane: harness.lane(),
-        payouts: &payouts[1..],
-        chore: None,
-        replaces: None,
-        first: None,
-        overdue: false,
-        committed: &committed,
-        spent: &spent,
-    };
+    let payouts = &payouts[1..];
+    let draft = Draft { payouts, spent: &spent, ..Draft::alone(harness.lane()) };
     match harness.rail().build(draft).await {
         Ok(second) => assert!(second.spends.iter().all(|it| !spent.contains(it))),
         Err(BuildError::Hold(hold)) => assert_eq!(hold.reason, HoldReason::AwaitingFunds),
