@@ -27,7 +27,7 @@ pub mod weight;
 pub use address::parse_destination;
 pub use examining::{Finding, Weight};
 pub use nodes::Endpoint;
-pub use rail::{Bitcoin, NodeError};
+pub use rail::Bitcoin;
 pub use rules::check_network;
 pub use settings::Settings;
 

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -22,6 +21,7 @@ use domain::{
     },
 };
 use futures_util::future::join_all;
+use net::NodeError;
 
 use crate::{
     chain::Place,
@@ -57,25 +57,6 @@ pub struct Bitcoin {
     /// What the nodes contradict each other about, by the transaction.
     disputes: Mutex<BTreeMap<Txid, String>>,
 }
-
-/// Why a node is not one to pay through.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NodeError {
-    /// It is on another chain.
-    OtherChain(String),
-    /// It does not answer; it may be the right one.
-    Silent(String),
-}
-
-impl fmt::Display for NodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OtherChain(text) | Self::Silent(text) => f.write_str(text),
-        }
-    }
-}
-
-impl std::error::Error for NodeError {}
 
 impl Bitcoin {
     /// A rail for `network`, whose coin is among `assets`, over `endpoints`, the preferred one

@@ -39,7 +39,7 @@ mod verdict;
 pub use address::parse_destination;
 pub use node::Log;
 pub use pool::Endpoint;
-pub use rail::{Evm, NodeError};
+pub use rail::Evm;
 pub use settings::Settings;
 
 /// The networks and assets that this rail knows by itself.

@@ -5,12 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::{catalog::Network, ids::NetworkId, ports::Unreachable};
 use futures_util::future::join_all;
-use net::JsonRpc;
+use net::{JsonRpc, NodeError};
 
 use crate::{
     disputes::Disputes,
     node::Node,
-    rail::NodeError,
     riddles::Riddles,
     roster::Roster,
     settings::{Parameters, Settings},

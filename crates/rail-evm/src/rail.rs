@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
     str::FromStr,
 };
 
@@ -20,6 +19,7 @@ use domain::{
         BuildError, Draft, Handover, Holding, Rail, RailProfile, Signature, Unreachable, UnsignedTx,
     },
 };
+use net::NodeError;
 
 use crate::{
     agreeing, contract, l1_fee,
@@ -47,25 +47,6 @@ pub struct Evm {
     pub(crate) shares: Shares,
     pub(crate) tips: Tips,
 }
-
-/// Why a node is not one to pay through.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NodeError {
-    /// It is on another chain.
-    OtherChain(String),
-    /// It does not answer; it may be the right one.
-    Silent(String),
-}
-
-impl fmt::Display for NodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OtherChain(text) | Self::Silent(text) => f.write_str(text),
-        }
-    }
-}
-
-impl std::error::Error for NodeError {}
 
 impl Evm {
     /// A rail for `network` and its `assets` over `endpoints`, the preferred one first, without

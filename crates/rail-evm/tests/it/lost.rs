@@ -138,7 +138,7 @@ async fn nothing_is_built_on_another_chain() {
     };
     let fake = Arc::new(Fake::new(other));
     let rail = rail(fake.clone());
-    assert!(matches!(rail.check_nodes().await, Err(rail_evm::NodeError::OtherChain(_))));
+    assert!(matches!(rail.check_nodes().await, Err(net::NodeError::OtherChain(_))));
     let payout = scene::payout(&scene::token(TOKEN), RECIPIENT, 5_000_000);
     let built = scene::sign(&rail, 3, &payout, None).await;
     assert_eq!(built.unwrap_err(), BuildError::Unreachable);

@@ -9,7 +9,8 @@ use domain::{
     batch::Observation,
     ports::{BuildError, Handover, HoldReason, Rail, Unreachable},
 };
-use rail_evm::{Evm, NodeError, Settings};
+use net::NodeError;
+use rail_evm::{Evm, Settings};
 use serde_json::{Value, json};
 
 use crate::{

@@ -9,7 +9,7 @@ use domain::{
 };
 use net::{Client, Rest};
 use rail_bitcoin::{
-    Bitcoin, Endpoint, NodeError, Settings,
+    Bitcoin, Endpoint, Settings,
     chain::{
         Chain, RelayRules,
         core::{Core, Links},
@@ -17,7 +17,7 @@ use rail_bitcoin::{
     },
 };
 
-use super::{Connected, Named, client, named};
+use super::{Connected, Named, answers, client, named};
 use crate::config::NetworkConfig;
 
 /// What stands before the address of a server that speaks Esplora's API, and not a node's.
@@ -47,12 +47,7 @@ pub(super) async fn connect(
     let rail = Bitcoin::new(network, assets, endpoints, settings)
         .and_then(|rail| rail.never_paying(wallets))
         .map_err(wrong)?;
-    match rail.check_nodes().await {
-        Ok(()) => {}
-        // Other networks can be paid on meanwhile; this one is, as soon as a node answers.
-        Err(NodeError::Silent(why)) => tracing::warn!("{why}"),
-        Err(NodeError::OtherChain(why)) => anyhow::bail!(why),
-    }
+    answers(rail.check_nodes().await)?;
     let rail = Arc::new(rail);
     Ok(Connected { rail: rail.clone(), odd_tokens: vec![], bitcoin: Some(rail) })
 }

@@ -8,9 +8,9 @@ use domain::{
     money::Amount,
 };
 use net::JsonRpc;
-use rail_evm::{NodeError, pay_call::Method};
+use rail_evm::pay_call::Method;
 
-use super::{Connected, Named, client, named};
+use super::{Connected, Named, answers, client, named};
 use crate::config::{Batching, NetworkConfig};
 
 /// See [`super::connect`]; looks at the network's tokens, too.
@@ -31,16 +31,7 @@ pub(super) async fn connect(
     let rail = rail_evm::Evm::new(network, assets, endpoints, settings)
         .and_then(|rail| rail.never_paying(wallets))
         .map_err(|error| anyhow!("network {}: {error}", config.id))?;
-    let mut answers = true;
-    match rail.check_nodes().await {
-        Ok(()) => {}
-        // Other networks can be paid on meanwhile; this one is, as soon as a node answers.
-        Err(NodeError::Silent(why)) => {
-            tracing::warn!("{why}");
-            answers = false;
-        }
-        Err(NodeError::OtherChain(why)) => anyhow::bail!(why),
-    }
+    let answers = answers(rail.check_nodes().await)?;
     let odd_tokens = if answers { rail.check_tokens().await } else { vec![] };
     Ok(Connected { rail: Arc::new(rail), odd_tokens, bitcoin: None })
 }

@@ -11,7 +11,7 @@ use domain::{
     money::Amount,
     ports::Rail,
 };
-use net::{Client, Endpoint, Guard, Reach};
+use net::{Client, Endpoint, Guard, NodeError, Reach};
 
 use crate::config::NetworkConfig;
 
@@ -52,6 +52,19 @@ pub(crate) fn fee_max(network: &Network, config: &NetworkConfig) -> Option<Amoun
     match network.family.as_str() {
         "bitcoin" => bitcoin::fee_max(config),
         _ => evm::fee_max(config),
+    }
+}
+
+/// Whether a network's nodes answer, after all of them were asked which chain they are on. If none
+/// does, other networks can be paid on meanwhile; this one is, as soon as a node answers.
+fn answers(checked: Result<(), NodeError>) -> anyhow::Result<bool> {
+    match checked {
+        Ok(()) => Ok(true),
+        Err(NodeError::Silent(why)) => {
+            tracing::warn!("{why}");
+            Ok(false)
+        }
+        Err(NodeError::OtherChain(why)) => Err(anyhow!(why)),
     }
 }
 
