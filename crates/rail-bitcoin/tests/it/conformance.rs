@@ -90,9 +90,7 @@ impl RailHarness for Harness {
 
     fn mine(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
-            self.desk.node.settle();
             self.desk.node.mine(&nobody(), 1);
-            self.desk.node.settle();
         })
     }
 
@@ -105,7 +103,6 @@ impl RailHarness for Harness {
             self.desk.node.undo(1);
             // Another one in its place; with the same content it would be the same.
             self.desk.node.block_of(&[]);
-            self.desk.node.settle();
             true
         })
     }

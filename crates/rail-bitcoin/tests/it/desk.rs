@@ -234,7 +234,6 @@ impl Desk {
 
     /// Lets the lane look after itself; says what it began.
     pub(crate) async fn tend(&self) -> Option<Chore> {
-        self.node.settle();
         let (id, lane) = (BatchId(self.draw()), self.wallet.lane.id.clone());
         engine::tend(&self.world(), &lane, true, id, self.now()).await.unwrap()
     }
@@ -255,7 +254,6 @@ impl Desk {
 
     /// Does all there is to do at this moment.
     pub(crate) async fn turn(&self) {
-        self.node.settle();
         for _ in 0..PASSES_MAX {
             self.group().await;
             let (lane, now) = (self.wallet.lane.id.clone(), self.now());
@@ -488,7 +486,6 @@ impl Desk {
 
     /// Whether the rail says that the chain has what the ledger says.
     pub(crate) async fn reconcile(&self) -> Verdict {
-        self.node.settle();
         let (store, rail) = (&self.store, &self.rail);
         let lane = &self.wallet.lane.id;
         for _ in 0..3 {

@@ -307,7 +307,6 @@ impl Node {
         let told: Vec<String> =
             self.ask("generatetodescriptor", json!([blocks, raw(script)])).await;
         assert_eq!(told.len(), usize::try_from(blocks).unwrap());
-        self.settle().await;
     }
 
     /// Makes a block of nothing but these, whatever waits.
@@ -316,7 +315,6 @@ impl Node {
         let descriptor: Value =
             self.ask("getdescriptorinfo", json!([raw(&miner().script())])).await;
         let _: Value = self.ask("generateblock", json!([descriptor["descriptor"], hex])).await;
-        self.settle().await;
     }
 
     /// Makes the newest blocks invalid. What was in them waits again, if it can.
@@ -326,12 +324,6 @@ impl Node {
         let _: Value = self.ask("invalidateblock", json!([hash])).await;
         assert_eq!(self.height().await, lowest - 1);
         self.is_forked.store(true, Ordering::Relaxed);
-        self.settle().await;
-    }
-
-    /// Waits until the node's wallets have heard of all that happened.
-    async fn settle(&self) {
-        let _: Value = self.ask("syncwithvalidationinterfacequeue", json!([])).await;
     }
 
     // --- Transactions ------------------------------------------------------------------------

@@ -38,12 +38,6 @@ async fn two(stage: Stage, name: &str, second_first: bool) -> Option<(Desk, Regt
     Some((desk, other))
 }
 
-/// Lets time pass, and the other node hear of all that waits.
-async fn look(desk: &Desk, other: &Regtest) {
-    other.settle();
-    desk.look_again().await;
-}
-
 #[tokio::test]
 async fn a_node_that_is_behind_delays_the_end_and_is_not_built_with() {
     for stage in stages() {
@@ -57,7 +51,7 @@ async fn a_node_that_is_behind_delays_the_end_and_is_not_built_with() {
         }
         desk.node.mine(&nobody(), desk.blocks_to_finality());
         for _ in 0..3 {
-            look(&desk, &other).await;
+            desk.look_again().await;
         }
         desk.are(&ids, Status::InBlock);
         // The change is in a block for the first, and that one is built with.
@@ -66,14 +60,14 @@ async fn a_node_that_is_behind_delays_the_end_and_is_not_built_with() {
         desk.turn().await;
         assert_eq!(desk.batch_of(more).attempts.len(), 1, "{}", desk.report());
         other.learn(&desk.node);
-        look(&desk, &other).await;
+        desk.look_again().await;
         desk.are(&ids, Status::Paid);
         for _ in 0..desk.blocks_to_any_finality() {
             desk.node.mine(&nobody(), 1);
             other.learn(&desk.node);
-            look(&desk, &other).await;
+            desk.look_again().await;
         }
-        look(&desk, &other).await;
+        desk.look_again().await;
         desk.are(&[more], Status::Paid);
         desk.audit();
     }
@@ -88,12 +82,12 @@ async fn coins_of_a_branch_of_its_own_are_not_spent() {
         other.mine(&desk.wallet.script, 1);
         other.mine(&nobody(), 110);
         desk.node.mine(&nobody(), 111);
-        look(&desk, &other).await;
+        desk.look_again().await;
         desk.book(30 * COIN).await;
         let large = desk.ask(&desk.friend("branch", 0), 4 * COIN).await;
         desk.wait(500);
         desk.turn().await;
-        look(&desk, &other).await;
+        desk.look_again().await;
         assert_eq!(desk.hold_of(large), Some(HoldReason::AwaitingFunds), "{}", desk.report());
         assert!(desk.batch_of(large).attempts.is_empty());
     }
@@ -121,15 +115,15 @@ async fn a_node_that_lies_about_a_payment_settles_nothing_alone() {
         desk.turn().await;
         lies.store(true, Ordering::Relaxed);
         for _ in 0..5 {
-            look(&desk, &other).await;
+            desk.look_again().await;
         }
         assert!(ids.iter().all(|it| !desk.status(*it).is_final()), "{}", desk.report());
         for block in 1..=desk.blocks_to_finality() {
             assert!(ids.iter().all(|it| !desk.status(*it).is_final()), "{block}");
             desk.node.mine(&nobody(), 1);
-            look(&desk, &other).await;
+            desk.look_again().await;
         }
-        look(&desk, &other).await;
+        desk.look_again().await;
         desk.are(&ids, Status::Paid);
         desk.audit();
     }
@@ -176,7 +170,7 @@ async fn a_node_that_is_away_is_done_without_until_the_end() {
         other.learn(&desk.node);
         desk.settings.quorum = None;
         for _ in 0..2 {
-            look(&desk, &other).await;
+            desk.look_again().await;
         }
         desk.are(&ids, Status::Paid);
         desk.audit();

@@ -3,7 +3,7 @@
 //! The wallet knows which outputs may be meant, and the node which of them are there (`gettxout`). The
 //! wallet alone would not do: its list (`listunspent`) leaves out coins that blocks made themselves
 //! until they may be spent, and those spent by a transaction that it remembers though nobody has it
-//! any more; and it hears of what the mempool takes and drops a little later than others do.
+//! any more; and it hears of what the mempool takes and drops a little later, which is waited for.
 
 use std::collections::BTreeSet;
 
@@ -49,7 +49,7 @@ impl Core {
         is_legacy: bool,
     ) -> Result<Option<Vec<Coin>>, Unreachable> {
         let calls = [("getblockchaininfo", json!([])), ("getbalances", json!([]))];
-        let mut told = self.ask(&calls).await?.into_iter();
+        let mut told = self.ask_settled(&calls).await?.into_iter();
         let info: Info = read("getblockchaininfo", told.next())?;
         let balances: Balances = read("getbalances", told.next())?;
         // A busy wallet has thousands of lines in so many blocks, and hardly ever what they are for.

@@ -148,7 +148,7 @@ impl Core {
             ("getaddressinfo", json!([spelling.address])),
             ("listsinceblock", named(is_legacy, since)),
         ];
-        let mut told = self.ask(&calls).await?.into_iter();
+        let mut told = self.ask_settled(&calls).await?.into_iter();
         check_followed(told.next())?;
         let Since { transactions } = read("listsinceblock", told.next())?;
         let live = transactions.iter().filter(|it| it.confirmations >= 0);

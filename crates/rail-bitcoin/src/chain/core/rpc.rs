@@ -131,6 +131,19 @@ impl Core {
         Ok(())
     }
 
+    /// Makes several calls once the wallet has heard of all that the node's mempool took and dropped
+    /// before: what is handed over is known to the mempool at once, and to the wallet a little later,
+    /// and what the two tell together is of no moment then. A node that does not offer to wait is
+    /// taken as it is.
+    pub(super) async fn ask_settled(
+        &self,
+        calls: &[(&'static str, Value)],
+    ) -> Result<Vec<Result<Value, RpcError>>, Unreachable> {
+        let wait = ("syncwithvalidationinterfacequeue", json!([]));
+        let told = self.ask(&[&[wait], calls].concat()).await?;
+        Ok(told.into_iter().skip(1).collect())
+    }
+
     /// Makes several calls of the wallet or of the node, in their order; each answers or refuses
     /// for itself. The wallet is loaded if it is not.
     pub(super) async fn ask(

@@ -54,12 +54,6 @@ pub(crate) fn kinds(name: &str, number: u64) -> ScriptBuf {
 }
 
 impl Regtest {
-    /// Lets the node's wallets hear of all that the node has heard of.
-    pub(crate) fn settle(&self) {
-        // It may be away.
-        let _ = self.try_ask("syncwithvalidationinterfacequeue", &json!([]));
-    }
-
     /// Makes a block of these transactions alone, in hexadecimal digits or by name; gives its hash.
     #[track_caller]
     pub(crate) fn block_of(&self, txs: &[String]) -> String {
