@@ -19,6 +19,9 @@ use serde_json::{Value, json};
 
 use crate::scene::{CHAIN_ID, LANE, RECIPIENT};
 
+/// How often the node is looked at until it has fees of its last block.
+const LOOKS_MAX: usize = 10_000;
+
 /// The program to run, if tests with real nodes are wanted.
 pub(crate) fn program() -> Option<std::ffi::OsString> {
     std::env::var_os("RUN_NODE_TESTS").filter(|wanted| wanted == "1")?;
@@ -144,11 +147,20 @@ impl Anvil {
         self.rpc.call(method, params).await.unwrap()
     }
 
-    /// Makes blocks.
+    /// Makes blocks, and waits until the node's history of fees, which it keeps beside its chain,
+    /// has the last: what is asked for after that is asked as of that block.
     pub(crate) async fn mine(&self, blocks: u32) {
         for _ in 0..blocks {
             let _: Value = self.ask("evm_mine", json!([])).await;
         }
+        for _ in 0..LOOKS_MAX {
+            let history: Value = self.ask("eth_feeHistory", json!(["0x1", "latest", []])).await;
+            // Of the block itself, and of the next.
+            if history["baseFeePerGas"].as_array().is_some_and(|it| it.len() == 2) {
+                return;
+            }
+        }
+        panic!("the node has no fees of its last block after {LOOKS_MAX} looks");
     }
 
     /// What an account holds of the node's coin, in wei.
