@@ -306,6 +306,31 @@ pub trait Rail: Send + Sync {
     fn alert(&self) -> Option<String> {
         None
     }
+    /// Asks every node what payouts from `lanes` depend on, for an operator who looks before they
+    /// do. Nothing where there is no more to be found than by [`Self::holdings`].
+    fn examine<'a>(&'a self, _lanes: &'a [Lane]) -> BoxFuture<'a, Vec<Finding>> {
+        Box::pin(std::future::ready(vec![]))
+    }
+}
+
+/// Something that was found out about a network's nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What, for people.
+    pub what: String,
+    /// How bad it is.
+    pub weight: Weight,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// As it should be.
+    Good,
+    /// Worth knowing.
+    Note,
+    /// To be mended, and how.
+    Wrong(&'static str),
 }
 
 // --- Signer ----------------------------------------------------------------------------------

@@ -1,6 +1,10 @@
 //! What an operator wants to know of the nodes before payouts depend on them.
 
-use domain::{payout::Priority, ports::Unreachable};
+use domain::{
+    lane::Lane,
+    payout::Priority,
+    ports::{Finding, Unreachable, Weight},
+};
 
 use crate::{
     chain::{Chain, RelayRules},
@@ -9,43 +13,21 @@ use crate::{
     rail::Bitcoin,
 };
 
-/// Something that was found out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// What, for people.
-    pub what: String,
-    /// How bad it is.
-    pub weight: Weight,
-}
-
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weight {
-    /// As it should be.
-    Good,
-    /// Worth knowing.
-    Note,
-    /// To be mended, and how.
-    Wrong(&'static str),
-}
-
-impl Finding {
-    fn new(weight: Weight, what: String) -> Self {
-        Self { what, weight }
-    }
+fn finding(weight: Weight, what: String) -> Finding {
+    Finding { what, weight }
 }
 
 impl Bitcoin {
-    /// Asks every node what payouts from these wallets depend on.
-    pub async fn examine(&self, wallets: &[String]) -> Vec<Finding> {
+    /// See [`domain::ports::Rail::examine`].
+    pub(crate) async fn examine_nodes(&self, lanes: &[Lane]) -> Vec<Finding> {
         let mut found = vec![];
         for endpoint in self.nodes.all() {
-            found.extend(self.examine_node(endpoint, wallets).await);
+            found.extend(self.examine_node(endpoint, lanes).await);
         }
         let recommended = self.rate(Priority::Recommended).await;
         found.push(match recommended {
-            Some(rate) => Finding::new(Weight::Good, format!("a payout offers {}", text(rate))),
-            None => Finding::new(
+            Some(rate) => finding(Weight::Good, format!("a payout offers {}", text(rate))),
+            None => finding(
                 Weight::Wrong(
                     "wait until a node has seen more blocks, or set \
                                fee_default_sat_per_vbyte",
@@ -53,16 +35,16 @@ impl Bitcoin {
                 "no node knows what transactions cost, and nothing is paid meanwhile".to_owned(),
             ),
         });
-        for finding in &mut found {
-            finding.what = format!("{}: {}", self.network.id, finding.what);
+        for it in &mut found {
+            it.what = format!("{}: {}", self.network.id, it.what);
         }
         found
     }
 
-    async fn examine_node(&self, endpoint: &Endpoint, wallets: &[String]) -> Vec<Finding> {
+    async fn examine_node(&self, endpoint: &Endpoint, lanes: &[Lane]) -> Vec<Finding> {
         let Endpoint { name, chain } = endpoint;
         let wrong = |remedy, what: &str| {
-            vec![Finding::new(Weight::Wrong(remedy), format!("node {name} {what}"))]
+            vec![finding(Weight::Wrong(remedy), format!("node {name} {what}"))]
         };
         match chain.genesis().await {
             Ok(found) if found == self.parameters.genesis => {}
@@ -76,17 +58,17 @@ impl Bitcoin {
         let Ok(tip) = chain.tip().await else {
             return wrong("wait; it is of no use until then", "still catches up with its network");
         };
-        let mut found = vec![Finding::new(
+        let mut found = vec![finding(
             Weight::Good,
             format!("node {name} is on the right network, at block {}", tip.height),
         )];
-        for wallet in wallets {
-            found.push(self.examine_wallet(endpoint, wallet).await);
+        for lane in lanes {
+            found.push(self.examine_wallet(endpoint, &lane.address).await);
         }
         let fees = chain.fee_rate(fees::target_blocks(Priority::Recommended)).await;
         if matches!(fees, Ok(None)) {
             let what = format!("node {name} does not know yet what transactions cost");
-            found.push(Finding::new(Weight::Note, what));
+            found.push(finding(Weight::Note, what));
         }
         found.extend(rules_of(&**chain, name).await);
         found
@@ -108,9 +90,9 @@ impl Bitcoin {
                     "node {name} has {count} coins of {wallet}, {waiting} of them in no block yet: \
                      {sum}"
                 );
-                Finding::new(Weight::Good, what)
+                finding(Weight::Good, what)
             }
-            Err(Unreachable) => Finding::new(
+            Err(Unreachable) => finding(
                 Weight::Wrong(
                     "it may read old blocks again for it, which takes a while; the log above says \
                      how far it is, or what is wrong with its wallet",
@@ -132,7 +114,7 @@ async fn rules_of(chain: &dyn Chain, name: &str) -> Option<Finding> {
              paid for by spending its change"
         )
     };
-    Some(Finding::new(if replaces { Weight::Good } else { Weight::Note }, what))
+    Some(finding(if replaces { Weight::Good } else { Weight::Note }, what))
 }
 
 /// A rate for people, who count in single virtual bytes.

@@ -25,7 +25,6 @@ mod wallet;
 pub mod weight;
 
 pub use address::parse_destination;
-pub use examining::{Finding, Weight};
 pub use nodes::Endpoint;
 pub use rail::Bitcoin;
 pub use rules::check_network;

@@ -17,7 +17,8 @@ use domain::{
     money::Amount,
     payout::Priority,
     ports::{
-        BuildError, Draft, Handover, Holding, Rail, RailProfile, Signature, Unreachable, UnsignedTx,
+        BuildError, Draft, Finding, Handover, Holding, Rail, RailProfile, Signature, Unreachable,
+        UnsignedTx,
     },
 };
 use futures_util::future::join_all;
@@ -90,11 +91,6 @@ impl Bitcoin {
             begun,
             disputes,
         })
-    }
-
-    /// Which network it is for.
-    pub fn network(&self) -> &domain::ids::NetworkId {
-        &self.network.id
     }
 
     /// Takes the addresses of our own wallets, none of which is ever paid.
@@ -343,6 +339,10 @@ impl Rail for Bitcoin {
 
     fn alert(&self) -> Option<String> {
         self.disputes().values().next().cloned()
+    }
+
+    fn examine<'a>(&'a self, lanes: &'a [Lane]) -> BoxFuture<'a, Vec<Finding>> {
+        Box::pin(self.examine_nodes(lanes))
     }
 }
 

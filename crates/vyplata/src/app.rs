@@ -38,8 +38,8 @@ pub(crate) struct App {
     pub(crate) signer: Option<Arc<dyn Signer>>,
     /// Our own addresses, which are never paid.
     pub(crate) own_addresses: BTreeSet<(NetworkId, String)>,
-    /// Rails of the Bitcoin family, whose nodes the doctor looks at.
-    pub(crate) bitcoins: Vec<Arc<rail_bitcoin::Bitcoin>>,
+    /// The rail of each network.
+    pub(crate) rails: Vec<Arc<dyn Rail>>,
     /// Tokens that were not what the catalog says at the start, each with what to do.
     pub(crate) odd_tokens: Vec<String>,
     /// Whether lanes pay although the chain holds less than the ledger says.

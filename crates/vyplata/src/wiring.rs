@@ -185,7 +185,7 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
         lanes: vec![],
         signer: None,
         own_addresses: BTreeSet::new(),
-        bitcoins: vec![],
+        rails: vec![],
         odd_tokens: vec![],
         pay_although_coins_are_missing: false,
         settings: terms::settings(config)?,
@@ -241,11 +241,11 @@ async fn connect_lanes(
         let fee_max = fee_max(config, &app.catalog, network)?;
         let connected = rails::connect(&app.catalog, network, fee_max, new.chain(stored)).await;
         let place = || config.place(&["network", &network.id]);
-        let Connected { rail, odd_tokens, bitcoin } = connected.with_context(place)?;
+        let Connected { rail, odd_tokens } = connected.with_context(place)?;
         app.odd_tokens.extend(odd_tokens);
-        app.bitcoins.extend(bitcoin);
         #[cfg(feature = "crash-points")]
         let rail = crate::crash::rail(rail);
+        app.rails.push(rail.clone());
         for lane in config.lanes.iter().filter(|it| it.network == network.id) {
             app.lanes.push(LaneWork {
                 lane: lane_id(lane),

@@ -21,8 +21,8 @@ use domain::{
     payout::Payout,
     ports::{
         AcceptNeeds, Balance, BatchView, BuildError, ChangeSet, CommitError, Commitment, Courier,
-        Decide, DeliveryView, Draft, Handover, Holding, Intent, LaneView, PageQuery, PayoutKey,
-        PayoutView, Rail, RailProfile, SignError, Signature, Signer, Store, Unreachable,
+        Decide, DeliveryView, Draft, Finding, Handover, Holding, Intent, LaneView, PageQuery,
+        PayoutKey, PayoutView, Rail, RailProfile, SignError, Signature, Signer, Store, Unreachable,
         UnsignedTx,
     },
 };
@@ -261,6 +261,10 @@ impl Rail for Dying<Arc<dyn Rail>> {
 
     fn alert(&self) -> Option<String> {
         self.0.alert()
+    }
+
+    fn examine<'a>(&'a self, lanes: &'a [Lane]) -> BoxFuture<'a, Vec<Finding>> {
+        self.0.examine(lanes)
     }
 
     fn quote_fee<'a>(&'a self, asset: &'a Asset) -> BoxFuture<'a, Result<Amount, Unreachable>> {

@@ -48,8 +48,7 @@ pub(super) async fn connect(
         .and_then(|rail| rail.never_paying(wallets))
         .map_err(wrong)?;
     answers(rail.check_nodes().await)?;
-    let rail = Arc::new(rail);
-    Ok(Connected { rail: rail.clone(), odd_tokens: vec![], bitcoin: Some(rail) })
+    Ok(Connected { rail: Arc::new(rail), odd_tokens: vec![] })
 }
 
 /// The largest transaction at the highest fee rate.

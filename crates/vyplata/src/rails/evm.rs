@@ -33,7 +33,7 @@ pub(super) async fn connect(
         .map_err(|error| anyhow!("network {}: {error}", config.id))?;
     let answers = answers(rail.check_nodes().await)?;
     let odd_tokens = if answers { rail.check_tokens().await } else { vec![] };
-    Ok(Connected { rail: Arc::new(rail), odd_tokens, bitcoin: None })
+    Ok(Connected { rail: Arc::new(rail), odd_tokens })
 }
 
 /// All gas that a transaction may use at the fee cap.

@@ -21,8 +21,6 @@ pub(crate) struct Connected {
     pub(crate) rail: Arc<dyn Rail>,
     /// Tokens that are not what the catalog says.
     pub(crate) odd_tokens: Vec<String>,
-    /// The same rail, if it is one of the Bitcoin family.
-    pub(crate) bitcoin: Option<Arc<rail_bitcoin::Bitcoin>>,
 }
 
 /// Connects to a network's nodes. None of `wallets` is ever paid.

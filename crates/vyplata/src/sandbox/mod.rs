@@ -18,7 +18,7 @@ use domain::{
     ids::LaneId,
     ledger::LedgerAccount,
     money::{Amount, Rounding},
-    ports::{RailProfile, Store, Unreachable},
+    ports::{Rail, RailProfile, Store, Unreachable},
     quote::PriceBook,
 };
 use rail_sim::{ChainOptions, SimChain, SimRail};
@@ -79,7 +79,7 @@ pub(crate) async fn start(mut config: Config, listener: TcpListener) -> anyhow::
         lanes: vec![],
         signer: None,
         own_addresses: BTreeSet::new(),
-        bitcoins: vec![],
+        rails: vec![],
         odd_tokens: vec![],
         pay_although_coins_are_missing: false,
         settings: terms::settings(&config)?,
@@ -93,10 +93,12 @@ pub(crate) async fn start(mut config: Config, listener: TcpListener) -> anyhow::
         let chain = chain(&catalog, network)?;
         app.own_addresses.insert((network.id.clone(), lane_address(network)));
         chains.push(chain.clone());
+        let rail: Arc<dyn Rail> = Arc::new(rail(chain, network));
+        app.rails.push(rail.clone());
         app.lanes.push(LaneWork {
             lane,
             network: network.id.clone(),
-            rail: Arc::new(rail(chain, network)),
+            rail,
             pays: true,
             station: None,
             rang: Arc::default(),

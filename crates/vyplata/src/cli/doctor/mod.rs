@@ -100,7 +100,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     if let Some(pricing) = &pricing {
         money::terms(config, &app, pricing, &mut report).await?;
     }
-    nodes::bitcoin(&app, &mut report).await?;
+    nodes::examine(&app, &mut report).await?;
     for lane in &config.lanes {
         wallet(config, &app, &mut report, lane, keystore.as_ref()).await?;
     }
