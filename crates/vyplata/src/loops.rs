@@ -43,8 +43,6 @@ const IDLE_MS: u64 = 500;
 const FAILURE_MS: u64 = 1_000;
 /// How long a lane from which coins are missing waits before it looks again, in milliseconds.
 const DIFFERENCE_MS: u64 = 60_000;
-/// How many looks after each other may find coins missing before that is believed.
-const HASTY_LOOKS: u32 = 3;
 /// How often approvals are looked for whose time is over, in milliseconds.
 const EXPIRY_MS: u64 = 1_000;
 /// How many of them are withdrawn in one turn.
@@ -114,8 +112,6 @@ async fn pay(app: &App, work: &LaneWork, stop: &mut Stop) {
 #[derive(Default)]
 struct Books {
     agree: bool,
-    /// How often in a row coins were found to be missing.
-    differences: u32,
     look_at: Timestamp,
 }
 
@@ -132,11 +128,6 @@ impl Books {
             Ok(missing) if missing.is_empty() => {
                 self.agree = true;
                 return None;
-            }
-            // What was just handed over may be known to one part of a node and not yet to another.
-            Ok(_) if self.differences < HASTY_LOOKS => {
-                self.differences += 1;
-                FAILURE_MS
             }
             Ok(missing) => {
                 let (lane, missing) = (&work.lane, missing.join(", "));
