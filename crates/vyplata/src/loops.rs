@@ -135,8 +135,9 @@ impl Books {
                     %lane,
                     missing,
                     "not paying: the chain holds less than the ledger says. Is this an old copy of \
-                     the database? `vyplata reconcile` shows the difference; to pay all the same, \
-                     `vyplata serve --pay-although-coins-are-missing`"
+                     the database, or was a deposit booked that is not final yet? `vyplata \
+                     reconcile` shows the difference; to pay all the same, `vyplata serve \
+                     --pay-although-coins-are-missing`"
                 );
                 DIFFERENCE_MS
             }

@@ -34,6 +34,9 @@ const BLOCKS_FIRST: u32 = 120;
 /// How many blocks are asked for in one request.
 const BLOCKS_AT_ONCE: usize = 100;
 
+/// How many blocks are enough for every amount of every coin, the transaction's own counted.
+const FINAL_BLOCKS: u32 = 6;
+
 /// What a transaction of the miner offers beside its payments, in satoshi: more than any other.
 const FEE_SAT: u64 = 500_000;
 
@@ -194,7 +197,8 @@ impl Node {
         Ok(pool)
     }
 
-    /// Pays outputs of so many satoshi to a script, in one block.
+    /// Pays outputs of so many satoshi to a script, in one block, and makes it as deep as coins are
+    /// that a gateway counts: what is booked before is missing to one that starts again.
     ///
     /// # Errors
     /// If the node does not answer, or there is not enough.
@@ -202,8 +206,8 @@ impl Node {
         let output =
             |it: &u64| TxOut { value: Amount::from_sat(*it), script_pubkey: script.clone() };
         let payment = self.draft(&[], values_sat.iter().map(output).collect())?;
-        let raw = self.sign(&payment, None)?;
-        self.mine_only(&[raw])
+        self.mine_only(&[self.sign(&payment, None)?])?;
+        (1..FINAL_BLOCKS).try_for_each(|_| self.mine_only(&[]))
     }
 
     /// A transaction, not signed yet, that spends these coins, whose value is among the payments
