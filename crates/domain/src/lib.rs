@@ -11,6 +11,7 @@
 //!   (see [`batch`]).
 
 pub mod accept;
+pub mod agreement;
 pub mod batch;
 pub mod catalog;
 pub mod chore;

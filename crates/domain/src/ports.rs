@@ -181,6 +181,12 @@ pub enum BuildError {
     NotNeeded,
 }
 
+impl From<Unreachable> for BuildError {
+    fn from(Unreachable: Unreachable) -> Self {
+        Self::Unreachable
+    }
+}
+
 /// Why a batch cannot go on for the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {

@@ -7,7 +7,7 @@ use domain::{
     chore::Chore,
     ids::CoinId,
     payout::{Payout, Priority},
-    ports::{BuildError, Draft, Hold, HoldReason, Unreachable, UnsignedTx},
+    ports::{BuildError, Draft, Hold, HoldReason, UnsignedTx},
 };
 
 use crate::{
@@ -67,13 +67,13 @@ impl Bitcoin {
     /// Makes what a draft asks for.
     pub(crate) async fn make(&self, draft: Draft<'_>) -> Result<UnsignedTx, BuildError> {
         let lane = self.lane(draft.lane).map_err(BuildError::Refused)?;
-        let nodes = self.nodes.current().await.map_err(unreachable)?;
+        let nodes = self.nodes.current().await?;
         let Some(Current { chain, .. }) = nodes.first() else {
             return Err(BuildError::Unreachable);
         };
         let wallet = Wallet::of(&nodes, &lane, self.parameters.finality).await;
-        let wallet = wallet.map_err(unreachable)?;
-        let rules = chain.relay_rules().await.map_err(unreachable)?;
+        let wallet = wallet?;
+        let rules = chain.relay_rules().await?;
         let reserved = reserved(draft.spent).map_err(BuildError::Refused)?;
         let drafted = match (draft.chore, draft.replaces) {
             (Some(Chore::Fill { .. }), _) => {
@@ -259,11 +259,11 @@ impl Bitcoin {
         rules: RelayRules,
         reserved: &BTreeSet<OutPoint>,
     ) -> Result<Replaced, BuildError> {
-        let place = chain.place(sent.txid).await.map_err(unreachable)?;
+        let place = chain.place(sent.txid).await?;
         if is_in_block(place) {
             return Err(BuildError::NotNeeded);
         }
-        let origins = fetch(chain, sent.spends().map(|it| it.txid)).await.map_err(unreachable)?;
+        let origins = fetch(chain, sent.spends().map(|it| it.txid)).await?;
         let mut spent = vec![];
         for outpoint in sent.spends() {
             let output = origins.get(&outpoint.txid).and_then(|tx| output(tx, outpoint.vout));
@@ -415,7 +415,7 @@ impl Bitcoin {
         let origins = match LaneKind::of(lane) {
             Some(LaneKind::P2wpkh) => {
                 let needed = drafted.spent.iter().map(|it| it.outpoint.txid);
-                fetch(chain, needed).await.map_err(unreachable)?
+                fetch(chain, needed).await?
             }
             Some(LaneKind::P2tr) | None => BTreeMap::new(),
         };
@@ -489,10 +489,6 @@ fn reserved(spent: &BTreeSet<CoinId>) -> Result<BTreeSet<OutPoint>, String> {
     let read = |it: &CoinId| it.as_str().parse::<OutPoint>();
     let all: Result<BTreeSet<OutPoint>, _> = spent.iter().map(read).collect();
     all.map_err(|error| format!("a coin that another transaction spends is unreadable: {error}"))
-}
-
-pub(crate) fn unreachable(Unreachable: Unreachable) -> BuildError {
-    BuildError::Unreachable
 }
 
 /// Makes the answer of a batch that has to wait.

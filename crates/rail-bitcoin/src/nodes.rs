@@ -9,7 +9,7 @@ use std::{
 };
 
 use bitcoin::{BlockHash, OutPoint, ScriptBuf, Txid};
-use domain::{batch::Observation, ports::Unreachable};
+use domain::{agreement::agreed, batch::Observation, ports::Unreachable};
 use futures_util::future::join_all;
 
 use crate::{
@@ -256,63 +256,9 @@ impl Nodes {
     }
 }
 
-/// What several nodes conclude together about one transaction. An end needs a quorum and nobody who
-/// contradicts it; anything else is as far as the one that saw most has seen.
-///
-/// # Errors
-/// If one has seen it final and another has proof that it never will be.
-fn agreed(said: &[&Observation], quorum: usize) -> Result<Observation, String> {
-    let count = |is: fn(&Observation) -> bool| said.iter().filter(|it| is(it)).count();
-    let is_final = |it: &Observation| matches!(it, Observation::Final { .. });
-    let is_in = |it: &Observation| matches!(it, Observation::InBlock);
-    let finals = count(is_final);
-    let dead = count(|it| matches!(it, Observation::Dead));
-    let included = finals + count(is_in);
-    if finals > 0 && dead > 0 {
-        return Err("one has a payment in a final block, and another has it excluded".to_owned());
-    }
-    if finals >= quorum
-        && let Some(found) = said.iter().find(|it| is_final(it))
-    {
-        return Ok((*found).clone());
-    }
-    if dead >= quorum && included == 0 {
-        return Ok(Observation::Dead);
-    }
-    Ok(match (included, count(|it| matches!(it, Observation::Pending))) {
-        (0, 0) => Observation::Missing,
-        (0, _) => Observation::Pending,
-        (_, _) => Observation::InBlock,
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use domain::money::Amount;
-
     use super::*;
-
-    const FINAL: Observation = Observation::Final { fee: Amount::MAX, unpaid: vec![] };
-
-    #[test]
-    fn an_end_needs_a_quorum_and_no_contradiction() {
-        use Observation::{Dead, InBlock, Missing, Pending};
-        for (said, quorum, expected) in [
-            (vec![FINAL], 1, Some(FINAL)),
-            (vec![FINAL, InBlock], 1, Some(FINAL)),
-            (vec![FINAL, InBlock], 2, Some(InBlock)),
-            (vec![FINAL, FINAL, Missing], 2, Some(FINAL)),
-            (vec![FINAL, Dead], 1, None),
-            (vec![Dead, Missing], 1, Some(Dead)),
-            (vec![Dead, Missing], 2, Some(Missing)),
-            (vec![Dead, Dead, InBlock], 2, Some(InBlock)),
-            (vec![Missing, Pending], 1, Some(Pending)),
-            (vec![Missing, Missing], 1, Some(Missing)),
-        ] {
-            let all: Vec<&Observation> = said.iter().collect();
-            assert_eq!(agreed(&all, quorum).ok(), expected, "{said:?} of which {quorum}");
-        }
-    }
 
     #[test]
     fn nobody_is_no_quorum() {

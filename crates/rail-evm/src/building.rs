@@ -142,14 +142,13 @@ impl Evm {
         draft: Draft<'_>,
         job: &Job<'_>,
     ) -> Result<Option<UnsignedTx>, BuildError> {
-        let unreachable = |Unreachable| BuildError::Unreachable;
         let Job { asset, errand, payer, replaced, .. } = job;
         // The final head comes first, so that the latest block is not behind it.
         let final_head = match replaced {
-            None => node.final_head(&self.parameters.finality).await.map_err(unreachable)?,
+            None => node.final_head(&self.parameters.finality).await?,
             Some(_) => None,
         };
-        let market = node.market(&self.parameters, &self.settings).await.map_err(unreachable)?;
+        let market = node.market(&self.parameters, &self.settings).await?;
         if !self.pool.keeps_up(at, market.block) {
             return Ok(None);
         }
@@ -159,7 +158,7 @@ impl Evm {
             self.preflight.tokens.check(node, asset, token, &block).await?;
         }
         let wallet = node.wallet(*payer, errand, market.block, final_head).await;
-        let wallet = wallet.map_err(unreachable)?;
+        let wallet = wallet?;
         if replaced.is_none() {
             check_share(draft, errand, &wallet)?;
         }
@@ -240,18 +239,17 @@ impl Evm {
         market: Market,
         wallet: &Wallet,
     ) -> Result<Terms, BuildError> {
-        let unreachable = |Unreachable| BuildError::Unreachable;
         match self.parameters.l1_charge {
             L1Charge::None => {}
             L1Charge::Arbitrum => {
                 let (to, data) = (wish.errand.target(wish.payer), wish.errand.input());
                 let gas = l1_fee::arbitrum_gas(node, market.block, to, data).await;
-                wish.l1_gas = gas.map_err(unreachable)?;
+                wish.l1_gas = gas?;
             }
             L1Charge::Op => {
                 let draft = wish.draft(market, wallet)?;
                 let fee = l1_fee::op(node, market.block, &draft).await;
-                wish.l1_fee_wei = fee.map_err(unreachable)?.most();
+                wish.l1_fee_wei = fee?.most();
             }
         }
         wish.draft(market, wallet)

@@ -168,7 +168,7 @@ impl Preflight {
         };
         let gas = drafted.as_ref().ok().map(Gas::of);
         let facts = self.ask_many(node, &many, habits, gas).await;
-        facts.map_err(|Unreachable| BuildError::Unreachable)?.verdict(&many, alone, drafted)
+        facts?.verdict(&many, alone, drafted)
     }
 
     /// Asks everything as of one block.

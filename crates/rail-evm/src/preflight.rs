@@ -245,7 +245,7 @@ impl Preflight {
         };
         let gas = drafted.as_ref().ok().map(Gas::of);
         let facts = self.ask(node, &payment, habits, gas).await;
-        facts.map_err(|Unreachable| BuildError::Unreachable)?.verdict(&payment, drafted)
+        facts?.verdict(&payment, drafted)
     }
 
     fn check_recipient(&self, payment: &Payment<'_>) -> Result<(), BuildError> {

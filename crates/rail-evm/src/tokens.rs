@@ -135,7 +135,7 @@ impl Tokens {
             Some(Standing::Differs(_)) | None => {}
         }
         let found = ask(node, asset, token, at).await;
-        match found.map_err(|Unreachable| BuildError::Unreachable)? {
+        match found? {
             Ok(habits) => {
                 if known.is_some() {
                     tracing::info!(asset = %asset.id, "the token is what the catalog says again");

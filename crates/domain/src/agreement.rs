@@ -1,0 +1,104 @@
+//! What several nodes conclude together about one transaction. Pure.
+//!
+//! An end (final, reverted, dead) needs as many nodes as the quorum that conclude exactly the same, and
+//! nobody who contradicts it. Whoever says less may only lag.
+
+use crate::batch::Observation;
+
+/// What follows from what nodes said.
+///
+/// # Errors
+/// If two conclude different ends; says which.
+pub fn agreed(said: &[&Observation], quorum: usize) -> Result<Observation, String> {
+    let mut ends = said.iter().filter(|it| is_end(it));
+    if let Some(first) = ends.next() {
+        let mut count = 1;
+        for other in ends {
+            if other != first {
+                return Err(format!("one says {}, another {}", words(first), words(other)));
+            }
+            count += 1;
+        }
+        let is_contradicted = **first == Observation::Dead && said.iter().any(|it| is_in(it));
+        if count >= quorum && !is_contradicted {
+            return Ok((*first).clone());
+        }
+    }
+    let most = if said.iter().any(|it| is_in(it)) {
+        Observation::InBlock
+    } else if said.iter().any(|it| **it == Observation::Pending) {
+        Observation::Pending
+    } else {
+        Observation::Missing
+    };
+    Ok(most)
+}
+
+fn is_end(observation: &Observation) -> bool {
+    match observation {
+        Observation::Final { .. } | Observation::Reverted { .. } | Observation::Dead => true,
+        Observation::InBlock | Observation::Pending | Observation::Missing => false,
+    }
+}
+
+/// Whether it says that the transaction is in a block.
+fn is_in(observation: &Observation) -> bool {
+    match observation {
+        Observation::InBlock | Observation::Final { .. } | Observation::Reverted { .. } => true,
+        Observation::Pending | Observation::Missing | Observation::Dead => false,
+    }
+}
+
+fn words(observation: &Observation) -> String {
+    match observation {
+        Observation::Final { fee, unpaid } if unpaid.is_empty() => {
+            format!("that it is in a final block for a fee of {} units", fee.units())
+        }
+        Observation::Final { fee, unpaid } => {
+            let (fee, unpaid) = (fee.units(), unpaid.len());
+            format!("that it is in a final block for a fee of {fee} units, {unpaid} left out")
+        }
+        Observation::Reverted { fee } => {
+            format!("that it was undone in a final block for a fee of {} units", fee.units())
+        }
+        Observation::Dead => "that it can never be included".to_owned(),
+        Observation::InBlock => "that it is in a block".to_owned(),
+        Observation::Pending => "that it waits".to_owned(),
+        Observation::Missing => "that it is nowhere".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::money::Amount;
+
+    const FINAL: Observation = Observation::Final { fee: Amount::MAX, unpaid: vec![] };
+    const CHEAP: Observation = Observation::Final { fee: Amount::ZERO, unpaid: vec![] };
+    const UNDONE: Observation = Observation::Reverted { fee: Amount::MAX };
+
+    #[test]
+    fn an_end_needs_a_quorum_and_no_contradiction() {
+        use Observation::{Dead, InBlock, Missing, Pending};
+        for (said, quorum, expected) in [
+            (vec![FINAL], 1, Some(FINAL)),
+            (vec![FINAL, InBlock], 1, Some(FINAL)),
+            (vec![FINAL, InBlock], 2, Some(InBlock)),
+            (vec![FINAL, FINAL, Missing], 2, Some(FINAL)),
+            (vec![FINAL, Dead], 1, None),
+            (vec![FINAL, CHEAP, FINAL], 2, None),
+            (vec![FINAL, UNDONE], 1, None),
+            (vec![UNDONE, Pending], 1, Some(UNDONE)),
+            (vec![UNDONE, Pending], 2, Some(InBlock)),
+            (vec![Dead, Missing], 1, Some(Dead)),
+            (vec![Dead, Missing], 2, Some(Missing)),
+            (vec![Dead, Dead, InBlock], 2, Some(InBlock)),
+            (vec![Missing, Pending], 1, Some(Pending)),
+            (vec![Missing, Missing], 1, Some(Missing)),
+            (vec![], 1, Some(Missing)),
+        ] {
+            let all: Vec<&Observation> = said.iter().collect();
+            assert_eq!(agreed(&all, quorum).ok(), expected, "{said:?} of which {quorum}");
+        }
+    }
+}
