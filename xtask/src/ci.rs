@@ -9,7 +9,9 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::{api_fuzz, args::Args, clients, contracts, fuzz, kill, mutants, nodes, process, tidy};
+use crate::{
+    api_fuzz, args::Args, clients, contracts, fuzz, kill, mutants, nodes, oracles, process, tidy,
+};
 
 /// Seeds of the simulator in one run.
 const SEEDS: &str = "200";
@@ -42,13 +44,14 @@ struct Step {
     run: fn(&Path) -> Result<()>,
 }
 
-const STEPS: [Step; 22] = [
+const STEPS: [Step; 23] = [
     Step { name: "tidy", is_long: false, run: tidy::run },
     Step { name: "fmt", is_long: false, run: fmt },
     Step { name: "clippy", is_long: false, run: clippy },
     Step { name: "nodes", is_long: false, run: nodes::run },
     Step { name: "contracts", is_long: false, run: contracts },
     Step { name: "test", is_long: false, run: test },
+    Step { name: "oracles", is_long: false, run: oracles::run },
     Step { name: "clients", is_long: false, run: clients },
     Step { name: "doc", is_long: false, run: doc },
     Step { name: "deny", is_long: false, run: deny },
@@ -119,6 +122,7 @@ fn test(root: &Path) -> Result<()> {
     command.env("RUN_NODE_TESTS", "1");
     command.env("ANVIL", nodes::anvil(root)?).env("HARDHAT", nodes::hardhat(root)?);
     command.env("BITCOIND", nodes::bitcoind(root)?).env("LITECOIND", nodes::litecoind(root)?);
+    command.env("TRONWEB", nodes::tronweb(root)?);
     process::run(&mut command)
 }
 

@@ -12,6 +12,7 @@ mod kill;
 mod mutants;
 mod nodes;
 mod npm;
+mod oracles;
 mod process;
 mod throughput;
 mod tidy;
@@ -48,6 +49,7 @@ cargo xtask COMMAND
                        requests made of the API's description against a sandbox, or what runs at URL
   fuzz [--seconds 60] [--only NAME]
                        the targets in fuzz/: inputs that reach new code, until the time is over
+  oracles              what the tests sent to the Tron test node, read by TronWeb and tronpy
   bench                figures of the release binary: size, start, memory, creates per second
   throughput [--payouts N] [--gas-limit G] [--batching off|contract|delegate] [--asset coin|token]
              [--batch 100] [--in-flight N] [--json]
@@ -83,6 +85,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "clients" => clients::run(&root, rest),
         "api-fuzz" => api_fuzz::run(&root, rest),
         "fuzz" => fuzz::run(&root, rest),
+        "oracles" => oracles::run(&root),
         "bench" => bench::run(&root),
         "throughput" => throughput::run(&root, rest),
         "help" | "--help" | "-h" => {

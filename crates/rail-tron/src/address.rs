@@ -9,7 +9,13 @@ use domain::catalog::{Destination, DestinationError, Network};
 const TEXT_BYTES_MAX: usize = 128;
 
 /// The first byte of every address.
-const PREFIX: u8 = 0x41;
+pub(crate) const PREFIX: u8 = 0x41;
+
+/// The bytes of an address, the prefix among them.
+pub(crate) type Address = [u8; 21];
+
+/// The catalog's parameter that says how long a memo may be; none is sent without it.
+pub(crate) const MEMO_BYTES_MAX: &str = "memo_bytes_max";
 
 /// The genesis account that exists to burn coins (`TLsV52sRDL79HXGGm9yzwKibb6BeruhUzy`).
 const BLACK_HOLE: [u8; 20] = [
@@ -26,17 +32,30 @@ pub fn parse_destination(
     text: &str,
     memo: Option<&str>,
 ) -> Result<Destination, DestinationError> {
-    if memo.is_some() {
-        return Err(DestinationError::Memo(format!(
-            "no memo is sent on {}: leave it out",
-            network.title
-        )));
-    }
+    let memo = memo.map(|memo| checked_memo(network, memo)).transpose()?;
     let bytes = parse(text).map_err(|reason| DestinationError::Address(reason.to_owned()))?;
-    Ok(Destination { address: bs58::encode(bytes).with_check().into_string(), memo: None })
+    Ok(Destination { address: spelled(&bytes), memo })
 }
 
-fn parse(text: &str) -> Result<[u8; 21], &'static str> {
+/// A memo costs what the network charges for one, so it is sent only where the operator says so.
+fn checked_memo(network: &Network, memo: &str) -> Result<String, DestinationError> {
+    let most = network.parameters.get(MEMO_BYTES_MAX).and_then(|it| it.parse::<usize>().ok());
+    let wrong = match most.unwrap_or(0) {
+        0 => format!("no memo is sent on {}: leave it out", network.title),
+        _ if memo.is_empty() => "it is empty: leave it out".to_owned(),
+        most if memo.len() > most => format!("it has more than {most} bytes"),
+        _ => return Ok(memo.to_owned()),
+    };
+    Err(DestinationError::Memo(wrong))
+}
+
+/// The canonical spelling of an address.
+pub(crate) fn spelled(address: &Address) -> String {
+    bs58::encode(address).with_check().into_string()
+}
+
+/// Reads an address that anybody could pay.
+pub(crate) fn parse(text: &str) -> Result<Address, &'static str> {
     if text.len() > TEXT_BYTES_MAX {
         return Err("the text is longer than any address");
     }

@@ -7,7 +7,7 @@ use std::{fmt, sync::OnceLock};
 
 use alloy_primitives::Address;
 use bitcoin::{
-    CompressedPublicKey, NetworkKind,
+    CompressedPublicKey, NetworkKind, base58,
     bech32::{Hrp, segwit},
     bip32::{DerivationPath, Xpriv},
     key::{Keypair, TapTweak},
@@ -47,16 +47,23 @@ pub enum AddressFormat {
     /// Pay to taproot, to be spent by the key alone (BIP-86, BIP-350), with the network's
     /// human-readable part.
     P2tr(Hrp),
+    /// The 20 bytes of [`Self::Evm`] after `0x41`, in base58 with a checksum
+    /// (<https://developers.tron.network/docs/account#account-address-format>).
+    Tron,
 }
+
+/// The first byte of each address on Tron; in base58check they begin with `T`.
+pub(crate) const TRON_PREFIX: u8 = 0x41;
 
 impl AddressFormat {
     /// Those of the main networks.
-    pub const MAIN: [Self; 5] = [
+    pub const MAIN: [Self; 6] = [
         Self::Evm,
         Self::P2wpkh(BITCOIN),
         Self::P2tr(BITCOIN),
         Self::P2wpkh(LITECOIN),
         Self::P2tr(LITECOIN),
+        Self::Tron,
     ];
 
     /// The address that a key has on a network, by the purpose in its path (BIP-43): 84' is a
@@ -67,6 +74,9 @@ impl AddressFormat {
     pub fn of(network: &Network, key_path: &str) -> Result<Self, KeyError> {
         if network.family == Self::Evm.family() {
             return Ok(Self::Evm);
+        }
+        if network.family == Self::Tron.family() {
+            return Ok(Self::Tron);
         }
         let title = &network.title;
         let hrp = network.parameters.get("hrp").filter(|_| network.family == "bitcoin");
@@ -89,6 +99,7 @@ impl AddressFormat {
         match self {
             Self::Evm => "evm",
             Self::P2wpkh(_) | Self::P2tr(_) => "bitcoin",
+            Self::Tron => "tron",
         }
     }
 }
@@ -100,6 +111,7 @@ pub fn default_path(format: AddressFormat, account: u32) -> String {
         AddressFormat::Evm => format!("m/44'/60'/{account}'/0/0"),
         AddressFormat::P2wpkh(hrp) => format!("m/84'/{}'/{account}'/0/0", coin_type(hrp)),
         AddressFormat::P2tr(hrp) => format!("m/86'/{}'/{account}'/0/0", coin_type(hrp)),
+        AddressFormat::Tron => format!("m/44'/195'/{account}'/0/0"),
     }
 }
 
@@ -189,10 +201,7 @@ impl SigningKey {
     pub(crate) fn address(&self, curve: &Secp256k1<All>, format: AddressFormat) -> String {
         const FITS: &str = "a program of version 0 or 1 has an address";
         match format {
-            AddressFormat::Evm => {
-                let point = self.public(curve).serialize_uncompressed();
-                Address::from_raw_public_key(&point[1..]).to_checksum(None)
-            }
+            AddressFormat::Evm => self.account(curve).to_checksum(None),
             AddressFormat::P2wpkh(hrp) => {
                 let hash = CompressedPublicKey(self.public(curve)).wpubkey_hash();
                 segwit::encode_v0(hrp, hash.as_ref()).expect(FITS)
@@ -201,7 +210,17 @@ impl SigningKey {
                 let (key, _) = self.taproot_pair(curve).x_only_public_key();
                 segwit::encode_v1(hrp, &key.serialize()).expect(FITS)
             }
+            AddressFormat::Tron => {
+                let account = self.account(curve);
+                base58::encode_check(&[&[TRON_PREFIX], account.as_slice()].concat())
+            }
         }
+    }
+
+    /// The last 20 bytes of the Keccak-256 hash of the public key, without the byte that says it is
+    /// not compressed.
+    fn account(&self, curve: &Secp256k1<All>) -> Address {
+        Address::from_raw_public_key(&self.public(curve).serialize_uncompressed()[1..])
     }
 
     pub(crate) fn public(&self, curve: &Secp256k1<All>) -> PublicKey {
@@ -358,6 +377,11 @@ mod tests {
         }
         let evm = AddressFormat::of(&network("evm", None), "m/44'/60'/0'/0/0");
         assert_eq!(evm, Ok(AddressFormat::Evm));
+        for path in ["m/44'/195'/0'/0/0", "m/44'/60'/0'/0/0", "imported:hot"] {
+            let tron = AddressFormat::of(&network("tron", None), path);
+            assert_eq!(tron, Ok(AddressFormat::Tron), "{path}");
+        }
+        assert_eq!(default_path(AddressFormat::Tron, 3), "m/44'/195'/3'/0/0");
         for (hrp, path) in [("bc", "0'"), ("ltc", "2'"), ("bcrt", "1'"), ("tb", "1'")] {
             let format = AddressFormat::P2tr(Hrp::parse(hrp).unwrap());
             assert_eq!(default_path(format, 3), format!("m/86'/{path}/3'/0/0"));

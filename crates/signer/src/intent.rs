@@ -10,6 +10,7 @@ pub mod evm;
 pub mod psbt;
 mod script;
 pub mod sim1;
+pub mod tron;
 
 use std::fmt::Display;
 

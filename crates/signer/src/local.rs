@@ -27,7 +27,7 @@ use domain::{
 use crate::{
     AddressFormat, Keystore,
     derive::SigningKey,
-    intent::{eip155, eip1559, eip7702, evm, psbt, sim1},
+    intent::{eip155, eip1559, eip7702, evm, psbt, sim1, tron},
 };
 
 /// What the operator forbids, whatever the intent says.
@@ -84,6 +84,10 @@ impl LocalSigner {
             psbt::FORMAT => {
                 let checked = psbt::verify(&unsigned.payload, lane, intent)?;
                 self.sign_psbt(lane, &intent.network, &checked)
+            }
+            tron::FORMAT => {
+                tron::verify(&unsigned.payload, lane, intent)?;
+                self.sign_tron(lane, sha256::Hash::hash(&unsigned.payload).to_byte_array())
             }
             sim1::FORMAT if !self.policy.simulated => {
                 Err("simulated networks are switched off in the signer's policy".to_owned())
@@ -189,13 +193,30 @@ impl LocalSigner {
 
     /// Signs a hash as EVM networks want it: `r || s || v`, where `v` is the parity of `y`.
     fn sign_evm(&self, lane: &Lane, digest: [u8; 32]) -> Result<Vec<u8>, String> {
-        let (key, curve) = (self.checked_key(lane, AddressFormat::Evm)?, self.keystore.curve());
+        let (compact, parity) = self.sign_recoverable(lane, AddressFormat::Evm, digest)?;
+        Ok([compact.as_slice(), &[parity]].concat())
+    }
+
+    /// Signs a hash as Tron's own tools do: `r || s || v`, where `v` is 27 and the parity of `y`.
+    fn sign_tron(&self, lane: &Lane, digest: [u8; 32]) -> Result<Vec<u8>, String> {
+        let (compact, parity) = self.sign_recoverable(lane, AddressFormat::Tron, digest)?;
+        Ok([compact.as_slice(), &[27 + parity]].concat())
+    }
+
+    /// Signs a hash so that the key follows from the signature: `r || s`, and the parity of `y`.
+    fn sign_recoverable(
+        &self,
+        lane: &Lane,
+        format: AddressFormat,
+        digest: [u8; 32],
+    ) -> Result<([u8; 64], u8), String> {
+        let (key, curve) = (self.checked_key(lane, format)?, self.keystore.curve());
         let (id, compact) = key.sign(curve, digest).serialize_compact();
-        // Two and three stand for an `r` that was reduced, which EVM networks cannot express.
+        // Two and three stand for an `r` that was reduced, which these networks cannot express.
         let parity = u8::try_from(id.to_i32()).ok().filter(|it| *it < 2);
         let parity =
             parity.ok_or("the signature cannot be expressed: build another transaction")?;
-        Ok([compact.as_slice(), &[parity]].concat())
+        Ok((compact, parity))
     }
 
     /// Signs every input: the witnesses, consensus encoded, one after another.
@@ -210,7 +231,9 @@ impl LocalSigner {
         let (key, curve) = (self.checked_key(lane, format)?, self.keystore.curve());
         let digests = checked.digests()?;
         let witnesses: Vec<Witness> = match format {
-            AddressFormat::Evm => return Err(format!("{} signs no PSBT", network.id)),
+            AddressFormat::Evm | AddressFormat::Tron => {
+                return Err(format!("{} signs no PSBT", network.id));
+            }
             AddressFormat::P2wpkh(_) => {
                 let public = key.public(curve);
                 let sign = |digest: [u8; 32]| {

@@ -3,7 +3,8 @@
 //! Anvil comes as a package of the npm registry that carries nothing but the program. It is
 //! downloaded by npm, compared with the checksum written here, and unpacked by tar. Hardhat comes
 //! with many packages, whose checksums are in the lock file in `xtask/nodes/hardhat`. Nodes of
-//! Bitcoin and Litecoin come as packages of Debian. No script of a package is ever run.
+//! Bitcoin and Litecoin come as packages of Debian. Of TRON there is no node, but a client. No script of
+//! a package is ever run.
 
 mod debian;
 
@@ -53,6 +54,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     println!("HARDHAT={}", hardhat(root)?.display());
     println!("BITCOIND={}", bitcoind(root)?.display());
     println!("LITECOIND={}", litecoind(root)?.display());
+    println!("TRONWEB={}", tronweb(root)?.display());
     Ok(())
 }
 
@@ -87,6 +89,21 @@ pub(crate) fn hardhat(root: &Path) -> Result<PathBuf> {
     npm::install(&programs, &home).context("installing hardhat")?;
     let configuration = "hardhat.config.js";
     fs::copy(programs.join(configuration), home.join(configuration))?;
+    Ok(home)
+}
+
+/// The folder that `TronWeb`, a client of TRON, is installed in: what the variable `TRONWEB` names, or
+/// else the pinned version, installed on first use.
+///
+/// # Errors
+/// If it cannot be installed.
+pub(crate) fn tronweb(root: &Path) -> Result<PathBuf> {
+    if let Some(path) = env::var_os("TRONWEB") {
+        return Ok(path.into());
+    }
+    npm::need("TRONWEB")?;
+    let home = process::target_dir(root).join("nodes/tronweb");
+    npm::install(&root.join("xtask/nodes/tron"), &home).context("installing TronWeb")?;
     Ok(home)
 }
 

@@ -13,6 +13,10 @@ mod psbt;
 #[cfg(test)]
 mod sim1;
 #[cfg(test)]
+mod tron;
+#[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod wire;
 #[cfg(test)]
 mod world;

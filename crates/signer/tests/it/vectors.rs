@@ -51,6 +51,38 @@ fn mnemonics_of_the_bips() {
     }
 }
 
+/// What `TronWeb` derives from mnemonics, its usual path first, and from single keys, which are
+/// imported here.
+#[test]
+fn tron_addresses() {
+    let rows = include_str!("../../../rail-tron/tests/data/keys.json");
+    let rows: Vec<serde_json::Value> = serde_json::from_str(rows).unwrap();
+    let [_, _, _, _, _, tron] = AddressFormat::MAIN;
+    assert_eq!(default_path(tron, 0), rows[0]["key_path"]);
+    assert_eq!(default_path(tron, 2), rows[2]["key_path"]);
+    let (folder, passphrase) = (tempfile::tempdir().unwrap(), "correct horse battery");
+    let path = folder.path().join("keystore");
+    let mut random = |buffer: &mut [u8]| (1..).zip(buffer).for_each(|(at, byte)| *byte = at);
+    Keystore::create(&path, passphrase, &mut random).unwrap();
+    let (mut derived, mut imported) = (0, 0);
+    for row in &rows {
+        let text = |name: &str| row[name].as_str();
+        let address = text("address").unwrap();
+        if let Some(mnemonic) = text("mnemonic") {
+            check(mnemonic, tron, text("key_path").unwrap(), address);
+            derived += 1;
+            continue;
+        }
+        imported += 1;
+        let (name, secret) = (format!("hot-{imported}"), text("private_key").unwrap());
+        let keystore = Keystore::add_key(&path, passphrase, &name, secret, &mut random).unwrap();
+        assert_eq!(keystore.address(&format!("imported:{name}"), tron).unwrap(), address);
+        let listed = keystore.addresses(1).unwrap();
+        assert!(listed.iter().any(|it| it.format == tron && it.address == address));
+    }
+    assert_eq!((derived, imported), (5, 2));
+}
+
 /// Test vectors of BIP-39: the words that an entropy makes.
 #[test]
 fn entropy_makes_the_words_of_bip_39() {

@@ -124,6 +124,10 @@ pub(crate) struct NetworkConfig {
     pub(crate) poll_ms: Option<u64>,
     /// How long a transaction may wait before a replacement is considered, in milliseconds.
     pub(crate) replace_after_ms: Option<u64>,
+    /// How long a transaction may wait for a block until it is made anew, in milliseconds.
+    pub(crate) expires_after_ms: Option<u64>,
+    /// Where energy is rented when that is cheaper than to burn coins.
+    pub(crate) energy: Option<EnergyConfig>,
     /// How many transactions of one lane may be on their way at once.
     pub(crate) in_flight_max: Option<u32>,
     /// How many payouts are paid in one transaction: by the contract for that, or by the wallet's own
@@ -166,7 +170,6 @@ impl NetworkConfig {
             ("lag_blocks_max", self.lag_blocks_max.is_some()),
             ("batching", self.batching.is_some()),
             ("fee_cap_gwei", self.fee_cap_gwei.is_some()),
-            ("symbols", !self.symbols.is_empty()),
         ];
         let of_bitcoin = [
             ("fee_cap_sat_per_vbyte", self.fee_cap_sat_per_vbyte.is_some()),
@@ -175,13 +178,46 @@ impl NetworkConfig {
             ("spend_unconfirmed_change", self.spend_unconfirmed_change.is_some()),
             ("node_replaces", self.node_replaces.is_some()),
         ];
-        let others: Vec<(&str, bool)> = match family {
-            "evm" => of_bitcoin.to_vec(),
-            "bitcoin" => of_evm.to_vec(),
+        let of_tron = [
+            ("expires_after_ms", self.expires_after_ms.is_some()),
+            ("energy", self.energy.is_some()),
+        ];
+        // What has transactions that replace others, and that pay several.
+        let of_evm_and_bitcoin = [
+            ("replace_after_ms", self.replace_after_ms.is_some()),
+            ("replacement_budget_percent", self.replacement_budget_percent.is_some()),
+            ("batch_max", self.batch_max.is_some()),
+            ("batch_wait_ms", self.batch_wait_ms.is_some()),
+        ];
+        let of_contracts = [("symbols", !self.symbols.is_empty())];
+        let others: Vec<&[(&'static str, bool)]> = match family {
+            "evm" => vec![&of_bitcoin, &of_tron],
+            "bitcoin" => vec![&of_evm, &of_tron, &of_contracts],
+            "tron" => vec![&of_evm, &of_bitcoin, &of_evm_and_bitcoin],
             _ => vec![],
         };
-        others.into_iter().find(|it| it.1).map(|it| it.0)
+        others.into_iter().flatten().find(|it| it.1).map(|it| it.0)
     }
+}
+
+/// Where energy is rented.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EnergyConfig {
+    /// The market.
+    pub(crate) market: EnergyMarket,
+    /// The key of the operator's account with it, from which energy is paid for.
+    pub(crate) key: String,
+    /// Where it is, if not where it is for everybody.
+    pub(crate) url: Option<String>,
+}
+
+/// A market of energy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EnergyMarket {
+    /// <https://tronsave.io>.
+    Tronsave,
 }
 
 /// How many payouts are paid in one transaction.

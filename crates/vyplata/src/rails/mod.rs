@@ -2,6 +2,7 @@
 
 mod bitcoin;
 mod evm;
+mod tron;
 
 use std::sync::Arc;
 
@@ -38,6 +39,7 @@ pub(crate) async fn connect(
     match network.family.as_str() {
         "bitcoin" => bitcoin::connect(catalog, network, config, fee_max, wallets).await,
         "evm" => evm::connect(catalog, network, config, fee_max, wallets).await,
+        "tron" => tron::connect(catalog, network, config, fee_max, wallets).await,
         _ => Err(anyhow!(
             "network {}: its rail is not built yet; it can be paid in the sandbox only",
             config.id
@@ -49,6 +51,7 @@ pub(crate) async fn connect(
 pub(crate) fn fee_max(network: &Network, config: &NetworkConfig) -> Option<Amount> {
     match network.family.as_str() {
         "bitcoin" => bitcoin::fee_max(config),
+        "tron" => tron::fee_max(config),
         _ => evm::fee_max(config),
     }
 }

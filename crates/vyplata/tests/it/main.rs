@@ -39,6 +39,8 @@ mod receiver;
 #[cfg(test)]
 mod terms;
 #[cfg(test)]
+mod tron;
+#[cfg(test)]
 mod twins;
 #[cfg(test)]
 mod vyplata;

@@ -1,0 +1,272 @@
+//! Several nodes of the network: who is asked, and what they find.
+
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use domain::ports::Unreachable;
+use futures_util::future::join_all;
+use net::Rest;
+
+use crate::{
+    node::{As, Block, Node},
+    tx::Sent,
+    verdict::{self, Facts},
+};
+
+/// By how many blocks a node may be behind the highest one and still be paid through.
+const LAG_BLOCKS_MAX: u64 = 3;
+/// How many blocks are read for one transaction at the most: an hour of them, and those that are not
+/// solid for some time after it.
+const BLOCKS_READ_MAX: u64 = 2_400;
+/// How much older than its expiration the block is that a transaction names, at the most, in
+/// milliseconds: a day, and 65,536 blocks, which take two days and a quarter if none is missing.
+const NAMED_AGE_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
+/// How far two nodes may be apart, in blocks, and both be believed: five minutes.
+const APART_BLOCKS_MAX: u64 = 100;
+
+/// A node and its name for people, which holds no access key.
+pub struct Endpoint {
+    /// Its name.
+    pub name: String,
+    /// The way to it.
+    pub rest: Rest,
+}
+
+/// The nodes of the network, the preferred one first.
+pub(crate) struct Nodes {
+    members: Vec<Member>,
+    genesis: [u8; 32],
+    /// How many must conclude the same before anything ends.
+    pub(crate) quorum: usize,
+    trouble: Mutex<Option<String>>,
+}
+
+/// A node, and whether it was found to be on the right network.
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) node: Node,
+    is_right: AtomicBool,
+}
+
+impl Nodes {
+    /// Nodes of the network with this first block, of which so many must agree; by default two, or
+    /// one if there is only one.
+    ///
+    /// # Errors
+    /// If there are none, or fewer than have to agree.
+    pub(crate) fn new(
+        endpoints: Vec<Endpoint>,
+        quorum: Option<u32>,
+        genesis: [u8; 32],
+    ) -> Result<Self, String> {
+        let most = endpoints.len();
+        let quorum = quorum.map_or(most.min(2), |it| usize::try_from(it).unwrap_or(usize::MAX));
+        if most == 0 {
+            return Err("there is no node".to_owned());
+        }
+        if quorum == 0 || quorum > most {
+            return Err(format!("quorum must be from 1 to {most}, the number of nodes"));
+        }
+        let member = |Endpoint { name, rest }| Member {
+            name,
+            node: Node::new(rest),
+            is_right: AtomicBool::new(false),
+        };
+        let members = endpoints.into_iter().map(member).collect();
+        Ok(Self { members, genesis, quorum, trouble: Mutex::default() })
+    }
+
+    /// All of them, whichever network they are on.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter()
+    }
+
+    /// Whether this is the first block of the network.
+    pub(crate) fn is_genesis(&self, id: &[u8; 32]) -> bool {
+        *id == self.genesis
+    }
+
+    /// Those that are on the right network, as far as they answer.
+    pub(crate) async fn right(&self) -> Vec<&Member> {
+        let asked = self.members.iter().map(|it| async move {
+            let is_right = it.is_right.load(Ordering::Relaxed) || self.is_right(it).await;
+            is_right.then_some(it)
+        });
+        join_all(asked).await.into_iter().flatten().collect()
+    }
+
+    async fn is_right(&self, it: &Member) -> bool {
+        match it.node.genesis().await {
+            Ok(found) if self.is_genesis(&found) => {
+                it.is_right.store(true, Ordering::Relaxed);
+                true
+            }
+            Ok(found) => {
+                let (endpoint, found) = (&it.name, hex::encode(found));
+                tracing::error!(endpoint, found, "the node is on another network");
+                false
+            }
+            Err(Unreachable) => false,
+        }
+    }
+
+    /// The preferred one of those that are not behind, with its newest block.
+    pub(crate) async fn current(&self) -> Result<(&Member, Block), Unreachable> {
+        let right = self.right().await;
+        let heads = join_all(right.iter().map(|it| it.node.head(As::Newest))).await;
+        let told = right.into_iter().zip(heads).filter_map(|(it, head)| Some((it, head.ok()?)));
+        let told: Vec<(&Member, Block)> = told.collect();
+        let names: Vec<_> = told.iter().map(|(it, head)| (it.name.as_str(), head.number)).collect();
+        let trouble = self.trouble_with(&names);
+        let is_split = trouble.as_ref().is_some_and(|it| it.is_split);
+        *self.trouble() = trouble.map(|it| it.words);
+        if is_split {
+            return Err(Unreachable);
+        }
+        let mut heights: Vec<u64> = told.iter().map(|(_, head)| head.number).collect();
+        heights.sort_unstable_by(|one, other| other.cmp(one));
+        // One of several that claims to be far ahead does not make all others be behind.
+        let top =
+            *heights.get(1).filter(|_| heights.len() > 2).or(heights.first()).ok_or(Unreachable)?;
+        let keeps_up = |head: &Block| head.number.saturating_add(LAG_BLOCKS_MAX) >= top;
+        told.into_iter().find(|(_, head)| keeps_up(head)).ok_or(Unreachable)
+    }
+
+    /// What is wrong with the nodes that told their heights.
+    fn trouble_with(&self, told: &[(&str, u64)]) -> Option<Trouble> {
+        let silent = |it: &&Member| !told.iter().any(|(name, _)| it.name == *name);
+        let silent: Vec<&str> =
+            self.members.iter().filter(silent).map(|it| it.name.as_str()).collect();
+        let needed = self.quorum;
+        if told.len() < needed {
+            let silent = silent.join(", ");
+            let words =
+                format!("nothing ends: {needed} nodes must agree, and {silent} does not answer");
+            return Some(Trouble { words, is_split: false });
+        }
+        // Of two nobody knows which one is right.
+        let [(one, low), (other, high)] = told[..] else { return None };
+        if needed < 2 || low.abs_diff(high) <= APART_BLOCKS_MAX {
+            return None;
+        }
+        let words = format!(
+            "nothing is paid: {one} is at block {low} and {other} at {high}; take out of rpc the one \
+             that is not where a block explorer is"
+        );
+        Some(Trouble { words, is_split: true })
+    }
+
+    /// What an operator must know about the nodes, as of the last look.
+    pub(crate) fn alert(&self) -> Option<String> {
+        self.trouble().clone()
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why not all is well with the nodes.
+struct Trouble {
+    words: String,
+    /// Whether nobody knows which one to believe.
+    is_split: bool,
+}
+
+/// What one node says about a transaction. Most questions are about one that is in a block, so that is
+/// asked first.
+pub(crate) async fn look(node: &Node, sent: &Sent) -> Result<Facts, Unreachable> {
+    let txid = sent.txid.as_str();
+    let mut facts = Facts {
+        solid: node.receipt(As::Solid, txid).await?,
+        newest: None,
+        head_ms: i64::MIN,
+        waits: false,
+        is_excluded: false,
+    };
+    if facts.solid.is_some() {
+        return Ok(facts);
+    }
+    facts.newest = node.receipt(As::Newest, txid).await?;
+    if facts.newest.is_some() {
+        return Ok(facts);
+    }
+    facts.head_ms = node.head(As::Newest).await?.time_ms;
+    if !verdict::is_over(&sent.tx, facts.head_ms) {
+        facts.waits = node.is_waiting(txid).await?;
+        return Ok(facts);
+    }
+    let solid_head = node.head(As::Solid).await?;
+    if verdict::is_over(&sent.tx, solid_head.time_ms) {
+        facts.is_excluded = is_excluded(node, sent, &solid_head).await?;
+    }
+    Ok(facts)
+}
+
+/// The block that a transaction names.
+enum Named {
+    /// This one.
+    Block(Block),
+    /// The chain has none like that.
+    Nowhere,
+    /// The node does not have all blocks that it could be.
+    Unknown,
+}
+
+/// Whether no block can hold a transaction that is over as of `solid_head`: every one that may is there,
+/// they follow each other, and none does; or the block that it names is not in the chain.
+async fn is_excluded(node: &Node, sent: &Sent, solid_head: &Block) -> Result<bool, Unreachable> {
+    let mut before = match named_block(node, sent, solid_head).await? {
+        Named::Block(block) => block,
+        Named::Nowhere => return Ok(true),
+        Named::Unknown => {
+            let txid = sent.txid.as_str();
+            tracing::warn!(txid, "the node does not have the block that the transaction names");
+            return Ok(false);
+        }
+    };
+    for _ in 0..BLOCKS_READ_MAX {
+        let Some(number) = before.number.checked_add(1).filter(|it| *it <= solid_head.number)
+        else {
+            return Ok(false);
+        };
+        let Some((block, transactions)) = node.solid_block(number).await? else {
+            tracing::warn!(number, "the node does not have an old block");
+            return Ok(false);
+        };
+        if block.parent != before.id || transactions.iter().any(|it| it == sent.txid.as_str()) {
+            tracing::warn!(number, "the node contradicts itself about an old block");
+            return Ok(false);
+        }
+        if verdict::is_over(&sent.tx, block.time_ms) {
+            return Ok(true);
+        }
+        before = block;
+    }
+    tracing::warn!(txid = sent.txid.as_str(), "too many blocks may hold the transaction");
+    Ok(false)
+}
+
+/// Looks for the block that a transaction names by two bytes of its height and eight of its identifier.
+/// A block that holds the transaction is at most a day older than its expiration, and names one of the
+/// 65,536 before it.
+async fn named_block(node: &Node, sent: &Sent, solid_head: &Block) -> Result<Named, Unreachable> {
+    const ROUND: u64 = 1 << 16;
+    let low = u64::from(u16::from_be_bytes(sent.tx.ref_block.height));
+    let back = solid_head.number.wrapping_sub(low) % ROUND;
+    let oldest_ms = sent.tx.expires_ms.saturating_sub(NAMED_AGE_MS_MAX);
+    let mut number = solid_head.number.checked_sub(back);
+    while let Some(at) = number {
+        let Some(block) = node.solid_header(at).await? else { return Ok(Named::Unknown) };
+        if block.as_reference() == sent.tx.ref_block {
+            return Ok(Named::Block(block));
+        }
+        if block.time_ms < oldest_ms {
+            break;
+        }
+        number = at.checked_sub(ROUND);
+    }
+    Ok(Named::Nowhere)
+}

@@ -1,0 +1,119 @@
+//! Several nodes: who is believed, and who is not.
+
+use domain::{batch::AttemptStatus, payout::Status, ports::Rail};
+use tron_node::Address;
+
+use crate::house::{House, Plan, SOLID, coin, somebody};
+
+async fn house(nodes: usize) -> House {
+    House::start(Plan { nodes, ..Plan::default() }).await
+}
+
+#[tokio::test]
+async fn one_that_is_away_is_done_without() {
+    let house = house(3).await;
+    house.nodes[0].down(true);
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    for _ in 0..SOLID + 3 {
+        house.pass().await;
+    }
+    assert_eq!(house.status(id), Status::Paid);
+}
+
+#[tokio::test]
+async fn one_alone_ends_nothing() {
+    let house = house(2).await;
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    house.turn().await;
+    house.all(tron_node::Chain::mine);
+    house.nodes[1].down(true);
+    for _ in 0..SOLID + 3 {
+        house.nodes[0].chain(tron_node::Chain::mine);
+        house.wait(3_000);
+        house.turn().await;
+    }
+    assert_eq!(house.batch_of(id).attempts[0].status, AttemptStatus::InBlock);
+    house.rail.quote_fee(&coin()).await.unwrap();
+    let alert = house.rail.alert().unwrap();
+    assert!(alert.contains("2 nodes must agree, and #2 does not answer"), "{alert}");
+    house.nodes[1].down(false);
+    house.nodes[1].chain(|chain| chain.mine_many(SOLID + 3));
+    house.end(&[id]).await;
+    assert_eq!(house.status(id), Status::Paid);
+    house.rail.quote_fee(&coin()).await.unwrap();
+    assert_eq!(house.rail.alert(), None);
+}
+
+#[tokio::test]
+async fn of_two_that_are_far_apart_nobody_is_believed() {
+    let house = house(2).await;
+    house.nodes[0].chain(|chain| chain.mine_many(200));
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    house.turn().await;
+    assert!(house.batch_of(id).attempts.is_empty());
+    let alert = house.rail.alert().unwrap();
+    assert!(alert.contains("#1 is at block") && alert.contains("#2 at"), "{alert}");
+    house.nodes[1].chain(|chain| chain.mine_many(200));
+    house.end(&[id]).await;
+    assert_eq!(house.status(id), Status::Paid);
+}
+
+#[tokio::test]
+async fn a_transaction_that_names_a_block_of_nowhere_is_made_anew() {
+    let mut house = house(2).await;
+    // The first is on a branch of its own.
+    house.nodes[0].chain(|chain| chain.undo(3).unwrap());
+    house.all(|chain| chain.mine_many(SOLID + 10));
+    house.nodes[0].chain(|chain| chain.mine_many(3));
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    house.turn().await;
+    let first = house.batch_of(id).attempts[0].clone();
+    let refused = house.nodes[1].chain(|chain| chain.broadcast(&first.tx.raw));
+    assert_eq!(refused.unwrap().0, tron_node::Code::TaposError);
+    // Its operator finds out, and does without it.
+    drop(house.nodes.remove(0));
+    house.restart();
+    house.end(&[id]).await;
+    assert_eq!(house.batch_of(id).attempts.len(), 2);
+    assert_eq!(house.batch_of(id).attempts[0].status, AttemptStatus::Dead);
+    assert_eq!(house.status(id), Status::Paid);
+}
+
+#[tokio::test]
+async fn nodes_that_contradict_each_other_stop_the_payout_until_they_agree() {
+    let house = house(2).await;
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    house.turn().await;
+    // One includes it, the other never does: two chains of one name.
+    house.nodes[0].chain(tron_node::Chain::mine);
+    house.nodes[1].chain(|chain| {
+        chain.forget_all_pending();
+        chain.mine_empty();
+    });
+    for _ in 0..50 {
+        house.nodes[0].chain(tron_node::Chain::mine);
+        house.nodes[1].chain(|chain| {
+            chain.forget_all_pending();
+            chain.mine_empty();
+        });
+        house.wait(3_000);
+        house.turn().await;
+    }
+    assert_eq!(house.batch_of(id).attempts.len(), 1, "it is not paid once more");
+    assert!(!house.status(id).is_final());
+    let alert = house.rail.alert().unwrap();
+    assert!(alert.contains("disagree"), "{alert}");
+}
+
+#[tokio::test]
+async fn one_that_lags_is_not_built_with() {
+    let house = house(2).await;
+    house.nodes[1].chain(|chain| chain.mine_many(30));
+    // The first does not know yet that this account exists, and would have it paid for again.
+    let known = Address::parse(&somebody(1)).unwrap();
+    house.nodes[1].chain(|chain| chain.activate(known));
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    house.turn().await;
+    let fee_max = house.batch_of(id).attempts[0].fee_max.units();
+    assert!(fee_max < 500_000, "{fee_max}");
+}
