@@ -22,7 +22,7 @@ use domain::{
     ports::{
         AcceptNeeds, Balance, BatchView, BuildError, ChangeSet, CommitError, Commitment, Courier,
         Decide, DeliveryView, Draft, Finding, Handover, Holding, Intent, LaneView, PageQuery,
-        PayoutKey, PayoutView, Rail, RailProfile, SignError, Signature, Signer, Store,
+        PayoutKey, PayoutView, Rail, RailProfile, SignError, Signature, Signer, Spending, Store,
         Unreachable, UnsignedTx,
     },
 };
@@ -294,8 +294,13 @@ impl Rail for Dying<Arc<dyn Rail>> {
         &'a self,
         lane: &'a Lane,
         attempts: &'a [Attempt],
+        before: &'a [Attempt],
     ) -> BoxFuture<'a, Result<Vec<Observation>, Unreachable>> {
-        self.0.observe(lane, attempts)
+        self.0.observe(lane, attempts, before)
+    }
+
+    fn spending<'a>(&'a self, lane: &'a Lane) -> BoxFuture<'a, Result<Vec<Spending>, Unreachable>> {
+        self.0.spending(lane)
     }
 
     fn holdings<'a>(
