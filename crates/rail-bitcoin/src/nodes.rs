@@ -231,15 +231,19 @@ impl Nodes {
                     let words = format!(
                         "of final block {height}, {first} says {expected}; {name} says {hash}"
                     );
-                    tracing::error!(words, "paused: the network's nodes disagree");
-                    *self.fork() = Some(words);
+                    let mut fork = self.fork();
+                    if fork.is_none() {
+                        tracing::error!(words, "paused: the network's nodes disagree");
+                        // The first words stand, so that what a batch waits for reads the same.
+                        *fork = Some(words);
+                    }
                     return;
                 }
                 is_borne_out = true;
             }
         }
-        if is_borne_out {
-            *self.fork() = None;
+        if is_borne_out && self.fork().take().is_some() {
+            tracing::warn!("the network's nodes agree again");
         }
     }
 

@@ -55,12 +55,12 @@ impl Wallet {
         finality: Finality,
         named: &BTreeSet<Txid>,
     ) -> Result<Self, Unreachable> {
-        let Some((Current { chain, tip, .. }, others)) = nodes.all.split_first() else {
-            return Err(Unreachable);
-        };
-        chain.follow(lane).await?;
+        let (first, others) = nodes.all.split_first().ok_or(Unreachable)?;
+        let Current { chain, tip, .. } = first;
+        let coins = coins_of(*chain, lane).await;
+        first.told(coins.is_ok());
         let mut coins: BTreeMap<OutPoint, (chain::Coin, usize)> =
-            chain.coins(lane).await?.into_iter().map(|it| (it.outpoint, (it, 1))).collect();
+            coins?.into_iter().map(|(outpoint, it)| (outpoint, (it, 1))).collect();
         let mut told = 1;
         for other in others {
             let known = coins_of(other.chain, lane).await;
