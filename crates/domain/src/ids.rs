@@ -94,6 +94,13 @@ text_id!(/** What a network calls a transaction, in the network's own spelling. 
 text_id!(/** What a network calls one thing that can be spent once: `txid:number` for an output. */ CoinId);
 text_id!(/** The name of an API that we speak. */ DialectId);
 
+impl CoinId {
+    /// The transaction that made the coin, where coins are called by that.
+    pub fn origin(&self) -> Option<TxId> {
+        self.as_str().rsplit_once(':').map(|(txid, _)| TxId::new(txid))
+    }
+}
+
 /// One webhook about one payout: the payout and a number that counts from zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId {
@@ -122,5 +129,10 @@ mod tests {
         assert_eq!("ba_01935a000000700080000000000000ff".parse::<PayoutId>(), Err(InvalidId));
         assert_eq!("po_+1935a000000700080000000000000ff".parse::<PayoutId>(), Err(InvalidId));
         assert_eq!("po_01935A000000700080000000000000FF".parse::<PayoutId>(), Err(InvalidId));
+    }
+    #[test]
+    fn a_coin_is_called_by_the_transaction_that_made_it() {
+        assert_eq!(CoinId::new("aa:11").origin(), Some(TxId::new("aa")));
+        assert_eq!(CoinId::new("coin 7").origin(), None);
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     chore::Chore,
     delivery::Receipt,
     grouping::BatchSize,
-    ids::{AssetId, CoinId, NetworkId},
+    ids::{AssetId, CoinId, NetworkId, TxId},
     lane::Lane,
     money::{Amount, Rate},
     payout::{Payout, Priority},
@@ -250,6 +250,15 @@ pub struct Holding {
     pub amount: Amount,
 }
 
+/// A transaction that spends coins of a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spending {
+    /// Its name.
+    pub txid: TxId,
+    /// Which coins of the lane it spends.
+    pub coins: Vec<CoinId>,
+}
+
 /// A network that carries payouts.
 pub trait Rail: Send + Sync {
     /// What the state machine needs to know.
@@ -295,12 +304,24 @@ pub trait Rail: Send + Sync {
     /// Hands a transaction to the network. Doing it twice is the same as doing it once.
     fn broadcast<'a>(&'a self, tx: &'a SignedTx) -> BoxFuture<'a, Result<Handover, Unreachable>>;
     /// Asks what became of `attempts`, which exclude each other; one answer for each, in order.
-    /// Never guesses: [`Observation::Dead`] needs a proof, described in the rail's README.
+    /// Never guesses: [`Observation::Dead`] needs a proof, described in the rail's README. `before`
+    /// are transactions that were signed here and that they depend on, where a wallet is made of
+    /// coins: what the network has forgotten of these, the store knows.
     fn observe<'a>(
         &'a self,
         lane: &'a Lane,
         attempts: &'a [Attempt],
+        before: &'a [Attempt],
     ) -> BoxFuture<'a, Result<Vec<Observation>, Unreachable>>;
+    /// Asks which transactions spend coins of a lane and are not final yet, where a wallet is made of
+    /// them, as far as the network tells. One that was not signed here shows that the key is used
+    /// elsewhere.
+    fn spending<'a>(
+        &'a self,
+        _lane: &'a Lane,
+    ) -> BoxFuture<'a, Result<Vec<Spending>, Unreachable>> {
+        Box::pin(std::future::ready(Ok(vec![])))
+    }
     /// Asks what a lane holds of each of `assets`, as far as it is final.
     fn holdings<'a>(
         &'a self,

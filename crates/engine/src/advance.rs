@@ -13,11 +13,14 @@ use domain::{
     payout::{Failure, FailureCode},
     ports::{
         BatchView, BuildError, ChangeSet, CommitError, Commitment, Draft, Handover, Hold,
-        HoldReason, Intent, Payment, SignError, UnsignedTx,
+        HoldReason, Intent, Payment, SignError, Unreachable, UnsignedTx,
     },
 };
 
-use crate::{Progress, World};
+use crate::{
+    Progress, World,
+    kin::{before, stranger},
+};
 
 /// Moves one batch one step.
 ///
@@ -78,7 +81,8 @@ pub async fn look(world: &World<'_>, id: BatchId, now: Timestamp) -> Result<Look
         }
         Step::Observe => {
             let live: Vec<Attempt> = batch.live().cloned().collect();
-            let seen = world.rail.observe(&lane, &live).await;
+            let before = before(world.store, &live).await?;
+            let seen = world.rail.observe(&lane, &live, &before).await;
             let input = seen.map_or(Input::Unreachable, Input::Observed);
             take_in(world, batch, input, now).await?
         }
@@ -233,6 +237,9 @@ pub(crate) async fn sign(
         let detail = "the rail chose coins that are not the batch's".to_owned();
         return nothing(signer_refused(detail, replaces));
     }
+    if let Some(input) = doubt(world, view, others).await {
+        return nothing(input);
+    }
     let intent = intent(world, view, &unsigned);
     let signature = match world.signer.sign(&view.lane, &unsigned, &intent).await {
         Ok(signature) => signature,
@@ -255,6 +262,16 @@ pub(crate) async fn sign(
         unpaid: vec![],
     };
     Signing::Input(Input::Signed(Box::new(attempt)), lane)
+}
+
+/// What keeps a transaction that was made from being signed: somebody else spends the lane's coins.
+async fn doubt(world: &World<'_>, view: &BatchView, others: &[Commitment]) -> Option<Input> {
+    let live = view.batch.live().flat_map(|it| it.spends.clone());
+    let spends = spent(others).into_iter().chain(live).collect();
+    match stranger(world.store, world.rail, &view.lane, &spends).await {
+        Ok(found) => found.map(Input::Held),
+        Err(Unreachable) => Some(Input::Unreachable),
+    }
 }
 
 /// Has the rail make a transaction for a batch.

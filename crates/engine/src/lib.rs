@@ -1,7 +1,8 @@
 //! The imperative shell: load, decide, act, commit.
 //!
 //! The engine runs at its own pace: whoever owns the loop calls [`accept`], [`group`],
-//! [`advance`], [`tend`], [`refuel`], [`deliver`] and [`reconcile`] with the current time. It spawns nothing, sleeps
+//! [`advance`], [`tend`], [`refuel`], [`deliver`], [`reconcile`] and
+//! [`key_used_elsewhere`] with the current time. It spawns nothing, sleeps
 //! nowhere and reads no clock, which is what lets the simulator drive it.
 //!
 //! Two invariants hold everywhere:
@@ -13,6 +14,7 @@ mod accept;
 mod advance;
 mod deliver;
 mod group;
+mod kin;
 mod reconcile;
 mod refuel;
 mod sign_together;
@@ -22,6 +24,7 @@ pub use accept::accept;
 pub use advance::{Look, advance, look};
 pub use deliver::deliver;
 pub use group::group;
+pub use kin::key_used_elsewhere;
 pub use reconcile::reconcile;
 pub use refuel::{Refueled, refuel};
 pub use sign_together::sign_together;

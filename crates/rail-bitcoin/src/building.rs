@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bitcoin::{OutPoint, Script, ScriptBuf, Txid};
 use domain::{
+    batch::Attempt,
     chore::Chore,
     ids::CoinId,
     payout::{Payout, Priority},
@@ -67,12 +68,14 @@ impl Bitcoin {
     /// Makes what a draft asks for.
     pub(crate) async fn make(&self, draft: Draft<'_>) -> Result<UnsignedTx, BuildError> {
         let lane = self.lane(draft.lane).map_err(BuildError::Refused)?;
-        let nodes = self.nodes.current().await?;
+        let nodes = self.nodes.current().await;
+        let nodes = nodes.map_err(|_| self.without_nodes())?;
         let Some(Current { chain, .. }) = nodes.first() else {
             return Err(BuildError::Unreachable);
         };
-        let wallet = Wallet::of(&nodes, &lane, self.parameters.finality).await;
-        let wallet = wallet?;
+        let named = parents(draft.replaces).map_err(BuildError::Refused)?;
+        let wallet = Wallet::with(&nodes, &lane, self.parameters.finality, &named).await;
+        let wallet = wallet.map_err(|_| self.without_nodes())?;
         let rules = chain.relay_rules().await?;
         let reserved = reserved(draft.spent).map_err(BuildError::Refused)?;
         let drafted = match (draft.chore, draft.replaces) {
@@ -479,6 +482,12 @@ fn too_large(payments: &[Payment], means: &Means<'_>) -> Option<Vec<usize>> {
 fn vsize_of(lane: &Script, payments: &[Payment]) -> Option<u64> {
     let scripts = payments.iter().map(|it| it.script.as_script());
     Some(Shape::new(LaneKind::of(lane)?, scripts).with(lane).vsize(INPUTS_GUESSED))
+}
+
+/// The names of what made the coins that a transaction spends, which is to be replaced.
+fn parents(replaces: Option<&Attempt>) -> Result<BTreeSet<Txid>, String> {
+    let Some(attempt) = replaces else { return Ok(BTreeSet::new()) };
+    Ok(Sent::read(&attempt.tx.raw)?.spends().map(|it| it.txid).collect())
 }
 
 fn output(tx: &bitcoin::Transaction, vout: u32) -> Option<&bitcoin::TxOut> {

@@ -3,7 +3,7 @@
 use domain::{
     lane::Lane,
     payout::Priority,
-    ports::{Finding, Unreachable, Weight},
+    ports::{Finding, Rail as _, Unreachable, Weight},
 };
 
 use crate::{
@@ -23,6 +23,13 @@ impl Bitcoin {
         let mut found = vec![];
         for endpoint in self.nodes.all() {
             found.extend(self.examine_node(endpoint, lanes).await);
+        }
+        // Who is behind, and who disagrees, is asked of all at the same time.
+        let _ = self.nodes.leading().await;
+        if let Some(words) = self.alert() {
+            let remedy =
+                "compare rpc of its [[network]] with a block explorer, and take out what is wrong";
+            found.push(finding(Weight::Wrong(remedy), words));
         }
         let recommended = self.rate(Priority::Recommended).await;
         found.push(match recommended {
@@ -46,7 +53,7 @@ impl Bitcoin {
         let wrong = |remedy, what: &str| {
             vec![finding(Weight::Wrong(remedy), format!("node {name} {what}"))]
         };
-        match chain.genesis().await {
+        match chain.block(0).await {
             Ok(found) if found == self.parameters.genesis => {}
             Ok(_) => return wrong("take it out of rpc", "is on another network"),
             Err(Unreachable) => {
@@ -94,8 +101,9 @@ impl Bitcoin {
             }
             Err(Unreachable) => finding(
                 Weight::Wrong(
-                    "it may read old blocks again for it, which takes a while; the log above says \
-                     how far it is, or what is wrong with its wallet",
+                    "it may read old blocks again for it, which takes a while, or not list so many \
+                     coins (a server of Esplora's API: --utxos-limit); the log above says how far it \
+                     is, or what is wrong",
                 ),
                 format!("node {name} does not keep account of {wallet} yet"),
             ),

@@ -19,6 +19,7 @@ mod rail;
 mod rules;
 mod selection;
 pub mod settings;
+mod standing;
 mod upkeep;
 mod verdict;
 mod wallet;

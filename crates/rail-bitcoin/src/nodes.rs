@@ -14,15 +14,12 @@ use futures_util::future::join_all;
 
 use crate::{
     chain::{Chain, Place, Tip},
+    standing::{self, Stand, Told},
     verdict::{self, Facts, Finality, Sent},
 };
 
-/// By how many blocks a node may be behind the highest one and still be built with.
-const LAG_BLOCKS_MAX: u32 = 1;
 /// How often a node is asked again because its chain went on meanwhile.
 const LOOKS_MAX: usize = 3;
-/// How many transactions are remembered by what they spend.
-const REMEMBERED_MAX: usize = 50_000;
 /// How many transactions that are nowhere are looked through for one that can be included no more.
 const ANCESTORS_MAX: usize = 100;
 
@@ -38,24 +35,65 @@ pub struct Endpoint {
 pub(crate) struct Nodes {
     endpoints: Vec<Known>,
     genesis: BlockHash,
-    /// How many must conclude the same before anything ends.
+    /// Which blocks are final.
+    finality: Finality,
+    /// How many must conclude the same before anything ends, and have a coin before it is spent.
     quorum: usize,
-    /// What transactions of ours spend, for those that no node knows any more.
-    ours: Mutex<BTreeMap<Txid, Vec<OutPoint>>>,
+    /// Whether they were asked for their newest blocks already.
+    is_surveyed: AtomicBool,
+    /// Which final blocks two of them do not have in common, for people.
+    fork: Mutex<Option<String>>,
 }
 
-/// A node, and whether it was found to be on the right network.
+/// A node, and what was found out about it.
 struct Known {
     endpoint: Endpoint,
+    /// Whether it is on the right network.
     is_right: AtomicBool,
+    /// The newest block that it told last; none if it does not answer.
+    height: Mutex<Option<u32>>,
+    /// Whether it could say nothing of what lanes did when it was asked last.
+    is_mute: AtomicBool,
 }
 
-/// A node that is not behind.
+/// A node that answers.
 pub(crate) struct Current<'a> {
     /// The node.
     pub(crate) chain: &'a dyn Chain,
     /// The newest block that it knows.
     pub(crate) tip: Tip,
+    /// Whether it is a few blocks behind the others.
+    pub(crate) is_behind: bool,
+    is_mute: &'a AtomicBool,
+}
+
+impl Current<'_> {
+    /// Takes down whether it could say what a lane did.
+    pub(crate) fn told(&self, is_told: bool) {
+        self.is_mute.store(!is_told, Ordering::Relaxed);
+    }
+}
+
+/// Nodes that are where the others are, or a few blocks behind.
+pub(crate) struct Together<'a> {
+    /// Those that are not behind come first, in their order; there is one at least.
+    pub(crate) all: Vec<Current<'a>>,
+    /// How many of them must have a coin before it is spent.
+    pub(crate) quorum: usize,
+}
+
+impl<'a> Together<'a> {
+    /// The one to build with: the preferred one of those that are not behind.
+    pub(crate) fn first(&self) -> Option<&Current<'a>> {
+        self.all.first()
+    }
+
+    /// The lowest of the newest blocks that those tell which are not behind: none of them makes a block
+    /// final by a claim of its own.
+    pub(crate) fn height(&self) -> u32 {
+        let abreast = self.all.iter().filter(|it| !it.is_behind);
+        abreast.map(|it| it.tip.height).min().unwrap_or(0)
+    }
 }
 
 /// A transaction to be looked for, with the outputs that it spends.
@@ -64,6 +102,26 @@ pub(crate) struct Wanted {
     pub(crate) sent: Sent,
     /// Which outputs it spends.
     pub(crate) spends: Vec<OutPoint>,
+}
+
+/// What is to be found out about transactions of a lane.
+pub(crate) struct Question<'a> {
+    /// The lane.
+    pub(crate) lane: &'a ScriptBuf,
+    /// The transactions.
+    pub(crate) wanted: &'a [Wanted],
+    /// What these and those before them spend, whether a node remembers that or not.
+    pub(crate) ours: BTreeMap<Txid, Vec<OutPoint>>,
+}
+
+/// What was found out about one transaction.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    /// What became of it.
+    pub(crate) observation: Observation,
+    /// A coin that it spends, or that what it depends on does, and of which nobody knows where it comes
+    /// from.
+    pub(crate) lost: Option<OutPoint>,
 }
 
 impl Nodes {
@@ -76,6 +134,7 @@ impl Nodes {
         endpoints: Vec<Endpoint>,
         quorum: Option<u32>,
         genesis: BlockHash,
+        finality: Finality,
     ) -> Result<Self, String> {
         let most = endpoints.len();
         let quorum = match quorum {
@@ -88,9 +147,13 @@ impl Nodes {
         if quorum == 0 || quorum > most {
             return Err(format!("quorum must be from 1 to {most}, the number of nodes"));
         }
-        let known = |endpoint| Known { endpoint, is_right: AtomicBool::new(false) };
+        let known = |endpoint| {
+            let (is_right, height, is_mute) = Default::default();
+            Known { endpoint, is_right, height, is_mute }
+        };
         let endpoints = endpoints.into_iter().map(known).collect();
-        Ok(Self { endpoints, genesis, quorum, ours: Mutex::default() })
+        let (is_surveyed, fork) = Default::default();
+        Ok(Self { endpoints, genesis, finality, quorum, is_surveyed, fork })
     }
 
     /// All of them, whichever network they are on.
@@ -102,15 +165,18 @@ impl Nodes {
     /// gateway started, and is on another network, must not be believed later.
     pub(crate) async fn right(&self) -> Vec<&Endpoint> {
         let asked = self.endpoints.iter().map(|it| async move {
-            let is_right = it.is_right.load(Ordering::Relaxed) || self.is_right(it).await;
+            let is_right = self.is_right(it).await;
             is_right.then_some(&it.endpoint)
         });
         join_all(asked).await.into_iter().flatten().collect()
     }
 
     async fn is_right(&self, it: &Known) -> bool {
+        if it.is_right.load(Ordering::Relaxed) {
+            return true;
+        }
         let name = it.endpoint.name.as_str();
-        match it.endpoint.chain.genesis().await {
+        match it.endpoint.chain.block(0).await {
             Ok(found) if found == self.genesis => {
                 it.is_right.store(true, Ordering::Relaxed);
                 true
@@ -123,61 +189,148 @@ impl Nodes {
         }
     }
 
-    /// Those that are not behind, the preferred one first; never none.
-    pub(crate) async fn current(&self) -> Result<Vec<Current<'_>>, Unreachable> {
-        let right = self.right().await;
-        let tips = join_all(right.iter().map(|it| it.chain.tip())).await;
-        let mut heights: Vec<u32> = tips.iter().flatten().map(|it| it.height).collect();
-        heights.sort_unstable_by(|one, other| other.cmp(one));
-        // One of several that claims to be far ahead does not make all others be behind.
-        let top = heights.get(1).filter(|_| heights.len() > 2).or(heights.first());
-        let top = *top.ok_or(Unreachable)?;
-        let keeps_up = |tip: &Tip| tip.height.saturating_add(LAG_BLOCKS_MAX) >= top;
-        let found = right.iter().zip(tips).filter_map(|(it, tip)| {
-            tip.ok().filter(keeps_up).map(|tip| Current { chain: &*it.chain, tip })
+    /// Asks all for their newest block at the same time, and those that have it for the blocks that are
+    /// final for others.
+    async fn survey(&self) -> Vec<Option<Tip>> {
+        let asked = self.endpoints.iter().map(|it| async move {
+            let tip =
+                if self.is_right(it).await { it.endpoint.chain.tip().await.ok() } else { None };
+            *it.height() = tip.map(|it| it.height);
+            tip
         });
-        Ok(found.collect())
+        let tips = join_all(asked).await;
+        self.is_surveyed.store(true, Ordering::Relaxed);
+        if self.endpoints.len() > 1 {
+            self.compare(&tips).await;
+        }
+        tips
     }
 
-    fn ours(&self) -> MutexGuard<'_, BTreeMap<Txid, Vec<OutPoint>>> {
-        self.ours.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Compares the blocks that are final for two nodes. What they do not have in common stands until
+    /// two have.
+    async fn compare(&self, tips: &[Option<Tip>]) {
+        let final_height = |it: &Option<Tip>| it.and_then(|it| self.finality.height(it.height));
+        let finals: Vec<Option<u32>> = tips.iter().map(final_height).collect();
+        let heights: BTreeSet<u32> = finals.iter().flatten().copied().collect();
+        let mut is_borne_out = false;
+        for height in heights {
+            let has = |(_, own): &(&Known, &Option<u32>)| own.is_some_and(|own| own >= height);
+            let having: Vec<&Known> =
+                self.endpoints.iter().zip(&finals).filter(has).map(|(it, _)| it).collect();
+            if having.len() < 2 {
+                continue;
+            }
+            let told = join_all(having.iter().map(|it| it.endpoint.chain.block(height))).await;
+            let mut told = having.iter().zip(told).filter_map(|(it, hash)| {
+                let name = it.endpoint.name.as_str();
+                hash.ok().map(|hash| (name, hash))
+            });
+            let Some((first, expected)) = told.next() else { continue };
+            for (name, hash) in told {
+                if hash != expected {
+                    let words = format!(
+                        "of final block {height}, {first} says {expected}; {name} says {hash}"
+                    );
+                    let mut fork = self.fork();
+                    if fork.is_none() {
+                        tracing::error!(words, "paused: the network's nodes disagree");
+                        // The first words stand, so that what a batch waits for reads the same.
+                        *fork = Some(words);
+                    }
+                    return;
+                }
+                is_borne_out = true;
+            }
+        }
+        if is_borne_out && self.fork().take().is_some() {
+            tracing::warn!("the network's nodes agree again");
+        }
     }
 
-    /// Remembers what transactions of ours spend.
-    fn remember(&self, wanted: &[Wanted]) {
-        let mut ours = self.ours();
-        for it in wanted {
-            ours.entry(it.sent.txid).or_insert_with(|| it.spends.clone());
+    fn fork(&self) -> MutexGuard<'_, Option<String>> {
+        self.fork.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which final blocks two nodes do not have in common.
+    pub(crate) fn disagreement(&self) -> Option<String> {
+        self.fork().clone()
+    }
+
+    /// Who says what, if fewer are of use than have to agree; nothing before they were asked.
+    pub(crate) fn too_few(&self) -> Option<String> {
+        let told = |it: &Known| Told {
+            name: it.endpoint.name.clone(),
+            height: *it.height(),
+            is_mute: it.is_mute.load(Ordering::Relaxed),
+        };
+        let told: Vec<Told> = self.endpoints.iter().map(told).collect();
+        let is_surveyed = self.is_surveyed.load(Ordering::Relaxed);
+        is_surveyed.then(|| standing::too_few(&told, self.quorum)).flatten()
+    }
+
+    /// Those that are where the others are, and those that are a few blocks behind, however few they
+    /// are.
+    pub(crate) async fn leading(&self) -> Result<Together<'_>, Unreachable> {
+        let tips = self.survey().await;
+        let heights: Vec<Option<u32>> = tips.iter().map(|tip| tip.map(|it| it.height)).collect();
+        let stands = standing::stands(&heights);
+        let mut all = vec![];
+        for ((it, tip), stand) in self.endpoints.iter().zip(tips).zip(stands) {
+            let is_behind = match stand {
+                Stand::Abreast => false,
+                Stand::Behind => true,
+                Stand::Apart | Stand::Silent => continue,
+            };
+            let (chain, is_mute) = (&*it.endpoint.chain, &it.is_mute);
+            all.extend(tip.map(|tip| Current { chain, tip, is_behind, is_mute }));
         }
-        while ours.len() > REMEMBERED_MAX {
-            ours.pop_first();
+        all.sort_by_key(|it| it.is_behind);
+        if all.is_empty() {
+            return Err(Unreachable);
         }
+        Ok(Together { all, quorum: self.quorum })
+    }
+
+    /// The same, to build with: as many as have to agree, and no two that disagree about what is final.
+    pub(crate) async fn current(&self) -> Result<Together<'_>, Unreachable> {
+        let found = self.leading().await?;
+        if found.all.len() < self.quorum || self.disagreement().is_some() {
+            return Err(Unreachable);
+        }
+        Ok(found)
     }
 
     /// What became of transactions of a lane, as far as enough of the nodes agree; the inner error
     /// says how they contradict each other.
     pub(crate) async fn observe(
         &self,
-        lane: &ScriptBuf,
-        wanted: &[Wanted],
-        finality: Finality,
-    ) -> Result<Result<Vec<Observation>, String>, Unreachable> {
-        self.remember(wanted);
-        let right = self.right().await;
-        let asked = right.iter().map(|it| self.look(&*it.chain, lane, wanted, finality));
-        let answers = join_all(asked).await;
-        for (endpoint, _) in right.iter().zip(&answers).filter(|it| it.1.is_err()) {
-            tracing::warn!(endpoint = endpoint.name, "the node is of no use for now");
+        question: &Question<'_>,
+    ) -> Result<Result<Vec<Seen>, String>, Unreachable> {
+        let tips = self.survey().await;
+        let answering = self.endpoints.iter().zip(&tips).filter(|(_, tip)| tip.is_some());
+        let asked: Vec<&Known> = answering.map(|(it, _)| it).collect();
+        let told = asked.iter().map(|it| self.look(&*it.endpoint.chain, question));
+        let told = join_all(told).await;
+        for (it, seen) in asked.iter().zip(&told) {
+            it.is_mute.store(seen.is_err(), Ordering::Relaxed);
+            if seen.is_err() {
+                let endpoint = it.endpoint.name.as_str();
+                tracing::warn!(endpoint, "the node is of no use for now");
+            }
         }
-        let answers: Vec<Vec<Observation>> = answers.into_iter().flatten().collect();
-        if answers.is_empty() {
+        let told: Vec<Vec<Seen>> = told.into_iter().flatten().collect();
+        if told.is_empty() {
             return Err(Unreachable);
         }
         let of = |place: usize| {
-            let said: Vec<&Observation> = answers.iter().filter_map(|it| it.get(place)).collect();
-            agreed(&said, self.quorum)
+            let said: Vec<&Seen> = told.iter().filter_map(|it| it.get(place)).collect();
+            let observations: Vec<&Observation> = said.iter().map(|it| &it.observation).collect();
+            let observation = agreed(&observations, self.quorum)?;
+            let is_lost = said.iter().all(|it| it.lost.is_some());
+            let lost = said.iter().find_map(|it| it.lost).filter(|_| is_lost);
+            Ok(Seen { observation, lost })
         };
-        Ok((0..wanted.len()).map(of).collect())
+        Ok((0..question.wanted.len()).map(of).collect())
     }
 
     /// What one node concludes. Its answers must be about one chain: if the newest block is another
@@ -185,17 +338,16 @@ impl Nodes {
     async fn look(
         &self,
         chain: &dyn Chain,
-        lane: &ScriptBuf,
-        wanted: &[Wanted],
-        finality: Finality,
-    ) -> Result<Vec<Observation>, Unreachable> {
-        chain.follow(lane).await?;
+        question: &Question<'_>,
+    ) -> Result<Vec<Seen>, Unreachable> {
+        chain.follow(question.lane).await?;
         for _ in 0..LOOKS_MAX {
             let tip = chain.tip().await?;
             let mut seen = vec![];
-            for it in wanted {
-                let facts = self.facts(chain, it).await?;
-                seen.push(verdict::of(it.sent, &facts, finality, tip.height));
+            for it in question.wanted {
+                let (facts, lost) = facts(chain, it, &question.ours).await?;
+                let observation = verdict::of(it.sent, &facts, self.finality, tip.height);
+                seen.push(Seen { observation, lost });
             }
             if chain.tip().await? == tip {
                 return Ok(seen);
@@ -203,57 +355,73 @@ impl Nodes {
         }
         Err(Unreachable)
     }
+}
 
-    async fn facts(&self, chain: &dyn Chain, wanted: &Wanted) -> Result<Facts, Unreachable> {
-        let place = chain.place(wanted.sent.txid).await?;
-        let spenders = match place {
-            Place::Nowhere => self.spenders(chain, wanted).await?,
-            Place::Block(_) | Place::Mempool => vec![],
-        };
-        Ok(Facts { place, spenders })
+impl Known {
+    fn height(&self) -> MutexGuard<'_, Option<u32>> {
+        self.height.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// What spends the inputs of a transaction that is nowhere, and those of transactions that it
-    /// depends on and that are nowhere either: where one of those can never be included, neither
-    /// can this.
-    async fn spenders(
-        &self,
-        chain: &dyn Chain,
-        wanted: &Wanted,
-    ) -> Result<Vec<(Txid, Place)>, Unreachable> {
-        let mut spenders = vec![];
-        let mut seen = BTreeSet::from([wanted.sent.txid]);
-        let mut open = vec![(wanted.sent.txid, wanted.spends.clone())];
-        let mut looked_through = 0;
-        while let Some((owner, spends)) = open.pop() {
-            looked_through += 1;
-            for outpoint in spends {
-                if let Some((spender, place)) = chain.spender(outpoint).await? {
-                    if spender != owner {
-                        spenders.push((spender, place));
-                    }
-                    continue;
+async fn facts(
+    chain: &dyn Chain,
+    wanted: &Wanted,
+    ours: &BTreeMap<Txid, Vec<OutPoint>>,
+) -> Result<(Facts, Option<OutPoint>), Unreachable> {
+    let place = chain.place(wanted.sent.txid).await?;
+    let (spenders, lost) = match place {
+        Place::Nowhere => spenders(chain, wanted, ours).await?,
+        Place::Block(_) | Place::Mempool => (vec![], None),
+    };
+    Ok((Facts { place, spenders }, lost))
+}
+
+/// What spends the inputs of a transaction that is nowhere, and those of transactions that it
+/// depends on and that are nowhere either: where one of those can never be included, neither
+/// can this. A coin whose transaction is nowhere and known to nobody is told, too.
+async fn spenders(
+    chain: &dyn Chain,
+    wanted: &Wanted,
+    ours: &BTreeMap<Txid, Vec<OutPoint>>,
+) -> Result<(Vec<(Txid, Place)>, Option<OutPoint>), Unreachable> {
+    let mut spenders = vec![];
+    let mut lost = None;
+    let mut seen = BTreeSet::from([wanted.sent.txid]);
+    let mut open = vec![(wanted.sent.txid, wanted.spends.clone())];
+    let mut looked_through = 0;
+    while let Some((owner, spends)) = open.pop() {
+        looked_through += 1;
+        for outpoint in spends {
+            if let Some((spender, place)) = chain.spender(outpoint).await? {
+                if spender != owner {
+                    spenders.push((spender, place));
                 }
-                let parent = outpoint.txid;
-                let is_new = looked_through < ANCESTORS_MAX && seen.insert(parent);
-                if is_new && chain.place(parent).await? == Place::Nowhere {
-                    let inputs = self.inputs_of(chain, parent).await;
-                    open.extend(inputs.map(|it| (parent, it)));
+                continue;
+            }
+            let parent = outpoint.txid;
+            let is_new = looked_through < ANCESTORS_MAX && seen.insert(parent);
+            if is_new && chain.place(parent).await? == Place::Nowhere {
+                match inputs_of(chain, parent, ours).await {
+                    Some(inputs) => open.push((parent, inputs)),
+                    None => lost = Some(outpoint),
                 }
             }
         }
-        Ok(spenders)
     }
+    Ok((spenders, lost))
+}
 
-    /// What a transaction that is nowhere spends, if anybody remembers.
-    async fn inputs_of(&self, chain: &dyn Chain, txid: Txid) -> Option<Vec<OutPoint>> {
-        let known = self.ours().get(&txid).cloned();
-        if known.is_some() {
-            return known;
-        }
-        let tx = chain.transaction(txid).await.ok().filter(|it| it.compute_txid() == txid)?;
-        Some(tx.input.iter().map(|it| it.previous_output).collect())
+/// What a transaction that is nowhere spends, if anybody remembers.
+async fn inputs_of(
+    chain: &dyn Chain,
+    txid: Txid,
+    ours: &BTreeMap<Txid, Vec<OutPoint>>,
+) -> Option<Vec<OutPoint>> {
+    if let Some(known) = ours.get(&txid) {
+        return Some(known.clone());
     }
+    let tx = chain.transaction(txid).await.ok().filter(|it| it.compute_txid() == txid)?;
+    Some(tx.input.iter().map(|it| it.previous_output).collect())
 }
 
 #[cfg(test)]
@@ -263,7 +431,8 @@ mod tests {
     #[test]
     fn nobody_is_no_quorum() {
         let genesis = bitcoin::hashes::Hash::all_zeros();
-        assert!(Nodes::new(vec![], None, genesis).is_err());
-        assert!(Nodes::new(vec![], Some(1), genesis).is_err());
+        let finality = Finality { blocks: 1, blocks_large: 1, large_sat: 1 };
+        assert!(Nodes::new(vec![], None, genesis, finality).is_err());
+        assert!(Nodes::new(vec![], Some(1), genesis, finality).is_err());
     }
 }

@@ -12,34 +12,35 @@ use domain::{
     catalog::{Asset, Network},
     chore::Chore,
     grouping::BatchSize,
-    ids::AssetId,
+    ids::{AssetId, CoinId, TxId},
     lane::Lane,
     money::Amount,
     payout::Priority,
     ports::{
-        BuildError, Draft, Finding, Handover, Holding, Rail, RailProfile, Signature, Unreachable,
-        UnsignedTx,
+        BuildError, Draft, Finding, Handover, HoldReason, Holding, Rail, RailProfile, Signature,
+        Spending, Unreachable, UnsignedTx,
     },
 };
 use futures_util::future::join_all;
 use net::NodeError;
 
 use crate::{
+    building,
     chain::Place,
     fees,
     lock::{self, LaneKind},
-    nodes::{Current, Endpoint, Nodes, Wanted},
+    nodes::{Current, Endpoint, Nodes, Question, Seen, Wanted},
     psbt::{self, Sent},
     settings::{Parameters, Settings},
     upkeep::Task,
-    verdict,
+    verdict, wallet,
     weight::Shape,
 };
 
 /// How often a node is asked again what a lane holds because something moved meanwhile.
 const LOOKS_MAX: usize = 3;
-/// How many transactions that nodes contradict each other about are told.
-const DISPUTES_MAX: usize = 1_000;
+/// How many transactions that nodes contradict each other about, or that spend what nobody has, are told.
+const TOLD_MAX: usize = 1_000;
 
 /// A network of the Bitcoin family as a rail.
 pub struct Bitcoin {
@@ -57,6 +58,8 @@ pub struct Bitcoin {
     begun: Mutex<BTreeMap<ScriptBuf, (Task, BlockHash)>>,
     /// What the nodes contradict each other about, by the transaction.
     disputes: Mutex<BTreeMap<Txid, String>>,
+    /// Transactions that spend a coin which nobody has any more, and what is to be said of each.
+    orphans: Mutex<BTreeMap<Txid, String>>,
 }
 
 impl Bitcoin {
@@ -78,11 +81,11 @@ impl Bitcoin {
             format!("{} is not the coin of network {}", network.fee_asset, network.id)
         })?;
         let parameters = Parameters::of(network)?;
-        let (waiting, begun, disputes) = Default::default();
+        let (waiting, begun, disputes, orphans) = Default::default();
         Ok(Self {
             profile: profile(network, &settings),
             network: network.clone(),
-            nodes: Nodes::new(endpoints, settings.quorum, parameters.genesis)?,
+            nodes: Nodes::new(endpoints, settings.quorum, parameters.genesis, parameters.finality)?,
             parameters,
             settings,
             coin,
@@ -90,6 +93,7 @@ impl Bitcoin {
             waiting,
             begun,
             disputes,
+            orphans,
         })
     }
 
@@ -114,7 +118,7 @@ impl Bitcoin {
         let mut silent = vec![];
         let mut answers = 0;
         for Endpoint { name, chain } in self.nodes.all() {
-            match chain.genesis().await {
+            match chain.block(0).await {
                 Ok(found) if found == self.parameters.genesis => answers += 1,
                 Ok(found) => {
                     return Err(NodeError::OtherChain(format!(
@@ -151,6 +155,30 @@ impl Bitcoin {
         self.disputes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn orphans(&self) -> MutexGuard<'_, BTreeMap<Txid, String>> {
+        self.orphans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the nodes contradict each other about, or that too few are of use.
+    fn nodes_alert(&self) -> Option<String> {
+        let network = &self.network.id;
+        let dispute = self.disputes().values().next().cloned();
+        let fork = || {
+            let words = self.nodes.disagreement()?;
+            Some(format!("the nodes of {network} disagree: {words}"))
+        };
+        let few = || Some(format!("of the nodes of {network}, {}", self.nodes.too_few()?));
+        dispute.or_else(fork).or_else(few)
+    }
+
+    /// Why there are no nodes to build with.
+    pub(crate) fn without_nodes(&self) -> BuildError {
+        match self.nodes_alert() {
+            Some(words) => building::hold(HoldReason::NodesDisagree, words),
+            None => BuildError::Unreachable,
+        }
+    }
+
     /// The fee rate for a priority, in satoshi for 1,000 virtual bytes, out of what all nodes
     /// answer; nothing if none knows and none is set.
     pub(crate) async fn rate(&self, priority: Priority) -> Option<u64> {
@@ -166,30 +194,69 @@ impl Bitcoin {
         &self,
         lane: &Lane,
         attempts: &[Attempt],
+        before: &[Attempt],
     ) -> Result<Vec<Observation>, Unreachable> {
         let script = self.lane(lane).map_err(|what| misconfigured(&what))?;
-        let wanted = attempts.iter().map(|it| wanted(it, &script));
-        let wanted = wanted.collect::<Result<Vec<Wanted>, String>>();
-        let wanted = wanted.map_err(|what| misconfigured(&what))?;
-        let seen = self.nodes.observe(&script, &wanted, self.parameters.finality).await?;
+        let read = |all: &[Attempt]| {
+            let all = all.iter().map(|it| wanted(it, &script));
+            all.collect::<Result<Vec<Wanted>, String>>().map_err(|what| misconfigured(&what))
+        };
+        let (wanted, before) = (read(attempts)?, read(before)?);
+        let ours = wanted.iter().chain(&before).map(|it| (it.sent.txid, it.spends.clone()));
+        let ours = ours.collect();
+        let seen = self.nodes.observe(&Question { lane: &script, wanted: &wanted, ours }).await?;
         let txids = wanted.iter().map(|it| it.sent.txid);
         let disagreement = match seen {
             Ok(seen) => {
                 let mut disputes = self.disputes();
-                for txid in txids {
+                for (txid, seen) in txids.zip(&seen) {
                     disputes.remove(&txid);
+                    self.note_orphan(txid, seen);
                 }
-                return Ok(seen);
+                return Ok(seen.into_iter().map(|it| it.observation).collect());
             }
             Err(disagreement) => disagreement,
         };
         let network = &self.network.id;
         let mut disputes = self.disputes();
-        for txid in txids.take(DISPUTES_MAX.saturating_sub(disputes.len())) {
+        for txid in txids.take(TOLD_MAX.saturating_sub(disputes.len())) {
             let what = format!("the nodes of {network} disagree about {txid}: {disagreement}");
             disputes.insert(txid, what);
         }
         Err(Unreachable)
+    }
+
+    /// Takes down whether a transaction spends what nobody has. That proves nothing, so it ends nothing:
+    /// an operator has to know.
+    fn note_orphan(&self, txid: Txid, seen: &Seen) {
+        let mut orphans = self.orphans();
+        let coin = seen.lost.filter(|_| seen.observation == Observation::Missing);
+        let Some(coin) = coin else {
+            orphans.remove(&txid);
+            return;
+        };
+        if orphans.contains_key(&txid) || orphans.len() >= TOLD_MAX {
+            return;
+        }
+        let network = &self.network.id;
+        let words = format!(
+            "no node of {network} has coin {coin}, which transaction {txid} needs: the node that told of \
+             it is gone, or has lied; its payouts wait until a node has the coin, or what spent it"
+        );
+        tracing::error!("{words}");
+        orphans.insert(txid, words);
+    }
+
+    /// See [`Rail::spending`].
+    async fn spending(&self, lane: &Lane) -> Result<Vec<Spending>, Unreachable> {
+        let script = self.lane(lane).map_err(|what| misconfigured(&what))?;
+        let nodes = self.nodes.leading().await?;
+        let found = wallet::spending(&nodes, &script, self.parameters.finality).await?;
+        let told = found.into_iter().map(|it| Spending {
+            txid: TxId::new(&it.txid.to_string()),
+            coins: it.spends.iter().map(|it| CoinId::new(&it.to_string())).collect(),
+        });
+        Ok(told.collect())
     }
 
     /// What a payout costs that shares its transaction with nobody: an input, two outputs.
@@ -214,23 +281,22 @@ impl Bitcoin {
         answers.into_iter().next().ok_or(Unreachable)
     }
 
-    /// What the lane holds as of the newest final block: what it holds now, with all that moved
-    /// since put back.
+    /// What the lane holds as of the newest final block: what it holds in blocks, with all that moved
+    /// since put back. What waits does not matter.
     async fn held(&self, lane: &Lane) -> Result<Amount, Unreachable> {
         let script = self.lane(lane).map_err(|what| misconfigured(&what))?;
-        let nodes = self.nodes.current().await?;
+        let nodes = self.nodes.leading().await?;
         let Current { chain, .. } = nodes.first().ok_or(Unreachable)?;
         chain.follow(&script).await?;
         for _ in 0..LOOKS_MAX {
             let tip = chain.tip().await?;
             let height = self.parameters.finality.height(tip.height).ok_or(Unreachable)?;
-            let coins = chain.coins(&script).await?;
+            let now = i128::from(chain.held(&script).await?);
             let moved = chain.movements_above(&script, height).await?;
-            // Both must be as of one moment, and what waits changes without a block.
-            if chain.coins(&script).await? != coins || chain.tip().await? != tip {
+            // Both must be as of one block.
+            if chain.tip().await? != tip {
                 continue;
             }
-            let now: i128 = coins.iter().map(|it| i128::from(it.value_sat)).sum();
             let since: i128 =
                 moved.iter().map(|it| i128::from(it.received_sat) - i128::from(it.spent_sat)).sum();
             if let Some(held) = u64::try_from(now - since).ok().and_then(amount) {
@@ -318,8 +384,13 @@ impl Rail for Bitcoin {
         &'a self,
         lane: &'a Lane,
         attempts: &'a [Attempt],
+        before: &'a [Attempt],
     ) -> BoxFuture<'a, Result<Vec<Observation>, Unreachable>> {
-        Box::pin(self.observe(lane, attempts))
+        Box::pin(self.observe(lane, attempts, before))
+    }
+
+    fn spending<'a>(&'a self, lane: &'a Lane) -> BoxFuture<'a, Result<Vec<Spending>, Unreachable>> {
+        Box::pin(self.spending(lane))
     }
 
     fn holdings<'a>(
@@ -338,7 +409,8 @@ impl Rail for Bitcoin {
     }
 
     fn alert(&self) -> Option<String> {
-        self.disputes().values().next().cloned()
+        let orphan = || self.orphans().values().next().cloned();
+        self.nodes_alert().or_else(orphan)
     }
 
     fn examine<'a>(&'a self, lanes: &'a [Lane]) -> BoxFuture<'a, Vec<Finding>> {

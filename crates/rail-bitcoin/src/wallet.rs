@@ -8,9 +8,9 @@ use domain::ports::Unreachable;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
-    chain::{self, Chain, Movement, Place, Tip},
+    chain::{self, Chain, Movement, Tip},
     fees::{self, Paid},
-    nodes::Current,
+    nodes::{Current, Together},
     purse::Waiting,
     verdict::Finality,
 };
@@ -38,34 +38,59 @@ pub(crate) struct Wallet {
 }
 
 impl Wallet {
-    /// What the first of these nodes knows, and no other of them contradicts.
+    /// What the first of these nodes knows, as far as enough of them have the same coins and none that
+    /// is not behind contradicts it.
     pub(crate) async fn of(
-        nodes: &[Current<'_>],
+        nodes: &Together<'_>,
         lane: &ScriptBuf,
         finality: Finality,
     ) -> Result<Self, Unreachable> {
-        let Some((Current { chain, tip }, others)) = nodes.split_first() else {
-            return Err(Unreachable);
-        };
-        chain.follow(lane).await?;
-        let mut coins = chain.coins(lane).await?;
+        Self::with(nodes, lane, finality, &BTreeSet::new()).await
+    }
+
+    /// The same, with the transactions of these names among those that wait, if they do.
+    pub(crate) async fn with(
+        nodes: &Together<'_>,
+        lane: &ScriptBuf,
+        finality: Finality,
+        named: &BTreeSet<Txid>,
+    ) -> Result<Self, Unreachable> {
+        let (first, others) = nodes.all.split_first().ok_or(Unreachable)?;
+        let Current { chain, tip, .. } = first;
+        let coins = coins_of(*chain, lane).await;
+        first.told(coins.is_ok());
+        let mut coins: BTreeMap<OutPoint, (chain::Coin, usize)> =
+            coins?.into_iter().map(|(outpoint, it)| (outpoint, (it, 1))).collect();
+        let mut told = 1;
         for other in others {
-            match coins_of(other.chain, lane).await {
-                Ok(known) => coins.retain_mut(|it| agrees(it, &known)),
-                Err(Unreachable) => tracing::warn!("a node does not tell what the lane holds"),
-            }
+            let known = coins_of(other.chain, lane).await;
+            other.told(known.is_ok());
+            let Ok(known) = known else {
+                tracing::warn!("a node does not tell what the lane holds");
+                continue;
+            };
+            told += 1;
+            coins.retain(|_, (coin, count)| {
+                let is_borne_out = agrees(coin, &known);
+                *count += usize::from(is_borne_out);
+                is_borne_out || other.is_behind
+            });
         }
-        let final_height = finality.height(tip.height).unwrap_or(0);
+        if told < nodes.quorum {
+            return Err(Unreachable);
+        }
+        let enough = coins.into_values().filter(|(_, count)| *count >= nodes.quorum);
+        let coins: Vec<chain::Coin> = enough.map(|(it, _)| it).collect();
+        let final_height = finality.height(nodes.height()).unwrap_or(0);
+        let waiting = chain.waiting(lane, named).await?;
         let moved = chain.movements_above(lane, final_height).await?;
-        let own: BTreeSet<Txid> =
-            moved.iter().filter(|it| it.spent_sat > 0).map(|it| it.txid).collect();
+        let spent = moved.iter().filter(|it| it.spent_sat > 0);
+        let own: BTreeSet<Txid> = spent.chain(&waiting).map(|it| it.txid).collect();
         let is_ready = |it: &chain::Coin| {
             let is_final = it.height.is_some_and(|height| height <= final_height);
             is_final || own.contains(&it.outpoint.txid)
         };
         let (coins, arriving): (Vec<_>, Vec<_>) = coins.into_iter().partition(is_ready);
-        let waits = |it: &&Movement| it.spent_sat > 0 && it.place == Place::Mempool;
-        let waiting: Vec<&Movement> = moved.iter().filter(waits).collect();
         let is_idle = waiting.is_empty();
         let own = if waiting.len() > WAITING_MAX {
             Unconfirmed::default()
@@ -75,6 +100,21 @@ impl Wallet {
         let arriving_sat = arriving.iter().fold(0, |sum: u64, it| sum.saturating_add(it.value_sat));
         Ok(Self { tip: *tip, coins, arriving_sat, own, is_idle })
     }
+}
+
+/// What spends a lane's coins and is not final, as far as the first of these nodes knows it.
+pub(crate) async fn spending(
+    nodes: &Together<'_>,
+    lane: &ScriptBuf,
+    finality: Finality,
+) -> Result<Vec<Movement>, Unreachable> {
+    let Current { chain, .. } = nodes.first().ok_or(Unreachable)?;
+    chain.follow(lane).await?;
+    let final_height = finality.height(nodes.height()).unwrap_or(0);
+    let waiting = chain.waiting(lane, &BTreeSet::new()).await?;
+    let moved = chain.movements_above(lane, final_height).await?;
+    let all = moved.into_iter().chain(waiting).filter(|it| it.spent_sat > 0);
+    Ok(all.map(|it| (it.txid, it)).collect::<BTreeMap<_, _>>().into_values().collect())
 }
 
 async fn coins_of(
@@ -105,7 +145,7 @@ struct Own {
 }
 
 impl Unconfirmed {
-    async fn of(chain: &dyn Chain, waiting: &[&Movement]) -> Result<Self, Unreachable> {
+    async fn of(chain: &dyn Chain, waiting: &[Movement]) -> Result<Self, Unreachable> {
         let all = fetch(chain, waiting.iter().map(|it| it.txid)).await?;
         let mut own = BTreeMap::new();
         for movement in waiting {

@@ -317,6 +317,7 @@ impl Rail for Evm {
         &'a self,
         lane: &'a Lane,
         attempts: &'a [Attempt],
+        _before: &'a [Attempt],
     ) -> BoxFuture<'a, Result<Vec<Observation>, Unreachable>> {
         Box::pin(self.observe(lane, attempts))
     }

@@ -255,6 +255,7 @@ impl Rail for SimRail {
         &'a self,
         lane: &'a Lane,
         attempts: &'a [Attempt],
+        _before: &'a [Attempt],
     ) -> BoxFuture<'a, Result<Vec<Observation>, Unreachable>> {
         Box::pin(async move {
             self.chain.open_wallet(lane);

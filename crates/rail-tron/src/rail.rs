@@ -325,6 +325,7 @@ impl Rail for Tron {
         &'a self,
         _lane: &'a Lane,
         attempts: &'a [Attempt],
+        _before: &'a [Attempt],
     ) -> BoxFuture<'a, Result<Vec<Observation>, Unreachable>> {
         Box::pin(self.observe(attempts))
     }

@@ -150,9 +150,10 @@ impl Rail for FaultyRail {
         &'a self,
         lane: &'a Lane,
         attempts: &'a [Attempt],
+        before: &'a [Attempt],
     ) -> BoxFuture<'a, Result<Vec<Observation>, Unreachable>> {
         Box::pin(async move {
-            let answer = self.before().await?.observe(lane, attempts).await?;
+            let answer = self.before().await?.observe(lane, attempts, before).await?;
             self.after(answer).await
         })
     }

@@ -4,17 +4,17 @@
 //! its fault. [`crate::ports::FaultyStore`] is the one that breaks.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     mem,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use domain::{
     BoxFuture, Timestamp,
-    batch::Batch,
+    batch::{Attempt, Batch},
     delivery::{Delivery, DeliveryState},
     event::Event,
-    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId},
+    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId, TxId},
     lane::Lane,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
@@ -121,6 +121,13 @@ impl Store for MemoryStore {
         without: BatchId,
     ) -> BoxFuture<'a, Result<Vec<Commitment>, Unreachable>> {
         ready(move || Ok(self.contents().commitments(lane, without)))
+    }
+
+    fn signed<'a>(
+        &'a self,
+        names: &'a BTreeSet<TxId>,
+    ) -> BoxFuture<'a, Result<Vec<Attempt>, Unreachable>> {
+        ready(move || Ok(self.contents().signed(names)))
     }
 
     fn load_lane<'a>(

@@ -15,7 +15,7 @@ use domain::{
     Timestamp,
     command::Command,
     ids::DeliveryId,
-    ports::CommitError,
+    ports::{CommitError, Unreachable},
     reconcile::{Comparison, Verdict},
 };
 use futures_util::FutureExt as _;
@@ -43,6 +43,9 @@ const IDLE_MS: u64 = 500;
 const FAILURE_MS: u64 = 1_000;
 /// How long a lane from which coins are missing waits before it looks again, in milliseconds.
 const DIFFERENCE_MS: u64 = 60_000;
+/// How often what a lane's coins are spent by is looked through for what was not signed here, in
+/// milliseconds.
+const DOUBT_MS: u64 = 60_000;
 /// How often approvals are looked for whose time is over, in milliseconds.
 const EXPIRY_MS: u64 = 1_000;
 /// How many of them are withdrawn in one turn.
@@ -109,6 +112,9 @@ async fn pay(app: &App, work: &LaneWork, stop: &mut Stop) {
 /// If coins are missing on the chain, the ledger does not know of a payment: it may be an old copy
 /// that was put back, and paying on could pay again what was paid since. What it does know of goes
 /// on: that was stored before it left, and its end may be what is missing.
+///
+/// Where wallets are made of coins, what such a payment spends is seen before it is final, and looked
+/// for now and then: from there on nothing is signed until it is final and the books agree.
 #[derive(Default)]
 struct Books {
     agree: bool,
@@ -118,19 +124,38 @@ struct Books {
 impl Books {
     /// Looks, if it is time; says until when nothing new is signed.
     async fn withheld_until(&mut self, app: &App, work: &LaneWork) -> Option<Timestamp> {
-        if self.agree || app.pay_although_coins_are_missing {
+        if app.pay_although_coins_are_missing {
             return None;
         }
-        if !self.look_at.is_due(clock::now()) {
-            return Some(self.look_at);
+        if self.look_at.is_due(clock::now()) {
+            let wait_ms = self.look(app, work).await;
+            self.look_at = clock::now().plus_ms(wait_ms);
         }
-        let wait_ms = match missing(app, work).await {
+        (!self.agree).then_some(self.look_at)
+    }
+
+    /// Looks; says for how long, in milliseconds, what was found holds.
+    async fn look(&mut self, app: &App, work: &LaneWork) -> u64 {
+        let lane = &work.lane;
+        let stranger = engine::key_used_elsewhere(&*app.store, &*work.rail, lane).await;
+        match stranger {
+            Ok(None) if self.agree => return DOUBT_MS,
+            Ok(None) => {}
+            Ok(Some(hold)) => {
+                self.agree = false;
+                tracing::error!(%lane, "not paying: {}", hold.detail);
+                return DIFFERENCE_MS;
+            }
+            // Where a transaction is made, it is asked again.
+            Err(Unreachable) => return FAILURE_MS,
+        }
+        match missing(app, work).await {
             Ok(missing) if missing.is_empty() => {
                 self.agree = true;
-                return None;
+                DOUBT_MS
             }
             Ok(missing) => {
-                let (lane, missing) = (&work.lane, missing.join(", "));
+                let missing = missing.join(", ");
                 tracing::error!(
                     %lane,
                     missing,
@@ -145,9 +170,7 @@ impl Books {
                 failed(app, work.lane.as_str(), error);
                 FAILURE_MS
             }
-        };
-        self.look_at = clock::now().plus_ms(wait_ms);
-        Some(self.look_at)
+        }
     }
 }
 

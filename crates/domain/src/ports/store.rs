@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Unreachable;
 use crate::{
     BoxFuture, Timestamp,
-    batch::Batch,
+    batch::{Attempt, Batch},
     delivery::Delivery,
     event::Event,
     ids::{
@@ -271,6 +271,12 @@ pub trait Store: Send + Sync {
         lane: &'a LaneId,
         without: BatchId,
     ) -> BoxFuture<'a, Result<Vec<Commitment>, Unreachable>>;
+    /// Loads the signed transactions of these names, whatever became of them or of their batches, in
+    /// the order of their names.
+    fn signed<'a>(
+        &'a self,
+        names: &'a BTreeSet<TxId>,
+    ) -> BoxFuture<'a, Result<Vec<Attempt>, Unreachable>>;
     /// Loads a lane and at most `queued_max` payouts that wait for it.
     fn load_lane<'a>(
         &'a self,

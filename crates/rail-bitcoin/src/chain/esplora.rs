@@ -18,6 +18,7 @@ use domain::{
     BoxFuture,
     ports::{Handover, Unreachable},
 };
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use net::{Rest, RpcError};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Number;
@@ -30,20 +31,35 @@ const UNKNOWN: i64 = 404;
 /// What the server, or the node behind it, does not take.
 const REFUSED: i64 = 400;
 
-/// How many pages of a script's history are read. A page has 25 transactions.
+/// How many pages of a script's history are read.
 const PAGES_MAX: usize = 400;
+
+/// How many transactions a page has at most.
+const PAGE: usize = 25;
+
+/// How much of a script's history is read in all, in bytes. A payment of our own takes some 200.
+const HISTORY_BYTES_MAX: usize = 256 << 20;
+
+/// How many transactions of a script that wait for a block are listed at most.
+const LISTED_MAX: usize = 50;
+
+/// How many transactions are asked for at the same time at most.
+const ASKED_AT_ONCE: usize = 16;
 
 /// How often all is asked again because a block came in between.
 const TRIES: usize = 5;
 
-/// How many transactions are remembered as made by blocks themselves or not.
-const COINBASES_MAX: usize = 100_000;
+/// How many transactions are remembered as made by blocks themselves or not, and how many as others'.
+const REMEMBERED_MAX: usize = 100_000;
 
 /// A server of the Esplora API.
 pub struct Esplora {
     rest: Rest,
     rules: RelayRules,
     coinbases: Mutex<BTreeMap<Txid, bool>>,
+    /// Transactions that wait and were found to spend nothing of the script that they pay, and that
+    /// script.
+    strangers: Mutex<BTreeSet<(Txid, ScriptBuf)>>,
 }
 
 /// Where a transaction is.
@@ -110,12 +126,14 @@ struct Outspend {
 /// The answer to `/scripthash/:hash`.
 #[derive(Debug, Deserialize)]
 struct Stats {
-    mempool_stats: MempoolStats,
+    chain_stats: ChainStats,
 }
 
+/// What blocks brought a script, and took from it.
 #[derive(Debug, Deserialize)]
-struct MempoolStats {
-    tx_count: usize,
+struct ChainStats {
+    funded_txo_sum: u64,
+    spent_txo_sum: u64,
 }
 
 /// The answer to `/block/:hash`.
@@ -129,7 +147,12 @@ impl Esplora {
     /// The server behind `rest`. It does not tell what the node behind it relays, so that is said
     /// here.
     pub fn new(rest: Rest, rules: RelayRules) -> Self {
-        Self { rest, rules, coinbases: Mutex::default() }
+        let (coinbases, strangers) = Default::default();
+        Self { rest, rules, coinbases, strangers }
+    }
+
+    fn strangers(&self) -> MutexGuard<'_, BTreeSet<(Txid, ScriptBuf)>> {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn coinbases(&self) -> MutexGuard<'_, BTreeMap<Txid, bool>> {
@@ -153,9 +176,9 @@ impl Esplora {
         }
     }
 
-    async fn first(&self) -> Result<BlockHash, Unreachable> {
-        let path = "/block-height/0";
-        parsed(path, &self.text(path).await?)
+    async fn hash_at(&self, height: u32) -> Result<BlockHash, Unreachable> {
+        let path = format!("/block-height/{height}");
+        parsed(&path, &self.text(&path).await?)
     }
 
     async fn newest(&self) -> Result<Tip, Unreachable> {
@@ -171,7 +194,7 @@ impl Esplora {
 
     async fn coins_of(&self, script: &ScriptBuf) -> Result<Vec<Coin>, Unreachable> {
         let path = format!("{}/utxo", path_of(script));
-        let utxos: Vec<Utxo> = self.json(&path).await?;
+        let utxos = self.unspent(&path).await?;
         let newest = self.newest().await?.height;
         let mut coins = BTreeMap::new();
         for utxo in utxos {
@@ -196,11 +219,36 @@ impl Esplora {
         let tx: Tx = self.json(&format!("/tx/{txid}")).await?;
         let is_coinbase = tx.vin.iter().any(|it| it.is_coinbase);
         let mut coinbases = self.coinbases();
-        if coinbases.len() >= COINBASES_MAX {
+        if coinbases.len() >= REMEMBERED_MAX {
             coinbases.clear();
         }
         coinbases.insert(txid, is_coinbase);
         Ok(is_coinbase)
+    }
+
+    /// What is listed of coins. A server lists no more than its operator allows.
+    async fn unspent(&self, path: &str) -> Result<Vec<Utxo>, Unreachable> {
+        match self.rest.get_text(path).await {
+            Ok(text) => shaped(path, &text),
+            Err(RpcError::Refused { code: REFUSED, message, data: _ }) => {
+                let words = handover::printable(&message);
+                tracing::warn!(
+                    path,
+                    words,
+                    "the server does not list the wallet's coins: if they are too many for it (500 \
+                     by default), start it with a larger --utxos-limit, or bring them together"
+                );
+                Err(Unreachable)
+            }
+            Err(error) => Err(lost(path, &error)),
+        }
+    }
+
+    async fn held_by(&self, script: &ScriptBuf) -> Result<u64, Unreachable> {
+        let path = path_of(script);
+        let Stats { chain_stats: stats } = self.json(&path).await?;
+        let held = stats.funded_txo_sum.checked_sub(stats.spent_txo_sum);
+        held.and_then(amount::whole_sat).ok_or_else(|| odd(&path))
     }
 
     async fn movements_of(
@@ -210,39 +258,18 @@ impl Esplora {
     ) -> Result<Vec<Movement>, Unreachable> {
         for _ in 0..TRIES {
             let before = self.newest().await?;
-            let waiting = self.waiting(script).await?;
-            let in_blocks = self.in_blocks_above(script, height).await?;
-            let Some(waiting) = waiting else { continue };
+            let mut movements = self.in_blocks_above(script, height, before.height).await?;
             if self.newest().await? != before {
                 continue;
             }
-            let mut movements = vec![];
-            let mut seen = BTreeSet::new();
-            for tx in in_blocks.iter().chain(&waiting) {
-                let movement = movement_of(tx, script, before.height)?;
-                let is_above = match movement.place {
-                    Place::Block(block) => block > height,
-                    Place::Mempool => true,
-                    Place::Nowhere => false,
-                };
-                if is_above && seen.insert(movement.txid) {
-                    movements.push(movement);
-                }
-            }
+            movements.retain(|it| match it.place {
+                Place::Block(block) => block > height,
+                Place::Mempool | Place::Nowhere => false,
+            });
             return Ok(movements);
         }
-        tracing::warn!("transactions come faster than the server tells what a wallet did");
+        tracing::warn!("blocks come faster than the server tells what a wallet did");
         Err(Unreachable)
-    }
-
-    /// What waits for a block; nothing if the server does not list all of it. It lists 50 at most,
-    /// and counts all.
-    async fn waiting(&self, script: &ScriptBuf) -> Result<Option<Vec<Tx>>, Unreachable> {
-        let path = path_of(script);
-        let stats: Stats = self.json(&path).await?;
-        let waiting: Vec<Tx> = self.json(&format!("{path}/txs/mempool")).await?;
-        let count = stats.mempool_stats.tx_count;
-        Ok((count <= waiting.len()).then_some(waiting))
     }
 
     /// What is in blocks above a height, and perhaps some more.
@@ -250,26 +277,113 @@ impl Esplora {
         &self,
         script: &ScriptBuf,
         height: u32,
-    ) -> Result<Vec<Tx>, Unreachable> {
+        newest: u32,
+    ) -> Result<Vec<Movement>, Unreachable> {
         let path = format!("{}/txs/chain", path_of(script));
-        let mut all: Vec<Tx> = vec![];
+        let mut all: Vec<Movement> = vec![];
+        let mut seen = BTreeSet::new();
+        let mut bytes = 0_usize;
         for _ in 0..PAGES_MAX {
-            let page: Vec<Tx> = match all.last() {
-                None => self.json(&path).await?,
-                Some(last) => {
-                    let last: Txid = parsed(&path, &last.txid)?;
-                    self.json(&format!("{path}/{last}")).await?
-                }
+            let text = match all.last() {
+                None => self.text(&path).await?,
+                Some(last) => self.text(&format!("{path}/{}", last.txid)).await?,
             };
+            bytes = bytes.saturating_add(text.len());
+            let page: Vec<Tx> = shaped(&path, &text)?;
+            if page.len() > PAGE {
+                return Err(odd(&path));
+            }
             let is_below = |it: &Tx| it.status.block_height.is_none_or(|it| it <= height);
             let is_last = page.is_empty() || page.iter().any(is_below);
-            all.extend(page);
+            for tx in &page {
+                let movement = movement_of(tx, script, newest)?;
+                if !seen.insert(movement.txid) {
+                    return Err(odd(&path));
+                }
+                all.push(movement);
+            }
             if is_last {
                 return Ok(all);
+            }
+            if bytes > HISTORY_BYTES_MAX {
+                break;
             }
         }
         tracing::warn!(height, "too much moved since this height");
         Err(Unreachable)
+    }
+
+    /// The server lists 50 transactions of a script that wait, of whoever. If they are more, those are
+    /// looked for that made coins, or that are named, and from each of our own on what it spends.
+    async fn waiting_of(
+        &self,
+        script: &ScriptBuf,
+        named: &BTreeSet<Txid>,
+    ) -> Result<Vec<Movement>, Unreachable> {
+        let path = path_of(script);
+        let newest = self.newest().await?.height;
+        let listed: Vec<Tx> = self.json(&format!("{path}/txs/mempool")).await?;
+        if listed.len() > LISTED_MAX {
+            return Err(odd(&path));
+        }
+        let is_whole = listed.len() < LISTED_MAX;
+        let mut found = BTreeMap::new();
+        for tx in &listed {
+            let movement = movement_of(tx, script, newest)?;
+            found.insert(movement.txid, movement);
+        }
+        let mut open = if is_whole { BTreeSet::new() } else { named.clone() };
+        if !is_whole {
+            let path = format!("{path}/utxo");
+            for utxo in self.unspent(&path).await?.iter().filter(|it| !it.status.confirmed) {
+                open.insert(parsed(&path, &utxo.txid)?);
+            }
+            open.extend(parents(found.values()));
+        }
+        let mut seen: BTreeSet<Txid> = found.keys().copied().collect();
+        while !open.is_empty() {
+            let wanted: Vec<Txid> = open.into_iter().filter(|it| seen.insert(*it)).collect();
+            let movements = self.waiting_among(script, wanted, newest).await?;
+            open = parents(movements.iter()).collect();
+            found.extend(movements.into_iter().map(|it| (it.txid, it)));
+        }
+        let is_own = |it: &Movement| it.spent_sat > 0 && it.place == Place::Mempool;
+        Ok(found.into_values().filter(is_own).collect())
+    }
+
+    /// Those of these that spend the script's coins and wait for a block.
+    async fn waiting_among(
+        &self,
+        script: &ScriptBuf,
+        txids: Vec<Txid>,
+        newest: u32,
+    ) -> Result<Vec<Movement>, Unreachable> {
+        let unknown: Vec<Txid> = {
+            let strangers = self.strangers();
+            let is_unknown = |it: &Txid| !strangers.contains(&(*it, script.clone()));
+            txids.into_iter().filter(is_unknown).collect()
+        };
+        let asked = unknown.into_iter().map(|txid| async move {
+            let path = format!("/tx/{txid}");
+            let Some(tx) = self.known::<Tx>(&path).await? else { return Ok(None) };
+            let movement = movement_of(&tx, script, newest)?;
+            if movement.txid != txid {
+                return Err(odd(&path));
+            }
+            if movement.spent_sat == 0 {
+                let mut strangers = self.strangers();
+                if strangers.len() >= REMEMBERED_MAX {
+                    strangers.clear();
+                }
+                strangers.insert((txid, script.clone()));
+                return Ok(None);
+            }
+            let place = self.place_in(&tx, txid, &path).await?;
+            Ok((place == Place::Mempool).then_some(movement))
+        });
+        let told: Vec<Option<Movement>> =
+            stream::iter(asked).buffer_unordered(ASKED_AT_ONCE).try_collect().await?;
+        Ok(told.into_iter().flatten().collect())
     }
 
     /// A server may remember a transaction of a block that is none any more as one that waits, so
@@ -280,13 +394,17 @@ impl Esplora {
         if parsed::<Txid>(&path, &tx.txid)? != txid {
             return Err(odd(&path));
         }
+        self.place_in(&tx, txid, &path).await
+    }
+
+    async fn place_in(&self, tx: &Tx, txid: Txid, path: &str) -> Result<Place, Unreachable> {
         if tx.status.confirmed {
-            return tx.status.place(self.newest().await?.height, &path);
+            return tx.status.place(self.newest().await?.height, path);
         }
         let Some(input) = tx.vin.first().filter(|it| !it.is_coinbase) else {
             return Ok(Place::Nowhere);
         };
-        let first = OutPoint { txid: parsed(&path, &input.txid)?, vout: input.vout };
+        let first = OutPoint { txid: parsed(path, &input.txid)?, vout: input.vout };
         match self.spender_of(first).await? {
             Some((spender, place)) if spender == txid => Ok(place),
             Some(_) | None => Ok(Place::Nowhere),
@@ -348,8 +466,8 @@ impl Esplora {
 }
 
 impl Chain for Esplora {
-    fn genesis(&self) -> BoxFuture<'_, Result<BlockHash, Unreachable>> {
-        Box::pin(self.first())
+    fn block(&self, height: u32) -> BoxFuture<'_, Result<BlockHash, Unreachable>> {
+        Box::pin(self.hash_at(height))
     }
 
     fn tip(&self) -> BoxFuture<'_, Result<Tip, Unreachable>> {
@@ -364,12 +482,24 @@ impl Chain for Esplora {
         Box::pin(self.coins_of(script))
     }
 
+    fn held<'a>(&'a self, script: &'a ScriptBuf) -> BoxFuture<'a, Result<u64, Unreachable>> {
+        Box::pin(self.held_by(script))
+    }
+
     fn movements_above<'a>(
         &'a self,
         script: &'a ScriptBuf,
         height: u32,
     ) -> BoxFuture<'a, Result<Vec<Movement>, Unreachable>> {
         Box::pin(self.movements_of(script, height))
+    }
+
+    fn waiting<'a>(
+        &'a self,
+        script: &'a ScriptBuf,
+        named: &'a BTreeSet<Txid>,
+    ) -> BoxFuture<'a, Result<Vec<Movement>, Unreachable>> {
+        Box::pin(self.waiting_of(script, named))
     }
 
     fn place(&self, txid: Txid) -> BoxFuture<'_, Result<Place, Unreachable>> {
@@ -435,12 +565,20 @@ fn movement_of(tx: &Tx, script: &ScriptBuf, newest: u32) -> Result<Movement, Unr
         let sum = ours.try_fold(0_u64, |sum, it| sum.checked_add(it.value));
         sum.and_then(amount::whole_sat).ok_or_else(|| odd(path))
     };
+    let is_ours = |it: &&Input| it.prevout.as_ref().is_some_and(|it| it.scriptpubkey == script);
+    let outpoint = |it: &Input| Ok(OutPoint { txid: parsed(path, &it.txid)?, vout: it.vout });
     Ok(Movement {
         txid: parsed(path, &tx.txid)?,
         place: tx.status.place(newest, path)?,
         received_sat: sum(&mut tx.vout.iter())?,
         spent_sat: sum(&mut tx.vin.iter().filter_map(|it| it.prevout.as_ref()))?,
+        spends: tx.vin.iter().filter(is_ours).map(outpoint).collect::<Result<_, _>>()?,
     })
+}
+
+/// What made the coins that these spend.
+fn parents<'a>(movements: impl Iterator<Item = &'a Movement>) -> impl Iterator<Item = Txid> {
+    movements.flat_map(|it| &it.spends).map(|it| it.txid)
 }
 
 #[cfg(test)]

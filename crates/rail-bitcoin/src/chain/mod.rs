@@ -6,6 +6,8 @@ pub mod esplora;
 mod handover;
 mod raw_tx;
 
+use std::collections::BTreeSet;
+
 use bitcoin::{BlockHash, OutPoint, ScriptBuf, Transaction, Txid};
 use domain::{
     BoxFuture,
@@ -58,6 +60,8 @@ pub struct Movement {
     pub received_sat: u64,
     /// What it took from the wallet, in satoshi, the fee included.
     pub spent_sat: u64,
+    /// Which coins of the wallet it took.
+    pub spends: Vec<OutPoint>,
 }
 
 /// What a node takes and what it keeps, in satoshi for 1,000 virtual bytes.
@@ -73,8 +77,8 @@ pub struct RelayRules {
 
 /// A node. Every answer is as of one moment; two answers may be as of two.
 pub trait Chain: Send + Sync {
-    /// The hash of the first block, by which networks are told apart.
-    fn genesis(&self) -> BoxFuture<'_, Result<BlockHash, Unreachable>>;
+    /// The hash of the block at a height. Networks are told apart by that of the first, which is at 0.
+    fn block(&self, height: u32) -> BoxFuture<'_, Result<BlockHash, Unreachable>>;
     /// The newest block. Unreachable while the node still catches up with its network.
     fn tip(&self) -> BoxFuture<'_, Result<Tip, Unreachable>>;
     /// Has the node keep account of what belongs to a script, from the first block on; needed before
@@ -82,11 +86,21 @@ pub trait Chain: Send + Sync {
     fn follow<'a>(&'a self, script: &'a ScriptBuf) -> BoxFuture<'a, Result<(), Unreachable>>;
     /// What a script has that nothing spends, not even a transaction that waits for a block.
     fn coins<'a>(&'a self, script: &'a ScriptBuf) -> BoxFuture<'a, Result<Vec<Coin>, Unreachable>>;
-    /// What moved a script's coins in blocks above a height, and in none yet.
+    /// What a script has in blocks, in satoshi, whatever waits to spend it.
+    fn held<'a>(&'a self, script: &'a ScriptBuf) -> BoxFuture<'a, Result<u64, Unreachable>>;
+    /// What moved a script's coins in blocks above a height.
     fn movements_above<'a>(
         &'a self,
         script: &'a ScriptBuf,
         height: u32,
+    ) -> BoxFuture<'a, Result<Vec<Movement>, Unreachable>>;
+    /// What spends a script's coins and waits for a block: all that made coins that nothing spends, all
+    /// that is named here, and what those depend on; of the rest, perhaps not all. What only pays the
+    /// script is left out, of which anybody can make as much as he likes.
+    fn waiting<'a>(
+        &'a self,
+        script: &'a ScriptBuf,
+        named: &'a BTreeSet<Txid>,
     ) -> BoxFuture<'a, Result<Vec<Movement>, Unreachable>>;
     /// Where a transaction is that spends a followed script's coins or pays it.
     fn place(&self, txid: Txid) -> BoxFuture<'_, Result<Place, Unreachable>>;

@@ -1,6 +1,7 @@
 //! The conformance suite of [`Chain`]: the same questions to every implementation, over a real node
 //! of each network.
 
+mod canned;
 mod coins;
 mod confidential;
 mod fees;
@@ -11,12 +12,12 @@ mod places;
 mod pruned;
 mod sending;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bitcoin::{OutPoint, ScriptBuf, Transaction, Txid};
 use domain::ports::{Handover, Unreachable};
 use net::{Endpoint, Rest};
-use rail_bitcoin::chain::{Chain, Coin, Place, RelayRules, core::Core, esplora::Esplora};
+use rail_bitcoin::chain::{Chain, Coin, Movement, Place, RelayRules, core::Core, esplora::Esplora};
 
 use crate::house::{
     self, Kind, Lease, Node, WALLET,
@@ -118,6 +119,15 @@ impl Scene {
         self.coins(key).await.iter().map(|it| it.outpoint).collect()
     }
 
+    /// What moved a key's coins in blocks above a height, and what spends them and waits.
+    pub(crate) async fn moved(&self, key: &Key, height: u32) -> Vec<Movement> {
+        let script = key.script();
+        let mut moved = self.chain.movements_above(&script, height).await.unwrap();
+        assert!(moved.iter().all(|it| matches!(it.place, Place::Block(_))), "{moved:?}");
+        moved.extend(self.chain.waiting(&script, &BTreeSet::new()).await.unwrap());
+        moved
+    }
+
     pub(crate) async fn place(&self, tx: &Transaction) -> Place {
         self.chain.place(tx.compute_txid()).await.unwrap()
     }
@@ -188,7 +198,8 @@ suite! {
     coins: coins_come_and_go, coins_of_blocks_are_marked, a_script_followed_late_finds_its_old_coins,
         following_goes_on_where_it_stopped, what_was_evicted_spends_nothing;
     fees: nothing_is_known_of_fees_at_first, fees_are_estimated_once_there_are_some;
-    movements: movements_add_up, pages_of_movements_are_read_to_their_end;
+    movements: movements_add_up, pages_of_movements_are_read_to_their_end,
+        what_is_our_own_is_found_among_deposits_that_wait;
     outages: a_node_that_is_away_is_unreachable, a_wallet_that_was_unloaded_is_loaded_again;
     places: the_newest_block_is_known, a_transaction_goes_through_a_reorganisation,
         a_conflicting_spend_is_found, a_conflict_in_a_block_undoes_ours, what_was_never_seen_is_nowhere;

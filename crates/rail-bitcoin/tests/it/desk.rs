@@ -20,7 +20,7 @@ use domain::{
     ledger::{self, LedgerAccount},
     money::Amount,
     payout::{Payout, PayoutState, Priority, Status},
-    ports::{ChangeSet, HoldReason, Rail, Store},
+    ports::{ChangeSet, Hold, HoldReason, Rail, Store},
     quote::{FeeBearer, Quote},
     reconcile::Verdict,
 };
@@ -482,6 +482,12 @@ impl Desk {
 
     fn script_of(&self, payout: &Payout) -> Result<ScriptBuf, String> {
         rail_bitcoin::lock::script(&self.network, &payout.destination.address)
+    }
+
+    /// Why the lane is to sign nothing new because somebody else spends its coins.
+    pub(crate) async fn stranger(&self) -> Option<Hold> {
+        let lane = &self.wallet.lane.id;
+        engine::key_used_elsewhere(&self.store, &self.rail, lane).await.unwrap()
     }
 
     /// Whether the rail says that the chain has what the ledger says.

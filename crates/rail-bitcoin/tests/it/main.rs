@@ -5,6 +5,8 @@ mod accepted;
 #[cfg(test)]
 mod address;
 #[cfg(test)]
+mod apart;
+#[cfg(test)]
 mod chain;
 #[cfg(test)]
 mod conformance;
@@ -12,6 +14,8 @@ mod conformance;
 mod cost_table;
 #[cfg(test)]
 mod desk;
+#[cfg(test)]
+mod explorers;
 #[cfg(test)]
 mod house;
 #[cfg(test)]

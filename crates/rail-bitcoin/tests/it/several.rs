@@ -6,7 +6,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use domain::{payout::Status, ports::HoldReason};
+use domain::{
+    payout::Status,
+    ports::{HoldReason, Rail as _},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -73,9 +76,9 @@ async fn a_node_that_is_behind_delays_the_end_and_is_not_built_with() {
     }
 }
 
-/// What only one has is not spent: it may be a lie, or a branch that nobody follows.
+/// What is final for one is not what is final for the other: nothing is built until they agree.
 #[tokio::test]
-async fn coins_of_a_branch_of_its_own_are_not_spent() {
+async fn branches_that_are_final_for_both_pause_until_they_are_one() {
     for stage in stages() {
         let Some((desk, other)) = two(stage, "branch", true).await else { return };
         // It is paid on a branch that the first does not know; both are as long.
@@ -85,6 +88,34 @@ async fn coins_of_a_branch_of_its_own_are_not_spent() {
         desk.look_again().await;
         desk.book(30 * COIN).await;
         let large = desk.ask(&desk.friend("branch", 0), 4 * COIN).await;
+        desk.wait(500);
+        desk.turn().await;
+        desk.look_again().await;
+        assert_eq!(desk.hold_of(large), Some(HoldReason::NodesDisagree), "{}", desk.report());
+        let alert = desk.rail.alert().unwrap();
+        assert!(alert.contains("of final block") && alert.contains("#1 says"), "{alert}");
+        assert_eq!(desk.batch_of(large).hold.map(|it| it.detail), Some(alert));
+        other.undo(111);
+        other.learn(&desk.node);
+        desk.look_again().await;
+        assert_eq!(desk.rail.alert(), None);
+        assert_eq!(desk.hold_of(large), Some(HoldReason::AwaitingFunds), "{}", desk.report());
+        assert!(desk.batch_of(large).attempts.is_empty());
+    }
+}
+
+/// What only one has is not spent: it may be a lie, or a branch that nobody follows.
+#[tokio::test]
+async fn coins_of_a_branch_of_its_own_are_not_spent() {
+    for stage in stages() {
+        let Some((desk, other)) = two(stage, "own", true).await else { return };
+        // It waits where one knows it, or is in a block that is final for nobody yet.
+        let gift = desk.gift(&[5 * COIN]);
+        other.learn(&desk.node);
+        other.block_of(&[bitcoin::consensus::encode::serialize_hex(&gift)]);
+        desk.node.mine(&nobody(), 1);
+        desk.book(30 * COIN).await;
+        let large = desk.ask(&desk.friend("own", 0), 4 * COIN).await;
         desk.wait(500);
         desk.turn().await;
         desk.look_again().await;
@@ -149,16 +180,17 @@ async fn a_node_of_another_network_is_not_believed() {
     }
 }
 
-/// One of them answers no more in the middle of everything.
+/// One of them answers no more in the middle of everything: what was made is followed, and nothing is
+/// made until it is back.
 #[tokio::test]
-async fn a_node_that_is_away_is_done_without_until_the_end() {
+async fn a_node_that_is_away_is_waited_for() {
     for stage in stages() {
-        let Some((mut desk, mut other)) = two(stage, "gone", true).await else { return };
-        other.stop();
+        let Some((desk, mut other)) = two(stage, "gone", true).await else { return };
         let ids = desk.ask_many("gone", 2).await;
         desk.wait(500);
         desk.turn().await;
         let attempt = desk.newest_of(&ids);
+        other.stop();
         assert_eq!(desk.node.waiting(), [attempt.tx.txid.to_string()]);
         assert!(spends(&read(&attempt)).len() == 1);
         desk.node.mine(&nobody(), desk.blocks_to_finality());
@@ -166,13 +198,24 @@ async fn a_node_that_is_away_is_done_without_until_the_end() {
             desk.look_again().await;
         }
         desk.are(&ids, Status::InBlock);
+        let more = desk.ask(&desk.friend("gone more", 0), COIN / 2).await;
+        desk.wait(500);
+        desk.turn().await;
+        assert_eq!(desk.hold_of(more), Some(HoldReason::NodesDisagree), "{}", desk.report());
+        assert!(desk.rail.alert().unwrap().contains("#2 is silent"));
         other.begin(&stage.options());
         other.learn(&desk.node);
-        desk.settings.quorum = None;
-        for _ in 0..2 {
+        for _ in 0..4 {
             desk.look_again().await;
         }
         desk.are(&ids, Status::Paid);
+        assert_eq!(desk.batch_of(more).attempts.len(), 1, "{}", desk.report());
+        for _ in 0..=desk.blocks_to_any_finality() {
+            desk.node.mine(&nobody(), 1);
+            other.learn(&desk.node);
+            desk.look_again().await;
+        }
+        desk.are(&[more], Status::Paid);
         desk.audit();
     }
 }

@@ -131,6 +131,37 @@ async fn a_key_that_somebody_else_has_pays_once_all_the_same() {
     }
 }
 
+/// An old copy of the database is put back while a payment that it does not know of waits, and then
+/// is in a block.
+#[tokio::test]
+async fn an_old_copy_of_the_database_pays_nothing_that_is_not_final_again() {
+    for stage in stages() {
+        let Some(mut desk) = Desk::start(stage, "copy", &[COIN, COIN]).await else { return };
+        let id = desk.ask(&desk.friend("copy", 0), COIN / 5).await;
+        let copy = desk.store.look(Clone::clone);
+        desk.wait(500);
+        desk.turn().await;
+        let paid = desk.newest_of(&[id]);
+        assert_eq!(desk.stranger().await, None, "it was signed here");
+        desk.store = copy.into();
+        desk.restart();
+        for block in 0..desk.blocks_to_finality() {
+            desk.look_again().await;
+            let batch = desk.batch_of(id);
+            assert!(batch.attempts.is_empty(), "{block}: it is paid twice: {}", desk.report());
+            let hold = batch.hold.unwrap();
+            assert_eq!(hold.reason, HoldReason::KeyUsedElsewhere);
+            assert!(hold.detail.contains("old copy of the database"), "{}", hold.detail);
+            assert!(hold.detail.contains(paid.tx.txid.as_str()), "{}", hold.detail);
+            assert_eq!(desk.stranger().await, Some(hold));
+            desk.node.mine(&nobody(), 1);
+        }
+        // From here on the books say so.
+        assert_eq!(desk.stranger().await, None);
+        assert!(matches!(desk.reconcile().await, Verdict::Differ { units: 1.. }));
+    }
+}
+
 /// The block with ours is replaced by one with a conflicting spend, and that by one with ours.
 #[tokio::test]
 async fn a_conflict_that_is_undone_was_none() {

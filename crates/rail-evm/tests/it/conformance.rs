@@ -83,7 +83,7 @@ impl Harness {
             let taken = Rail::broadcast(&self.rail, &attempt.tx).await;
             assert_eq!(taken, Ok(Handover::Accepted), "{chore:?}");
             self.anvil.mine(BLOCKS_TO_FINALITY).await;
-            let seen = Rail::observe(&self.rail, &self.lane, &[attempt]).await.unwrap();
+            let seen = Rail::observe(&self.rail, &self.lane, &[attempt], &[]).await.unwrap();
             assert!(matches!(seen[..], [Observation::Final { .. }]), "{chore:?}: {seen:?}");
         }
     }

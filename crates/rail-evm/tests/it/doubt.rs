@@ -180,7 +180,9 @@ async fn what_nobody_can_make_sense_of_is_told_and_is_no_failure_of_the_node() {
         let unsigned = build(&rail).await.unwrap();
         let attempt = scene::join(&rail, &unsigned);
         let look = async || {
-            Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt)).await.unwrap()
+            Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt), &[])
+                .await
+                .unwrap()
         };
         for it in &actors {
             it.plays(silent_about(&attempt, "0x1"));
@@ -207,7 +209,7 @@ async fn a_call_for_tokens_that_nobody_served_has_paid_nobody() {
     let unsigned = build_of(&rail, &token).await.unwrap();
     let attempt = scene::join(&rail, &unsigned);
     actor.plays(silent_about(&attempt, "0x1"));
-    let seen = Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt)).await;
+    let seen = Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt), &[]).await;
     assert!(matches!(seen.as_deref(), Ok([Observation::Reverted { .. }])), "{seen:?}");
     assert_eq!(rail.alert(), None);
 }

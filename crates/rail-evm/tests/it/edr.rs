@@ -102,7 +102,7 @@ async fn after_a_fee_jump_the_replacement_is_taken_and_ends_once() {
     let _: Value = node.ask("hardhat_setNextBlockBaseFeePerGas", jump).await;
     node.mine(1).await;
     let attempts = [first.clone()];
-    let seen = Rail::observe(&rail, &scene::lane(0), &attempts).await.unwrap();
+    let seen = Rail::observe(&rail, &scene::lane(0), &attempts, &[]).await.unwrap();
     assert_eq!(seen, [Observation::Pending]);
     let second = scene::sign(&rail, 1, &payout, Some(&first)).await.unwrap();
     assert_eq!(second.sequence, first.sequence);
@@ -121,7 +121,7 @@ fn tip(tx: &SignedTx) -> u128 {
 /// Mines until the second is final, and some more: the first is dead from then on.
 async fn only_the_second_pays(node: &Anvil, rail: &Evm, first: &Attempt, second: &Attempt) {
     let attempts = [first.clone(), second.clone()];
-    let observe = async || Rail::observe(rail, &scene::lane(0), &attempts).await.unwrap();
+    let observe = async || Rail::observe(rail, &scene::lane(0), &attempts, &[]).await.unwrap();
     for _ in 0..2 {
         node.mine(1).await;
         assert_eq!(observe().await, [Observation::Missing, Observation::InBlock]);

@@ -225,7 +225,7 @@ fn observe(world: World) -> Option<Vec<Observation>> {
         world.views[view].answer(world.final_head, method, params)
     };
     let rail = scene::evm(JsonRpc::new(Arc::new(Fake::new(node))), &[scene::coin()]);
-    block_on(Rail::observe(&rail, &scene::lane(NONCE + 1), &ATTEMPTS)).ok()
+    block_on(Rail::observe(&rail, &scene::lane(NONCE + 1), &ATTEMPTS, &[])).ok()
 }
 
 proptest! {

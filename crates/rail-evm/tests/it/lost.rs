@@ -243,7 +243,7 @@ async fn observing() {
         "eth_getTransactionReceipt",
     ];
     let seen = check(&methods, 3, Unreachable, async |rail: Evm| {
-        Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt)).await
+        Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt), &[]).await
     });
     assert_eq!(seen.await, [Observation::Missing]);
 }
@@ -257,7 +257,8 @@ async fn a_node_that_is_still_indexing_proves_nothing() {
             if method == refusing { Err(busy) } else { plenty(method, params) }
         };
         let rail = rail(Arc::new(Fake::new(node)));
-        let seen = Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt)).await;
+        let seen =
+            Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt), &[]).await;
         assert_eq!(seen, Err(Unreachable), "{refusing}");
     }
 }
@@ -286,7 +287,7 @@ async fn a_receipt_from_a_block_that_the_chain_does_not_have_proves_nothing() {
             _ => plenty(method, params),
         };
         let rail = rail(Arc::new(Fake::new(node)));
-        Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt)).await
+        Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt), &[]).await
     };
     let fee = domain::money::Amount::from_units(2 * 21_000 + 7).unwrap();
     assert_eq!(observe("b10c", "0x50").await, Ok(vec![Observation::Reverted { fee }]));
@@ -302,7 +303,7 @@ async fn damaged_attempts_are_not_observed() {
         let mut attempt = attempt.clone();
         change(&mut attempt);
         let lane = domain::lane::Lane { address: lane.to_owned(), ..scene::lane(10) };
-        Rail::observe(&rail, &lane, &[attempt]).await
+        Rail::observe(&rail, &lane, &[attempt], &[]).await
     };
     assert_eq!(observe(&|_| {}, scene::LANE).await, Ok(vec![Observation::Missing]));
     assert_eq!(observe(&|_| {}, RECIPIENT).await, Err(Unreachable));

@@ -86,7 +86,7 @@ impl Stage {
         let params = json!([attempt.tx.txid.as_str()]);
         let sent: Value = self.node.ask("eth_getTransactionByHash", params).await;
         let attempts = [attempt.clone()];
-        let observe = async || Rail::observe(rail, &scene::lane(0), &attempts).await.unwrap();
+        let observe = async || Rail::observe(rail, &scene::lane(0), &attempts, &[]).await.unwrap();
         assert_eq!(observe().await, [Observation::Pending]);
         self.node.mine(3).await;
         let seen = observe().await;

@@ -58,7 +58,7 @@ impl Stage {
     }
 
     async fn observe(&self, attempts: &[Attempt]) -> Vec<Observation> {
-        Rail::observe(&self.rail, &scene::lane(0), attempts).await.unwrap()
+        Rail::observe(&self.rail, &scene::lane(0), attempts, &[]).await.unwrap()
     }
 
     async fn check(&self, attempts: &[&Attempt], expected: &[Observation]) {

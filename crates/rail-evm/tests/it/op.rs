@@ -99,7 +99,7 @@ impl Stage {
         assert_eq!(Rail::broadcast(&self.rail, &attempt.tx).await, Ok(Handover::Accepted));
         self.node.mine(3).await;
         let attempts = [attempt.clone()];
-        let seen = Rail::observe(&self.rail, &scene::lane(0), &attempts).await.unwrap();
+        let seen = Rail::observe(&self.rail, &scene::lane(0), &attempts, &[]).await.unwrap();
         let Observation::Final { fee, .. } = seen[0] else { panic!("{seen:?}") };
         let sent = if asset.contract.is_some() { 0 } else { 25 };
         assert_eq!(before - self.node.balance(LANE).await, sent + fee.units());

@@ -83,7 +83,7 @@ impl Stage {
         assert_eq!(Rail::broadcast(&self.rail, &attempt.tx).await, Ok(Handover::Accepted));
         self.anvil.mine(3).await;
         let attempts = std::slice::from_ref(attempt);
-        let seen = Rail::observe(&self.rail, &scene::lane(0), attempts).await.unwrap();
+        let seen = Rail::observe(&self.rail, &scene::lane(0), attempts, &[]).await.unwrap();
         seen.into_iter().next().unwrap()
     }
 

@@ -123,7 +123,7 @@ fn rail(endpoints: impl IntoIterator<Item = JsonRpc>, quorum: Option<u32>) -> Ev
 }
 
 fn observe(rail: &Evm) -> Option<Vec<Observation>> {
-    block_on(Rail::observe(rail, &scene::lane(NONCE + 1), &ATTEMPTS)).ok()
+    block_on(Rail::observe(rail, &scene::lane(NONCE + 1), &ATTEMPTS, &[])).ok()
 }
 
 proptest! {

@@ -187,7 +187,8 @@ async fn an_endpoint_on_another_chain_is_asked_for_nothing_but_its_chain() {
         let attempt = signed(&rail).await;
         assert_eq!(Rail::broadcast(&rail, &attempt.tx).await, Ok(Handover::Accepted));
         for _ in 0..40 {
-            let seen = Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt)).await;
+            let seen =
+                Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt), &[]).await;
             assert_eq!(seen, Ok(vec![Observation::Missing]));
         }
         Rail::holdings(&rail, &scene::lane(9), &[scene::coin()]).await.unwrap();
@@ -378,7 +379,7 @@ async fn story(count: usize, loss: Loss) -> Told {
     };
     assert_eq!(attempt.sequence, Some(9));
     let attempts = std::slice::from_ref(&attempt);
-    let before = Rail::observe(&rail, &scene::lane(10), attempts).await;
+    let before = Rail::observe(&rail, &scene::lane(10), attempts, &[]).await;
     assert!(matches!(&before, Err(Unreachable) | Ok(_)) && before != Ok(vec![Observation::Dead]));
     unreachable += usize::from(before.is_err());
     while Rail::broadcast(&rail, &attempt.tx).await != Ok(Handover::Accepted) {
@@ -387,7 +388,7 @@ async fn story(count: usize, loss: Loss) -> Told {
     }
     assert!(chain.taken.load(Ordering::Relaxed) > 0, "accepted, and nobody took it");
     for _ in 0..8 {
-        match Rail::observe(&rail, &scene::lane(10), attempts).await {
+        match Rail::observe(&rail, &scene::lane(10), attempts, &[]).await {
             Ok(seen) => match seen[0] {
                 Observation::Final { .. } => {
                     let exchanges = actors.iter().map(|it| it.exchanges()).collect();
@@ -437,7 +438,7 @@ async fn one_of_two_pays_on_and_ends_nothing_alone() {
         let attempt = signed(&rail).await;
         assert_eq!(Rail::broadcast(&rail, &attempt.tx).await, Ok(Handover::Accepted));
         let lane = scene::lane(10);
-        let observe = || Rail::observe(&rail, &lane, std::slice::from_ref(&attempt));
+        let observe = || Rail::observe(&rail, &lane, std::slice::from_ref(&attempt), &[]);
         for _ in 0..20 {
             assert_eq!(observe().await, Ok(vec![Observation::InBlock]));
         }

@@ -58,7 +58,7 @@ async fn one_that_stands_still_is_told_and_does_not_undo_what_others_see() {
     let payout = scene::payout(&coin(), RECIPIENT, 1);
     let attempt = scene::sign(&rail, 9, &payout, None).await.unwrap();
     let look = async || {
-        Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt)).await.unwrap()
+        Rail::observe(&rail, &scene::lane(10), std::slice::from_ref(&attempt), &[]).await.unwrap()
     };
     for _ in 0..100 {
         assert_eq!(look().await, [Observation::InBlock]);

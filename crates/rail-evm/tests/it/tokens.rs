@@ -107,7 +107,7 @@ async fn what_cannot_be_tried_is_noticed_by_its_receipt_and_paid_once() {
         let why = stage.refused(&stage.asset, NOBODY).await;
         assert!(why.contains("takes a fee"), "{why}");
         let attempts = [attempt];
-        let seen = Rail::observe(&stage.rail, &scene::lane(0), &attempts).await.unwrap();
+        let seen = Rail::observe(&stage.rail, &scene::lane(0), &attempts, &[]).await.unwrap();
         assert!(matches!(seen[0], Observation::Final { .. }), "{seen:?}");
         stage.check_stopped().await;
     }

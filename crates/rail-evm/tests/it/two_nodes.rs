@@ -46,14 +46,14 @@ impl Stage {
 
     async fn observe(&self, attempt: &Attempt) -> Observation {
         let attempts = std::slice::from_ref(attempt);
-        Rail::observe(&self.rail, &scene::lane(1), attempts).await.unwrap().remove(0)
+        Rail::observe(&self.rail, &scene::lane(1), attempts, &[]).await.unwrap().remove(0)
     }
 
     /// What one node alone says.
     async fn alone(&self, node: usize, attempt: &Attempt) -> Observation {
         let rail = scene::evm(self.nodes[node].client(), &[coin()]);
         let attempts = std::slice::from_ref(attempt);
-        Rail::observe(&rail, &scene::lane(1), attempts).await.unwrap().remove(0)
+        Rail::observe(&rail, &scene::lane(1), attempts, &[]).await.unwrap().remove(0)
     }
 
     async fn is_paused(&self) {

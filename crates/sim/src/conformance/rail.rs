@@ -173,7 +173,7 @@ async fn hand_over(harness: &dyn RailHarness, tx: &SignedTx) {
 }
 
 async fn look(harness: &dyn RailHarness, attempts: &[Attempt]) -> Vec<Observation> {
-    let seen = harness.rail().observe(harness.lane(), attempts).await.expect("it answers");
+    let seen = harness.rail().observe(harness.lane(), attempts, &[]).await.expect("it answers");
     assert_eq!(seen.len(), attempts.len(), "one answer for each attempt");
     seen
 }

@@ -56,6 +56,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("postings are listed by account and asset", queries::postings_by_account),
     ("a batch comes with its payouts in its order", views::a_batch_with_its_payouts),
     ("a batch is loaded with what others may take", views::a_batch_with_what_others_may_take),
+    ("signed transactions are found by name", views::signed_transactions_by_name),
     ("what a wrong clock put off is due", queries::what_a_wrong_clock_put_off),
     ("a delivery comes with its payout and key", views::a_delivery_with_its_payout),
     ("a payout comes with all that explains it", views::a_payout_with_all_that_explains_it),

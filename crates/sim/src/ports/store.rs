@@ -1,11 +1,14 @@
 //! A store that fails, over one that does not.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use domain::{
     BoxFuture, Timestamp,
-    batch::Batch,
-    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId},
+    batch::{Attempt, Batch},
+    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId, TxId},
     lane::Lane,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
@@ -115,6 +118,18 @@ impl Store for FaultyStore {
             let commitments = self.honest.commitments(lane, without).await;
             pause_or_stall(&self.faults).await;
             commitments
+        })
+    }
+
+    fn signed<'a>(
+        &'a self,
+        names: &'a BTreeSet<TxId>,
+    ) -> BoxFuture<'a, Result<Vec<Attempt>, Unreachable>> {
+        Box::pin(async move {
+            self.before_load().await?;
+            let signed = self.honest.signed(names).await;
+            pause_or_stall(&self.faults).await;
+            signed
         })
     }
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Timestamp,
-    batch::Batch,
+    batch::{Attempt, Batch},
     chore::Chore,
     delivery::{Delivery, DeliveryState},
-    ids::{AssetId, BatchId, DeliveryId, LaneId, MerchantId, PayoutId},
+    ids::{AssetId, BatchId, DeliveryId, LaneId, MerchantId, PayoutId, TxId},
     lane::Lane,
     ledger::LedgerAccount,
     merchant::ApiKey,
@@ -83,6 +83,14 @@ impl Contents {
             sequence: it.attempts.iter().filter_map(|it| it.sequence).max(),
         };
         others.into_iter().map(commitment).collect()
+    }
+
+    pub(super) fn signed(&self, names: &BTreeSet<TxId>) -> Vec<Attempt> {
+        let all = self.batches.values().flat_map(|it| &it.attempts);
+        let mut found: Vec<Attempt> =
+            all.filter(|it| names.contains(&it.tx.txid)).cloned().collect();
+        found.sort_by(|one, other| one.tx.txid.cmp(&other.tx.txid));
+        found
     }
 
     fn takes(&self, batch: &Batch) -> BTreeMap<AssetId, Amount> {

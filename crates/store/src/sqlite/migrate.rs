@@ -21,6 +21,10 @@ const MIGRATIONS: &[Migration] = &[
         include_str!("../../migrations/sqlite/0003_batches_of_several.sql"),
     ),
     ("0004_coins", include_str!("../../migrations/sqlite/0004_coins.sql")),
+    (
+        "0005_transactions_by_name",
+        include_str!("../../migrations/sqlite/0005_transactions_by_name.sql"),
+    ),
 ];
 
 const LIST: &str = "

@@ -14,12 +14,17 @@ mod table;
 mod write;
 mod writer;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use domain::{
     BoxFuture, Timestamp,
-    batch::Batch,
-    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId},
+    batch::{Attempt, Batch},
+    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId, TxId},
     lane::Lane,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
@@ -170,6 +175,13 @@ impl Store for Sqlite {
         without: BatchId,
     ) -> BoxFuture<'a, Result<Vec<Commitment>, Unreachable>> {
         Box::pin(async move { self.read(|it| read::commitments(it, lane, without)) })
+    }
+
+    fn signed<'a>(
+        &'a self,
+        names: &'a BTreeSet<TxId>,
+    ) -> BoxFuture<'a, Result<Vec<Attempt>, Unreachable>> {
+        Box::pin(async move { self.read(|it| read::signed(it, names)) })
     }
 
     fn load_lane<'a>(

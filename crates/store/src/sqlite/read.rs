@@ -1,12 +1,15 @@
 //! Reading for the engine: what decisions and steps need.
 
-use std::{collections::BTreeMap, fmt::Display};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+};
 
 use domain::{
     Timestamp,
     batch::{Attempt, Batch},
     chore::Chore,
-    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, NetworkId, PayoutId},
+    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, NetworkId, PayoutId, TxId},
     lane::Lane,
     ledger::LedgerAccount,
     merchant::{ApiKey, Merchant},
@@ -162,10 +165,25 @@ pub(crate) fn payouts_of(connection: &Connection, id: BatchId) -> Result<Vec<Pay
     list(connection, sql, [id.to_string()], |row| Cells::new(row, "batch_payouts").id("payout"))
 }
 
+const ATTEMPTS: &str = "SELECT batch, number, txid, raw, sequence, fee_max, status, signed_at, fee, \
+    unpaid, spends FROM attempts";
+
 fn attempts_of(connection: &Connection, id: BatchId) -> Result<Vec<Attempt>, Fault> {
-    let sql = "SELECT batch, number, txid, raw, sequence, fee_max, status, signed_at, fee, \
-               unpaid, spends FROM attempts WHERE batch = ?1 ORDER BY number";
-    list(connection, sql, [id.to_string()], rows::attempt)
+    let sql = format!("{ATTEMPTS} WHERE batch = ?1 ORDER BY number");
+    list(connection, &sql, [id.to_string()], rows::attempt)
+}
+
+/// The signed transactions of these names.
+pub(crate) fn signed(
+    connection: &Connection,
+    names: &BTreeSet<TxId>,
+) -> Result<Vec<Attempt>, Fault> {
+    let sql = format!("{ATTEMPTS} WHERE txid = ?1 ORDER BY batch, number");
+    let mut found = vec![];
+    for name in names {
+        found.extend(list(connection, &sql, [name.as_str()], rows::attempt)?);
+    }
+    Ok(found)
 }
 
 pub(crate) fn batch_view(connection: &Connection, id: BatchId) -> Result<BatchView, Fault> {

@@ -13,7 +13,7 @@ use domain::{
     chore::Chore,
     delivery::Receipt,
     grouping::BatchSize,
-    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId},
+    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId, TxId},
     lane::Lane,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
@@ -22,8 +22,8 @@ use domain::{
     ports::{
         AcceptNeeds, Balance, BatchView, BuildError, ChangeSet, CommitError, Commitment, Courier,
         Decide, DeliveryView, Draft, Finding, Handover, Holding, Intent, LaneView, PageQuery,
-        PayoutKey, PayoutView, Rail, RailProfile, SignError, Signature, Signer, Store, Unreachable,
-        UnsignedTx,
+        PayoutKey, PayoutView, Rail, RailProfile, SignError, Signature, Signer, Spending, Store,
+        Unreachable, UnsignedTx,
     },
 };
 
@@ -117,6 +117,13 @@ impl Store for Dying<Arc<dyn Store>> {
         without: BatchId,
     ) -> BoxFuture<'a, Result<Vec<Commitment>, Unreachable>> {
         self.0.commitments(lane, without)
+    }
+
+    fn signed<'a>(
+        &'a self,
+        names: &'a BTreeSet<TxId>,
+    ) -> BoxFuture<'a, Result<Vec<Attempt>, Unreachable>> {
+        self.0.signed(names)
     }
 
     fn load_lane<'a>(
@@ -287,8 +294,13 @@ impl Rail for Dying<Arc<dyn Rail>> {
         &'a self,
         lane: &'a Lane,
         attempts: &'a [Attempt],
+        before: &'a [Attempt],
     ) -> BoxFuture<'a, Result<Vec<Observation>, Unreachable>> {
-        self.0.observe(lane, attempts)
+        self.0.observe(lane, attempts, before)
+    }
+
+    fn spending<'a>(&'a self, lane: &'a Lane) -> BoxFuture<'a, Result<Vec<Spending>, Unreachable>> {
+        self.0.spending(lane)
     }
 
     fn holdings<'a>(

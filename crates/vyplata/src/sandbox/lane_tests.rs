@@ -65,6 +65,7 @@ impl Rail for Chain {
         &'a self,
         _: &'a Lane,
         attempts: &'a [Attempt],
+        _: &'a [Attempt],
     ) -> BoxFuture<'a, Result<Vec<Observation>, Unreachable>> {
         let end = |_: &Attempt| Observation::Final { fee: Amount::ZERO, unpaid: vec![] };
         Box::pin(async move { Ok(attempts.iter().map(end).collect()) })

@@ -29,11 +29,29 @@ const MATURITY_BLOCKS: u32 = 100;
 pub(super) const TRIES: usize = 5;
 
 impl Core {
+    /// What nothing spends, not even what waits.
     pub(super) async fn coins_of(&self, script: &ScriptBuf) -> Result<Vec<Coin>, Unreachable> {
+        self.coins_with(script, true).await
+    }
+
+    /// What is in blocks, whatever waits.
+    pub(super) async fn held_by(&self, script: &ScriptBuf) -> Result<u64, Unreachable> {
+        let coins = self.coins_with(script, false).await?;
+        let sum = coins.iter().try_fold(0_u64, |sum, it| sum.checked_add(it.value_sat));
+        sum.ok_or_else(|| odd("gettxout"))
+    }
+
+    /// The coins, what waits taken into account or not.
+    async fn coins_with(
+        &self,
+        script: &ScriptBuf,
+        has_waiting: bool,
+    ) -> Result<Vec<Coin>, Unreachable> {
         let is_legacy = self.open(false).await?;
         let spelling = self.spelling(script).await?;
         for _ in 0..TRIES {
-            if let Some(coins) = self.coins_now(script, &spelling, is_legacy).await? {
+            let coins = self.coins_now(script, &spelling, is_legacy, has_waiting).await?;
+            if let Some(coins) = coins {
                 return Ok(coins);
             }
         }
@@ -47,6 +65,7 @@ impl Core {
         script: &ScriptBuf,
         spelling: &Spelling,
         is_legacy: bool,
+        has_waiting: bool,
     ) -> Result<Option<Vec<Coin>>, Unreachable> {
         let calls = [("getblockchaininfo", json!([])), ("getbalances", json!([]))];
         let mut told = self.ask_settled(&calls).await?.into_iter();
@@ -79,7 +98,7 @@ impl Core {
             let ours = outputs.filter(|(_, it)| it.script_pubkey == *script);
             meant.extend(ours.map(|(vout, _)| OutPoint { txid: known.txid, vout }));
         }
-        let mut coins = self.there(script, meant, &info).await?;
+        let mut coins = self.there(script, meant, &info, has_waiting).await?;
         // Litecoin's blocks have one more transaction that they make themselves, for what leaves
         // the confidential part; what it pays is immature for six blocks.
         for coin in coins.iter_mut().flatten() {
@@ -95,8 +114,9 @@ impl Core {
         script: &ScriptBuf,
         meant: BTreeSet<OutPoint>,
         info: &Info,
+        has_waiting: bool,
     ) -> Result<Option<Vec<Coin>>, Unreachable> {
-        let of = |it: &OutPoint| ("gettxout", json!([it.txid.to_string(), it.vout, true]));
+        let of = |it: &OutPoint| ("gettxout", json!([it.txid.to_string(), it.vout, has_waiting]));
         let calls: Vec<(&'static str, Value)> = meant.iter().map(of).collect();
         let told: Vec<Result<Value, RpcError>> = self.ask(&calls).await?;
         let mut coins = vec![];

@@ -116,15 +116,44 @@ impl Core {
         Ok(all)
     }
 
+    /// What moved a script's coins in blocks above a height.
     pub(super) async fn movements_of(
         &self,
         script: &ScriptBuf,
         height: u32,
     ) -> Result<Vec<Movement>, Unreachable> {
+        let mut movements = self.movements(script, height, |it| it.confirmations > 0).await?;
+        movements.retain(|it| match it.place {
+            Place::Block(block) => block > height,
+            Place::Mempool | Place::Nowhere => false,
+        });
+        Ok(movements)
+    }
+
+    /// What spends a script's coins and waits for a block. What only pays it is not looked into: the
+    /// list says of a transaction that it sends if it spends any of the wallet's coins.
+    pub(super) async fn waiting_of(
+        &self,
+        script: &ScriptBuf,
+    ) -> Result<Vec<Movement>, Unreachable> {
+        let sends = |it: &Entry| it.confirmations == 0 && it.category == "send";
+        let mut movements = self.movements(script, u32::MAX, sends).await?;
+        movements.retain(|it| it.place == Place::Mempool && it.spent_sat > 0);
+        Ok(movements)
+    }
+
+    /// What moved a script's coins since a height, by those lines of the wallet's list.
+    async fn movements(
+        &self,
+        script: &ScriptBuf,
+        height: u32,
+        is_meant: impl Fn(&Entry) -> bool + Copy,
+    ) -> Result<Vec<Movement>, Unreachable> {
         let is_legacy = self.open(false).await?;
         let spelling = self.spelling(script).await?;
         for _ in 0..TRIES {
-            let movements = self.movements_now(script, &spelling, height, is_legacy).await?;
+            let movements =
+                self.movements_now(script, &spelling, height, is_legacy, is_meant).await?;
             if let Some(movements) = movements {
                 return Ok(movements);
             }
@@ -140,6 +169,7 @@ impl Core {
         spelling: &Spelling,
         height: u32,
         is_legacy: bool,
+        is_meant: impl Fn(&Entry) -> bool,
     ) -> Result<Option<Vec<Movement>>, Unreachable> {
         let info = self.info().await?;
         let since = self.hash_at(height.min(info.blocks)).await?;
@@ -151,8 +181,8 @@ impl Core {
         let mut told = self.ask_settled(&calls).await?.into_iter();
         check_followed(told.next())?;
         let Since { transactions } = read("listsinceblock", told.next())?;
-        let live = transactions.iter().filter(|it| it.confirmations >= 0);
-        let txids: BTreeSet<Txid> = live.map(|it| it.txid).collect();
+        let meant = transactions.iter().filter(|it| is_meant(it));
+        let txids: BTreeSet<Txid> = meant.map(|it| it.txid).collect();
         if txids.len() > MOVEMENTS_MAX {
             tracing::warn!(count = txids.len(), height, "too much moved since this height");
             return Err(Unreachable);
@@ -166,12 +196,7 @@ impl Core {
         }
         let mut movements = vec![];
         for known in &known {
-            let movement = movement_of(known, script, &outputs, info.blocks)?;
-            movements.extend(movement.filter(|it| match it.place {
-                Place::Block(block) => block > height,
-                Place::Mempool => true,
-                Place::Nowhere => false,
-            }));
+            movements.extend(movement_of(known, script, &outputs, info.blocks)?);
         }
         Ok(Some(movements))
     }
@@ -310,13 +335,17 @@ fn movement_of(
     newest: u32,
 ) -> Result<Option<Movement>, Unreachable> {
     let place = known.place(newest)?;
-    let sum = |outputs: &mut dyn Iterator<Item = &TxOut>| {
-        let mut ours = outputs.filter(|it| it.script_pubkey == *script);
-        ours.try_fold(0_u64, |sum, it| sum.checked_add(it.value.to_sat()))
+    let is_ours = |it: &&TxOut| it.script_pubkey == *script;
+    let sum = |outputs: &[&TxOut]| {
+        let sum = outputs.iter().try_fold(0_u64, |sum, it| sum.checked_add(it.value.to_sat()));
+        sum.ok_or_else(|| odd("gettransaction"))
     };
-    let spent = known.tx.input.iter().filter_map(|it| outputs.get(&it.previous_output));
-    let received_sat = sum(&mut known.tx.output.iter()).ok_or_else(|| odd("gettransaction"))?;
-    let spent_sat = sum(&mut { spent }).ok_or_else(|| odd("gettransaction"))?;
+    let inputs = known.tx.input.iter().map(|it| it.previous_output);
+    let spent = inputs.filter_map(|it| outputs.get(&it).filter(is_ours).map(|output| (it, output)));
+    let (spends, spent): (Vec<OutPoint>, Vec<&TxOut>) = spent.unzip();
+    let received: Vec<&TxOut> = known.tx.output.iter().filter(is_ours).collect();
+    let (received_sat, spent_sat) = (sum(&received)?, sum(&spent)?);
     let is_nothing = place == Place::Nowhere || (received_sat == 0 && spent_sat == 0);
-    Ok((!is_nothing).then_some(Movement { txid: known.txid, place, received_sat, spent_sat }))
+    let movement = Movement { txid: known.txid, place, received_sat, spent_sat, spends };
+    Ok((!is_nothing).then_some(movement))
 }

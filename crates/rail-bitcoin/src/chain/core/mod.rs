@@ -18,7 +18,7 @@ mod rpc;
 mod shapes;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -188,8 +188,8 @@ impl Core {
 }
 
 impl Chain for Core {
-    fn genesis(&self) -> BoxFuture<'_, Result<BlockHash, Unreachable>> {
-        Box::pin(self.hash_at(0))
+    fn block(&self, height: u32) -> BoxFuture<'_, Result<BlockHash, Unreachable>> {
+        Box::pin(self.hash_at(height))
     }
 
     fn tip(&self) -> BoxFuture<'_, Result<Tip, Unreachable>> {
@@ -204,12 +204,24 @@ impl Chain for Core {
         Box::pin(self.coins_of(script))
     }
 
+    fn held<'a>(&'a self, script: &'a ScriptBuf) -> BoxFuture<'a, Result<u64, Unreachable>> {
+        Box::pin(self.held_by(script))
+    }
+
     fn movements_above<'a>(
         &'a self,
         script: &'a ScriptBuf,
         height: u32,
     ) -> BoxFuture<'a, Result<Vec<Movement>, Unreachable>> {
         Box::pin(self.movements_of(script, height))
+    }
+
+    fn waiting<'a>(
+        &'a self,
+        script: &'a ScriptBuf,
+        _named: &'a BTreeSet<Txid>,
+    ) -> BoxFuture<'a, Result<Vec<Movement>, Unreachable>> {
+        Box::pin(self.waiting_of(script))
     }
 
     fn place(&self, txid: Txid) -> BoxFuture<'_, Result<Place, Unreachable>> {

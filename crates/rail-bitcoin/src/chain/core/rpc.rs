@@ -27,6 +27,10 @@ pub(super) const NO_METHOD: i64 = -32_601;
 /// blocks to be read again, and for a wallet to be loaded that has to catch up. In milliseconds.
 const PATIENCE_MS: u64 = 900_000;
 
+/// How long an answer of the wallet may be, in bytes: each of its coins takes some 500 in its list, and
+/// anybody can give it as many as he pays for.
+const WALLET_BYTES_MAX: usize = 128 << 20;
+
 /// The ways to a node and to one wallet in it.
 pub struct Links {
     /// The node itself.
@@ -63,9 +67,10 @@ impl Links {
             Ok(JsonRpc::new(std::sync::Arc::new(endpoint)))
         };
         let patient = Limits { timeout_ms: PATIENCE_MS, ..Endpoint::LIMITS };
+        let of_wallet = Limits { body_bytes_max: WALLET_BYTES_MAX, ..Endpoint::LIMITS };
         Ok(Self {
             node: link(url, Endpoint::LIMITS)?,
-            wallet: link(&wallet, Endpoint::LIMITS)?,
+            wallet: link(&wallet, of_wallet)?,
             patient_node: link(url, patient)?,
             patient_wallet: link(&wallet, patient)?,
         })

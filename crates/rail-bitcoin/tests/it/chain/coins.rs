@@ -113,10 +113,12 @@ pub(super) async fn what_was_evicted_spends_nothing(mut scene: Scene) {
     let spends = lane.pay(&[coin], &[(scene.recipient(), 50_000), (lane.script(), 49_000)]);
     scene.node.send(&spends).await;
     assert_ne!(scene.outpoints(&lane).await, [coin.outpoint]);
+    assert_eq!(scene.chain.held(&lane.script()).await, Ok(100_000), "it waits");
     scene.node.restart().await;
     assert!(!scene.node.is_waiting(spends.compute_txid()).await);
     assert_eq!(scene.outpoints(&lane).await, [coin.outpoint]);
     assert_eq!(scene.coins(&lane).await[0].height, Some(coin.height));
     assert_eq!(scene.spender(&coin).await, None);
-    assert_eq!(scene.chain.movements_above(&lane.script(), coin.height).await, Ok(vec![]));
+    assert_eq!(scene.moved(&lane, coin.height).await, []);
+    assert_eq!(scene.chain.held(&lane.script()).await, Ok(100_000));
 }

@@ -1,8 +1,11 @@
 //! Nodes that answer nonsense.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bitcoin::{OutPoint, Transaction};
@@ -143,7 +146,7 @@ impl Liar<'_> {
         let script = asked.lane.script();
         let txid = asked.spends.compute_txid();
         let is_answer = match number {
-            0 => chain.genesis().await.is_ok(),
+            0 => chain.block(0).await.is_ok(),
             1 => chain.tip().await.is_ok(),
             2 => chain.coins(&script).await.is_ok(),
             3 => chain.movements_above(&script, 0).await.is_ok(),
@@ -153,6 +156,8 @@ impl Liar<'_> {
             7 => chain.fee_rate(6).await.is_ok(),
             8 => chain.relay_rules().await.is_ok(),
             9 => chain.send(&asked.next).await.is_ok(),
+            10 => chain.held(&script).await.is_ok(),
+            11 => chain.waiting(&script, &BTreeSet::from([txid])).await.is_ok(),
             _ => chain.follow(&script).await.is_ok(),
         };
         (is_answer, self.places.load(Ordering::Relaxed))
@@ -182,11 +187,11 @@ pub(super) async fn no_answer_makes_it_panic(scene: Scene) {
         json!([[], null]),
         json!(true),
     ];
-    for number in 0..=10 {
+    for number in 0..=12 {
         let (is_answer, places) = liar.asked(&asked, number, Spoil::Nothing).await;
         assert!(is_answer, "question {number}");
         // Following again reads all blocks again.
-        let places_max = if number == 10 { PLACES_MAX / 5 } else { PLACES_MAX };
+        let places_max = if number == 12 { PLACES_MAX / 5 } else { PLACES_MAX };
         let step = places.div_ceil(places_max).max(1);
         for place in (0..places).step_by(step) {
             let value = nonsense[place / step % nonsense.len()].clone();
@@ -219,6 +224,8 @@ fn lies(via: Via, kind: Kind) -> Vec<(usize, &'static str, Value)> {
             all(2, "labels", &[json!([]), json!(["rescan from 7"]), json!("followed")]);
             all(3, "blockheight", &heights[..2]);
             all(3, "hex", &[json!(""), json!("00"), json!("zz")]);
+            all(10, "value", &amounts);
+            all(11, "hex", &[json!(""), json!("00"), json!("zz")]);
             all(4, "blockheight", &heights);
             all(4, "blockheight", &[json!(null)]);
             all(5, "hex", &[json!(""), json!("00")]);
@@ -238,7 +245,9 @@ fn lies(via: Via, kind: Kind) -> Vec<(usize, &'static str, Value)> {
             all(2, "block_height", &heights);
             all(2, "txid", &[json!("zz"), json!(7)]);
             all(3, "value", &amounts);
-            all(3, "tx_count", &[json!(1_000), json!(-1)]);
+            all(10, "funded_txo_sum", &[json!(0), json!(-1), json!(1.5), json!(u64::MAX)]);
+            all(10, "spent_txo_sum", &[json!(u64::MAX), json!(-1)]);
+            all(11, "value", &amounts);
             all(4, "block_height", &heights);
             all(4, "txid", &[json!("00".repeat(32)), json!("zz")]);
             all(5, "txid", &[json!(null), json!("zz")]);

@@ -1,8 +1,9 @@
 //! What moved a script's coins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rail_bitcoin::chain::{Movement, Place};
+use bitcoin::Txid;
+use rail_bitcoin::chain::{Coin, Movement, Place};
 
 use super::Scene;
 use crate::house::keys::{Input, Key};
@@ -81,21 +82,70 @@ pub(super) async fn movements_add_up(scene: Scene) {
     scene.node.fund(&[(lane.script(), 33_333)]).await;
     let now = *held.last_key_value().unwrap().1;
     assert!(now > 0 && held.len() > 5, "{held:?}");
+    assert_eq!(scene.chain.held(&lane.script()).await.map(i128::from), Ok(now));
     for (height, before) in &held {
         let movements = scene.chain.movements_above(&lane.script(), *height).await.unwrap();
-        let is_in_block = |it: &&Movement| matches!(it.place, Place::Block(at) if at > *height);
-        let in_blocks = movements.iter().filter(is_in_block);
-        assert_eq!(before + moved(in_blocks), now, "{height}");
-        let with_all: i128 =
-            scene.coins(&lane).await.iter().map(|it| i128::from(it.value_sat)).sum();
-        assert_eq!(before + moved(movements.iter()), with_all, "{height}");
+        assert!(movements.iter().all(|it| matches!(it.place, Place::Block(at) if at > *height)));
+        assert_eq!(before + moved(movements.iter()), now, "{height}");
         let mut txids: Vec<_> = movements.iter().map(|it| it.txid).collect();
         txids.sort();
         txids.dedup();
         assert_eq!(txids.len(), movements.len());
     }
+    // What waits: our own, and what others bring.
+    let own = scene.chain.waiting(&lane.script(), &BTreeSet::new()).await.unwrap();
+    assert!(own.iter().all(|it| it.place == Place::Mempool && it.spent_sat > 0), "{own:?}");
+    let coins = scene.coins(&lane).await;
+    let is_brought =
+        |it: &&Coin| it.height.is_none() && own.iter().all(|own| own.txid != it.outpoint.txid);
+    let sum = |coins: Vec<&Coin>| -> i128 { coins.iter().map(|it| i128::from(it.value_sat)).sum() };
+    let brought = sum(coins.iter().filter(is_brought).collect());
+    assert_eq!(now + moved(own.iter()) + brought, sum(coins.iter().collect()));
     let above = scene.chain.movements_above(&lane.script(), u32::MAX).await.unwrap();
-    assert!(above.iter().all(|it| it.place == Place::Mempool), "{above:?}");
+    assert_eq!(above, []);
+}
+
+/// Anybody can have as many deposits wait as he likes; a server lists 50 of what waits.
+pub(super) async fn what_is_our_own_is_found_among_deposits_that_wait(scene: Scene) {
+    let lane = scene.lane().await;
+    let (first, second) = (scene.give(&lane, 100_000).await, scene.give(&lane, 200_000).await);
+    let crowd = scene.crowd(84, &lane.script(), 10_000).await;
+    for tx in &crowd {
+        scene.node.send(tx).await;
+    }
+    let script = lane.script();
+    let waiting = async |named: &[Txid]| {
+        let named = named.iter().copied().collect();
+        let waiting = scene.chain.waiting(&script, &named).await.unwrap();
+        let mut found: Vec<_> =
+            waiting.into_iter().map(|it| (it.txid, it.spends, it.spent_sat)).collect();
+        found.sort();
+        found
+    };
+    assert_eq!(waiting(&[]).await, []);
+    assert_eq!(scene.chain.held(&script).await, Ok(300_000));
+    // A chain, of whose first nothing is left to be spent.
+    let parent = lane.pay(&[first], &[(scene.recipient(), 50_000), (script.clone(), 49_000)]);
+    scene.node.send(&parent).await;
+    let change = Input::of(&parent, &script);
+    let child = lane.pay(&[change], &[(scene.recipient(), 20_000), (script.clone(), 28_000)]);
+    scene.node.send(&child).await;
+    let mut expected = vec![
+        (parent.compute_txid(), vec![first.outpoint], 100_000),
+        (child.compute_txid(), vec![change.outpoint], 49_000),
+    ];
+    expected.sort();
+    assert_eq!(waiting(&[]).await, expected);
+    // One that leaves nothing is found if it is named.
+    let last = lane.pay(&[second], &[(scene.recipient(), 199_000)]);
+    scene.node.send(&last).await;
+    expected.push((last.compute_txid(), vec![second.outpoint], 200_000));
+    expected.sort();
+    assert_eq!(waiting(&[last.compute_txid()]).await, expected);
+    assert_eq!(scene.chain.held(&script).await, Ok(300_000), "nothing is in a block");
+    scene.node.mine(1).await;
+    assert_eq!(waiting(&[last.compute_txid()]).await, []);
+    assert_eq!(scene.chain.held(&script).await, Ok(28_000 + 840_000));
 }
 
 pub(super) async fn pages_of_movements_are_read_to_their_end(scene: Scene) {
@@ -121,6 +171,6 @@ pub(super) async fn pages_of_movements_are_read_to_their_end(scene: Scene) {
     for tx in &last {
         scene.node.send(tx).await;
     }
-    assert_eq!(above(start + 3).await, 24);
+    assert_eq!(above(start + 3).await, 0, "they wait");
     assert_eq!(scene.coins(&lane).await.len(), 84);
 }

@@ -1,5 +1,7 @@
 //! Nodes that are away, and wallets that were put away.
 
+use std::collections::BTreeSet;
+
 use bitcoin::{OutPoint, Txid, hashes::Hash as _};
 use serde_json::{Value, json};
 
@@ -13,10 +15,12 @@ pub(super) async fn a_node_that_is_away_is_unreachable(mut scene: Scene) {
     scene.node.stop().await;
     let (chain, script) = (&scene.chain, lane.script());
     let txid = Txid::from_byte_array([7; 32]);
-    unreachable(chain.genesis().await);
+    unreachable(chain.block(0).await);
     unreachable(chain.tip().await);
     unreachable(chain.coins(&script).await);
+    unreachable(chain.held(&script).await);
     unreachable(chain.movements_above(&script, 0).await);
+    unreachable(chain.waiting(&script, &BTreeSet::new()).await);
     unreachable(chain.place(txid).await);
     unreachable(chain.spender(OutPoint { txid, vout: 0 }).await);
     unreachable(chain.transaction(txid).await);

@@ -8,7 +8,7 @@ use super::{Handover, Scene, unreachable};
 
 pub(super) async fn the_newest_block_is_known(scene: Scene) {
     let genesis: String = scene.node.ask("getblockhash", json!([0])).await;
-    assert_eq!(scene.chain.genesis().await.unwrap().to_string(), genesis);
+    assert_eq!(scene.chain.block(0).await.unwrap().to_string(), genesis);
     for _ in 0..2 {
         let tip = scene.chain.tip().await.unwrap();
         assert_eq!(tip.height, scene.node.height().await);
@@ -35,9 +35,10 @@ pub(super) async fn a_transaction_goes_through_a_reorganisation(scene: Scene) {
     let is_at = async |place| {
         assert_eq!(scene.place(&tx).await, place);
         assert_eq!(scene.spender(&coin).await, Some((tx.compute_txid(), place)));
-        let movements = scene.chain.movements_above(&lane.script(), coin.height).await.unwrap();
+        let movements = scene.moved(&lane, coin.height).await;
         assert_eq!(movements.len(), 1);
         assert_eq!((movements[0].place, movements[0].spent_sat), (place, 100_000));
+        assert_eq!(movements[0].spends, [coin.outpoint]);
     };
     is_at(Place::Mempool).await;
     scene.node.mine(1).await;

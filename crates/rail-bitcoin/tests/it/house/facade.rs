@@ -3,8 +3,8 @@
 //! No registry has such a server, so the documented answers
 //! (<https://github.com/Blockstream/esplora/blob/master/API.md>) are made of the node's blocks and
 //! mempool, which are read anew for each question. What is modelled beside the paths and shapes: 25
-//! transactions to a page of history, 50 of the mempool, newest first; a transaction that was in a
-//! block is remembered as one that waits when its block is none any more, and one that was never in
+//! transactions to a page of history, 50 of the mempool, newest first; 500 coins in blocks at most; a
+//! transaction that was in a block is remembered as one that waits when its block is none any more, and one that was never in
 //! a block is forgotten with the mempool, as [electrs](https://github.com/Blockstream/electrs) does;
 //! refusals of a transaction are the node's words behind `sendrawtransaction RPC error`; and 504
 //! while the node is away. Not modelled: the server's own delay behind the node.
@@ -33,6 +33,9 @@ const PAGE: usize = 25;
 
 /// Transactions of a mempool that are listed.
 const WAITING_MAX: usize = 50;
+
+/// Coins of a script that are listed, in blocks (`--utxos-limit`).
+const UNSPENT_MAX: usize = 500;
 
 /// Targets of `/fee-estimates`.
 const TARGETS: [u16; 11] = [2, 3, 4, 5, 6, 10, 20, 25, 144, 504, 1_008];
@@ -314,9 +317,10 @@ impl Index {
         };
         match rest {
             [] => {
-                let stats = |txids: &[Txid]| json!({"tx_count": txids.len()});
-                let stats =
-                    json!({"chain_stats": stats(&in_blocks), "mempool_stats": stats(&waiting)});
+                let (funded, spent) = self.sums(&in_blocks, hash);
+                let stats = json!({"chain_stats": {
+                    "tx_count": in_blocks.len(), "funded_txo_sum": funded, "spent_txo_sum": spent,
+                }});
                 (200, stats.to_string())
             }
             ["txs", "mempool"] => shown(&waiting[..waiting.len().min(WAITING_MAX)]),
@@ -327,12 +331,30 @@ impl Index {
                 shown(&rest[..rest.len().min(PAGE)])
             }
             ["utxo"] => {
-                let all = in_blocks.iter().chain(&waiting);
-                let all: Vec<Value> = all.flat_map(|it| self.unspent(*it, hash)).collect();
+                let unspent = |txids: &[Txid]| -> Vec<Value> {
+                    txids.iter().flat_map(|it| self.unspent(*it, hash)).collect()
+                };
+                let (mut all, waiting) = (unspent(&in_blocks), unspent(&waiting));
+                if all.len() > UNSPENT_MAX {
+                    return (400, "Too many unspent transaction outputs".to_owned());
+                }
+                all.extend(waiting);
                 (200, json!(all).to_string())
             }
             _ => unknown("endpoint does not exist"),
         }
+    }
+
+    /// What transactions brought a script and took from it.
+    fn sums(&self, txids: &[Txid], hash: &str) -> (u64, u64) {
+        let is_ours =
+            |it: &&TxOut| sha256::Hash::hash(it.script_pubkey.as_bytes()).to_string() == hash;
+        let sat = |it: &TxOut| it.value.to_sat();
+        let all = || txids.iter().map(|it| &self.transactions[it]);
+        let spent =
+            all().flat_map(|it| &it.input).filter_map(|it| self.prevout(it.previous_output));
+        let funded = all().flat_map(|it| &it.output).filter(is_ours).map(sat).sum();
+        (funded, spent.filter(is_ours).map(sat).sum())
     }
 
     fn unspent(&self, txid: Txid, hash: &str) -> Vec<Value> {

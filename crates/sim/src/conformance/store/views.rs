@@ -37,6 +37,27 @@ pub(super) fn a_batch_with_its_payouts(store: &dyn Store) {
     assert_eq!(ready(store.peek_batch(BatchId(77))), Err(Unreachable));
 }
 
+pub(super) fn signed_transactions_by_name(store: &dyn Store) {
+    furnish(store);
+    let (mut open, mut ended) = (batch(1, &[1]), batch(2, &[2]));
+    open.attempts = vec![attempt(3), attempt(1)];
+    open.attempts[0].spends = vec![CoinId::new("aa:0"), CoinId::new("bb:11")];
+    ended.attempts = vec![attempt(2)];
+    ended.attempts[0].status = AttemptStatus::Dead;
+    ended.closed = true;
+    write(store, |it| {
+        it.payouts = [1, 2].map(|it| sending(it, it, Stage::Signed)).to_vec();
+        it.batches = vec![open.clone(), ended.clone()];
+    });
+    let signed = |names: &[TxId]| ready(store.signed(&names.iter().cloned().collect()));
+    let name = |it: u8| attempt(it).tx.txid;
+    let all = [&open.attempts[1], &ended.attempts[0], &open.attempts[0]].map(Clone::clone);
+    assert_eq!(signed(&[name(3), TxId::new("other"), name(1), name(2)]), Ok(all.to_vec()));
+    assert_eq!(signed(&[name(2)]), Ok(ended.attempts), "whatever became of it");
+    assert_eq!(signed(&[TxId::new("other")]), Ok(vec![]));
+    assert_eq!(signed(&[]), Ok(vec![]));
+}
+
 pub(super) fn a_batch_with_what_others_may_take(store: &dyn Store) {
     furnish(store);
     let mut signed = batch(2, &[2]);
