@@ -237,6 +237,9 @@ pub enum Handover {
     Accepted,
     /// It will not relay it because its fee is too low. Proves nothing about the future.
     Underpriced,
+    /// It keeps a transaction that excludes this one, and does not take this in its place. Proves
+    /// nothing about the future: either may be included.
+    Excluded,
     /// It will not relay it for another reason. Proves nothing about the future.
     Refused(String),
 }

@@ -104,10 +104,21 @@ impl Bitcoin {
 }
 
 async fn rules_of(chain: &dyn Chain, name: &str) -> Option<Finding> {
-    let RelayRules { fee_rate_min_sat_per_kvb, replaces, .. } = chain.relay_rules().await.ok()?;
+    let RelayRules { fee_rate_min_sat_per_kvb, replaces, replaces_is_assumed, .. } =
+        chain.relay_rules().await.ok()?;
     let from = text(fee_rate_min_sat_per_kvb);
-    let what = if replaces {
+    let what = if replaces && replaces_is_assumed {
+        format!(
+            "node {name} relays from {from} on, and is taken to replace what waits, as \
+             node_replaces says: it does not tell itself"
+        )
+    } else if replaces {
         format!("node {name} relays from {from} on, and replaces what waits")
+    } else if replaces_is_assumed {
+        format!(
+            "node {name} relays from {from} on, and is taken to replace nothing, as node_replaces \
+             says or a refusal showed: what waits for too little is paid for by spending its change"
+        )
     } else {
         format!(
             "node {name} relays from {from} on, and replaces nothing: what waits for too little is \

@@ -206,7 +206,7 @@ impl Bitcoin {
         let right = self.nodes.right().await;
         let answers = join_all(right.iter().map(|it| it.chain.send(&tx))).await;
         let answers: Vec<Handover> = answers.into_iter().flatten().collect();
-        for wanted in [Handover::Accepted, Handover::Underpriced] {
+        for wanted in [Handover::Accepted, Handover::Underpriced, Handover::Excluded] {
             if answers.contains(&wanted) {
                 return Ok(wanted);
             }

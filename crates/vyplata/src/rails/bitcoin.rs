@@ -40,7 +40,8 @@ pub(super) async fn connect(
     wallets: impl Iterator<Item = &str>,
 ) -> anyhow::Result<Connected> {
     let wrong = |error: String| anyhow!("network {}: {error}", config.id);
-    let endpoints = endpoints(config).with_context(|| format!("network {}: rpc", config.id))?;
+    let endpoints =
+        endpoints(network, config).with_context(|| format!("network {}: rpc", config.id))?;
     let mut settings = settings(config);
     settings.limits.fee_max_sat = u64::try_from(fee_max.units()).ok();
     let assets = catalog.assets_of(&network.id);
@@ -84,18 +85,31 @@ fn settings(config: &NetworkConfig) -> Settings {
     }
 }
 
-fn endpoints(config: &NetworkConfig) -> anyhow::Result<Vec<Endpoint>> {
+fn endpoints(network: &Network, config: &NetworkConfig) -> anyhow::Result<Vec<Endpoint>> {
     let client = client()?;
-    let replaces = config.node_replaces.unwrap_or(true);
+    let replaces = node_replaces(network, config)?;
+    let relayed = config.fee_min_sat_per_vbyte.map_or(RELAYED_SAT_PER_KVB, |it| it.per_kvb);
     let mut endpoints = vec![];
     for (position, url) in config.rpc.iter().enumerate() {
         let (name, chain) = match url.strip_prefix(ESPLORA) {
-            Some(url) => esplora(&client, position, url, replaces)?,
+            Some(url) => esplora(&client, position, url, relayed, replaces)?,
             None => core(&client, position, url, replaces)?,
         };
         endpoints.push(Endpoint { name, chain });
     }
     Ok(endpoints)
+}
+
+/// Whether nodes that do not say so take replacements: as set, or as nodes of the network do by
+/// default.
+fn node_replaces(network: &Network, config: &NetworkConfig) -> anyhow::Result<bool> {
+    let of_row = network.parameters.get("node_replaces").map_or("true", String::as_str);
+    match (config.node_replaces, of_row) {
+        (Some(replaces), _) => Ok(replaces),
+        (None, "true") => Ok(true),
+        (None, "false") => Ok(false),
+        (None, other) => Err(anyhow!("parameter node_replaces cannot be {other:?}")),
+    }
 }
 
 type Node = (String, Box<dyn Chain>);
@@ -106,6 +120,7 @@ fn esplora(client: &Client, position: usize, url: &str, replaces: bool) -> anyho
         fee_rate_min_sat_per_kvb: RELAYED_SAT_PER_KVB,
         increment_sat_per_kvb: RELAYED_SAT_PER_KVB,
         replaces,
+        replaces_is_assumed: true,
     };
     Ok((name, Box::new(Esplora::new(Rest::new(Arc::new(endpoint)), rules))))
 }
@@ -115,4 +130,40 @@ fn core(client: &Client, position: usize, url: &str, replaces: bool) -> anyhow::
     let links = Links::at(client, url, &[], WALLET);
     let links = links.map_err(|error| anyhow!("#{}: {error}", position + 1))?;
     Ok((name, Box::new(Core::new(links, WALLET, replaces))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(more: &str) -> NetworkConfig {
+        toml::from_str(&format!("id = \"bitcoin\"\nrpc = [\"http://127.0.0.1:1\"]\n{more}"))
+            .unwrap()
+    }
+
+    #[test]
+    fn litecoin_replaces_nothing_unless_it_is_said() {
+        let catalog = catalog::read(&[rail_bitcoin::CATALOG]).unwrap();
+        let replaces = |id: &str, more: &str| {
+            node_replaces(catalog.network(id).unwrap(), &config(more)).unwrap()
+        };
+        assert!(replaces("bitcoin", "") && !replaces("litecoin", ""));
+        assert!(replaces("litecoin", "node_replaces = true"));
+        assert!(!replaces("bitcoin", "node_replaces = false"));
+        let mut odd = catalog.network("litecoin").unwrap().clone();
+        odd.parameters.insert("node_replaces".to_owned(), "maybe".to_owned());
+        assert!(node_replaces(&odd, &config("")).unwrap_err().to_string().contains("maybe"));
+    }
+
+    #[test]
+    fn the_least_that_is_offered_can_be_lowered() {
+        let settings = settings(&config(
+            "fee_min_sat_per_vbyte = \"0.1\"\nfee_cap_sat_per_vbyte = \"12.5\"\n\
+             gather_max_sat_per_vbyte = 2",
+        ));
+        assert_eq!(settings.rate_min_sat_per_kvb, 100);
+        assert_eq!(settings.limits.rate_max_sat_per_kvb, 12_500);
+        assert_eq!(settings.gathering.rate_max_sat_per_kvb, 2_000);
+        assert_eq!(super::settings(&config("")).rate_min_sat_per_kvb, 1_000);
+    }
 }
