@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     Timestamp,
-    catalog::{Catalog, Destination, DestinationError},
+    catalog::{Asset, Catalog, Destination, DestinationError},
     command::{Accepted, Command, CreatePayout, Direction, Nonce, OnOtherContent, Refusal, Source},
     event::EventKind,
     follow,
@@ -200,6 +200,7 @@ impl Sitting {
         let overdraft = overdraft(book, &create.asset);
         let funds = Loaded { view: &self.view, merchant: create.merchant, overdraft };
         let quote = question.quote(&funds)?;
+        check_is_carried(desk, asset, &destination, quote.amount)?;
         let untaken = create.public_ids.iter().find(|it| !self.view.public_ids.contains(*it));
         let public_id = untaken.ok_or(Refusal::Unavailable("no free identifier was drawn"))?;
         let approval = create.approval.as_ref().map(|it| Approval {
@@ -513,6 +514,26 @@ fn check_not_ours_or_a_token(
         return refuse("this address is the contract of a token");
     }
     Ok(())
+}
+
+/// What a network does not carry to this kind of address is refused now, and not when it is to be
+/// sent.
+fn check_is_carried(
+    desk: &Desk<'_>,
+    asset: &Asset,
+    destination: &Destination,
+    amount: Amount,
+) -> Result<(), Refusal> {
+    let network = desk.catalog.network_of(asset);
+    if asset.contract.is_some() {
+        return Ok(());
+    }
+    let least = desk.rules.least(network, Some(&destination.address));
+    if amount >= least {
+        return Ok(());
+    }
+    let agreed = desk.book.terms.get(&asset.id).and_then(|it| it.amount_min);
+    Err(Refusal::AmountTooSmall { minimum: Some(agreed.map_or(least, |it| it.max(least))) })
 }
 
 fn destination(desk: &Desk<'_>, create: &CreatePayout) -> Result<Destination, Refusal> {

@@ -34,6 +34,10 @@ impl AddressRules for Rules {
         }
         Ok(Destination { address, memo: memo.map(str::to_owned) })
     }
+
+    fn least(&self, _network: &Network, address: Option<&str>) -> Amount {
+        if address == Some("to-heavy") { amount(60) } else { Amount::ZERO }
+    }
 }
 
 fn amount(units: u128) -> Amount {
@@ -437,6 +441,23 @@ fn refusals_change_nothing() {
     assert!(matches!(refused(|it| it.asked = exact(9)), Refusal::AmountTooSmall { .. }));
     assert!(matches!(refused(|it| it.asked = exact(10_001)), Refusal::AmountTooLarge { .. }));
     assert!(matches!(refused(|it| it.public_ids.clear()), Refusal::Unavailable(_)));
+}
+
+#[test]
+fn what_the_network_does_not_carry_there_is_refused_at_once() {
+    let ask = |address: &str, units, bearer| {
+        let mut request = create(1, "order");
+        (request.address, request.asked, request.bearer) =
+            (address.to_owned(), exact(units), bearer);
+        Stored::with(1_000).create(request).map(|it| parts(it).0.quote.amount)
+    };
+    let too_small = Err(Refusal::AmountTooSmall { minimum: Some(amount(60)) });
+    assert_eq!(ask("to-heavy", 59, FeeBearer::Merchant), too_small);
+    assert_eq!(ask("TO-HEAVY", 60, FeeBearer::Merchant), Ok(amount(60)));
+    assert_eq!(ask("to-bob", 59, FeeBearer::Merchant), Ok(amount(59)));
+    // Fees are 7: what arrives counts.
+    assert_eq!(ask("to-heavy", 66, FeeBearer::Recipient), too_small);
+    assert_eq!(ask("to-heavy", 67, FeeBearer::Recipient), Ok(amount(60)));
 }
 
 #[test]

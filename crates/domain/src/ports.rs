@@ -41,6 +41,11 @@ pub trait AddressRules: Send + Sync {
         address: &str,
         memo: Option<&str>,
     ) -> Result<Destination, DestinationError>;
+    /// The least that a network carries to an address, in canonical spelling, of its own coin; to
+    /// any address, if none is named. Zero where it carries anything.
+    fn least(&self, _network: &Network, _address: Option<&str>) -> Amount {
+        Amount::ZERO
+    }
 }
 
 // --- Rates -----------------------------------------------------------------------------------
