@@ -201,6 +201,10 @@ const CHORE_WAIT_MS: u64 = 10 * 60 * 1_000;
 /// After how many times [`RailProfile::replace_after_ms`] a transaction is overdue.
 const PATIENCE: u64 = 4;
 
+/// For how long a batch with nothing signed is not left, in milliseconds, unless it waits: whoever
+/// withdrew payouts in a row would else keep those that travel with them from being paid.
+const LEFT_AFTER_MS: u64 = 60 * 1_000;
+
 /// Something that happened to a batch, to be told to people.
 pub type Happening = (EventKind, String);
 
@@ -263,6 +267,13 @@ impl Batch {
     /// Whether it waits for an operator or for time with nothing signed: it takes up no room then.
     pub fn is_waiting(&self) -> bool {
         !self.closed && self.hold.is_some() && self.attempts.is_empty()
+    }
+
+    /// Whether a payout of it may still be withdrawn: no transaction was ever signed for it, and none
+    /// is just being made.
+    pub fn may_be_left(&self, now: Timestamp) -> bool {
+        let is_old = now.since_ms(self.created_at) >= LEFT_AFTER_MS;
+        !self.closed && self.attempts.is_empty() && (self.hold.is_some() || is_old)
     }
 
     /// How far the batch has come, and with which transaction.
