@@ -14,6 +14,7 @@ fn profile() -> RailProfile {
         network: NetworkId::new("net"),
         batch_max: 3,
         batch_wait_ms: 0,
+        economy_apart: false,
         in_flight_max: 1,
         attempts_max: 3,
         poll_ms: POLL_MS,

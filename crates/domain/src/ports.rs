@@ -70,6 +70,9 @@ pub struct RailProfile {
     pub batch_max: u32,
     /// How long a payout that is not urgent may wait for others to travel with.
     pub batch_wait_ms: u64,
+    /// Whether payouts that are not urgent at all share a transaction only with each other: where the
+    /// most urgent of a transaction sets the price of all of it.
+    pub economy_apart: bool,
     /// How many batches of one lane may be in flight at once, that is, in no block yet: nodes keep no
     /// more of one account.
     pub in_flight_max: u32,

@@ -270,6 +270,7 @@ fn profile(network: &Network, settings: &Settings) -> RailProfile {
         network: network.id.clone(),
         batch_max: settings.batch_max,
         batch_wait_ms: settings.batch_wait_ms,
+        economy_apart: network.has_priorities,
         in_flight_max: settings.in_flight_max,
         attempts_max: settings.attempts_max,
         poll_ms: settings.poll_ms,
