@@ -2,14 +2,16 @@
 
 mod money;
 mod nodes;
+mod slow;
+
+use std::collections::BTreeSet;
 
 use anyhow::anyhow;
 use domain::{
     catalog::Asset,
     lane::Lane,
     money::Amount,
-    payout::Status,
-    ports::{LaneView, PageQuery},
+    ports::LaneView,
     reconcile::Verdict,
 };
 use signer::Keystore;
@@ -22,20 +24,15 @@ use super::{
 };
 use crate::{
     app::{App, LaneWork},
-    clock, concerns,
+    concerns,
     config::{Config, LaneConfig},
-    explain,
     prices::Pricing,
     upkeep,
     wiring::{self, Need},
 };
 
-/// How long a payout may be on its way before the doctor looks at it, in milliseconds.
-const SLOW_MS: u64 = 30 * 60 * 1_000;
 /// For how many payouts a wallet's coins for fees should be enough.
 const RUNWAY_MIN: u64 = 20;
-/// How many payouts the doctor looks at.
-const LOOKS_MAX: u32 = 1_000;
 
 /// Counts what is wrong while saying it.
 struct Report {
@@ -111,7 +108,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
         report.wrong(&concern.what, concern.remedy);
     }
     strangers(&app, &mut report).await?;
-    slow(&app, &mut report).await?;
+    slow::payouts(&app, &mut report).await?;
     let wrong = counted(report.wrong, "thing is wrong", "things are wrong");
     anyhow::ensure!(report.wrong == 0, "{wrong}");
     println!("nothing is wrong");
@@ -296,29 +293,6 @@ async fn strangers(app: &App, report: &mut Report) -> anyhow::Result<()> {
             report.wrong(&format!("{known}, and the ledger has coins in it"), "configure it again");
         } else if !app.lanes.iter().any(|it| it.lane == lane.id) {
             note(&known);
-        }
-    }
-    Ok(())
-}
-
-async fn slow(app: &App, report: &mut Report) -> anyhow::Result<()> {
-    // One that waits for an approval takes as long as it may.
-    let is_ours = |it: &Status| !it.is_final() && *it != Status::AwaitingApproval;
-    for status in Status::ALL.into_iter().filter(is_ours) {
-        let query =
-            PageQuery { status: Some(status), count_max: LOOKS_MAX, ..PageQuery::default() };
-        for payout in app.store.page(&query).await.map_err(silent)? {
-            if clock::now().since_ms(payout.updated_at) > SLOW_MS {
-                report.wrong(
-                    &format!(
-                        "{} is {} since {}",
-                        payout.id,
-                        status.word(),
-                        explain::moment(payout.updated_at)
-                    ),
-                    &format!("`vyplata payout show {}` says why", payout.id),
-                );
-            }
         }
     }
     Ok(())
