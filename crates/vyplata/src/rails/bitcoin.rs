@@ -18,14 +18,12 @@ use rail_bitcoin::{
 };
 
 use super::{Connected, Named, answers, client, named};
-use crate::config::NetworkConfig;
+use crate::config::{NetworkConfig, SatPerVbyte};
 
 /// What stands before the address of a server that speaks Esplora's API, and not a node's.
-const ESPLORA: &str = "esplora+";
+pub(super) const ESPLORA: &str = "esplora+";
 /// The name of our wallet in a node.
 const WALLET: &str = "vyplata";
-/// Nodes count fee rates for so many virtual bytes, and people for one.
-const PER_KVB: u64 = 1_000;
 /// What nodes relay by default, and ask for on top of what is replaced, in satoshi for 1,000 virtual
 /// bytes (`DEFAULT_MIN_RELAY_TX_FEE` and `DEFAULT_INCREMENTAL_RELAY_FEE` of Bitcoin Core before 29,
 /// which later ones only lower).
@@ -59,7 +57,7 @@ pub(super) fn fee_max(config: &NetworkConfig) -> Option<Amount> {
 
 fn settings(config: &NetworkConfig) -> Settings {
     let defaults = Settings::default();
-    let per_kvb = |per_vbyte: Option<u64>| per_vbyte.map(|it| it.saturating_mul(PER_KVB));
+    let per_kvb = |rate: Option<SatPerVbyte>| rate.map(|it| it.per_kvb);
     let mut limits = defaults.limits;
     limits.rate_max_sat_per_kvb =
         per_kvb(config.fee_cap_sat_per_vbyte).unwrap_or(limits.rate_max_sat_per_kvb);
@@ -71,6 +69,8 @@ fn settings(config: &NetworkConfig) -> Settings {
     Settings {
         limits,
         gathering,
+        rate_min_sat_per_kvb: per_kvb(config.fee_min_sat_per_vbyte)
+            .unwrap_or(defaults.rate_min_sat_per_kvb),
         rate_default_sat_per_kvb: per_kvb(config.fee_default_sat_per_vbyte),
         spends_unconfirmed_change: config
             .spend_unconfirmed_change
@@ -114,10 +114,16 @@ fn node_replaces(network: &Network, config: &NetworkConfig) -> anyhow::Result<bo
 
 type Node = (String, Box<dyn Chain>);
 
-fn esplora(client: &Client, position: usize, url: &str, replaces: bool) -> anyhow::Result<Node> {
+fn esplora(
+    client: &Client,
+    position: usize,
+    url: &str,
+    relayed_sat_per_kvb: u64,
+    replaces: bool,
+) -> anyhow::Result<Node> {
     let Named { name, endpoint } = named(client, position, url)?;
     let rules = RelayRules {
-        fee_rate_min_sat_per_kvb: RELAYED_SAT_PER_KVB,
+        fee_rate_min_sat_per_kvb: relayed_sat_per_kvb,
         increment_sat_per_kvb: RELAYED_SAT_PER_KVB,
         replaces,
         replaces_is_assumed: true,
