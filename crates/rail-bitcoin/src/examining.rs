@@ -10,7 +10,7 @@ use crate::{
     chain::{Chain, RelayRules},
     fees,
     nodes::Endpoint,
-    rail::Bitcoin,
+    rail::{Bitcoin, OTHER_NODE},
 };
 
 fn finding(weight: Weight, what: String) -> Finding {
@@ -48,7 +48,7 @@ impl Bitcoin {
         };
         match chain.genesis().await {
             Ok(found) if found == self.parameters.genesis => {}
-            Ok(_) => return wrong("take it out of rpc", "is on another network"),
+            Ok(found) => return wrong(OTHER_NODE, &self.of_another_network(found)),
             Err(Unreachable) => {
                 let remedy = "look at rpc of its [[network]], and whether the node is up; the log \
                               above says why";

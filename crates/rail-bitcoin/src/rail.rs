@@ -38,6 +38,9 @@ use crate::{
 
 /// How often a node is asked again what a lane holds because something moved meanwhile.
 const LOOKS_MAX: usize = 3;
+/// What to do about a node of another network.
+pub(crate) const OTHER_NODE: &str =
+    "take it out of rpc, or, on a test network, name the first block in parameters: genesis";
 /// How many transactions that nodes contradict each other about are told.
 const DISPUTES_MAX: usize = 1_000;
 
@@ -117,10 +120,8 @@ impl Bitcoin {
             match chain.genesis().await {
                 Ok(found) if found == self.parameters.genesis => answers += 1,
                 Ok(found) => {
-                    return Err(NodeError::OtherChain(format!(
-                        "node {name} is on another network than {}: its first block is {found}",
-                        self.network.title
-                    )));
+                    let what = self.of_another_network(found);
+                    return Err(NodeError::OtherChain(format!("node {name} {what}: {OTHER_NODE}")));
                 }
                 Err(Unreachable) => silent.push(name.as_str()),
             }
@@ -129,7 +130,16 @@ impl Bitcoin {
             return Ok(());
         }
         let silent = silent.join(", ");
-        Err(NodeError::Silent(format!("no node of {} answers: {silent}", self.network.title)))
+        let title = &self.network.title;
+        Err(NodeError::Silent(format!("no node of {title} gives an answer of use: {silent}")))
+    }
+
+    /// Says that a node with this first block is not the network's.
+    pub(crate) fn of_another_network(&self, found: BlockHash) -> String {
+        let (title, expected) = (&self.network.title, self.parameters.genesis);
+        format!(
+            "is on another network than {title}: its first block is {found}, and not {expected}"
+        )
     }
 
     /// The script of a lane.
