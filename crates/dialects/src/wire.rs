@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use domain::{
     Timestamp,
-    catalog::Catalog,
+    catalog::{Asset, Catalog},
     command::{CreatePayout, Direction, Nonce},
     delivery::Delivery,
     event::Event,
@@ -87,6 +87,19 @@ pub struct Context<'a> {
     pub payout_id: PayoutId,
     /// Random bytes for outward identifiers and request identifiers.
     pub random: &'a [u8; 64],
+}
+
+impl Context<'_> {
+    /// The least of an asset that may arrive at any address, if there is a bound: the operator's, or
+    /// what its network carries.
+    pub fn least(&self, asset: &Asset) -> Option<Amount> {
+        let agreed = self.book.terms.get(&asset.id).and_then(|it| it.amount_min);
+        let carried = match asset.contract {
+            Some(_) => Amount::ZERO,
+            None => self.rules.least(self.catalog.network_of(asset), None),
+        };
+        Some(agreed.unwrap_or_default().max(carried)).filter(|it| agreed.is_some() || !it.is_zero())
+    }
 }
 
 /// What the operator may set in the dialects.

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 
 use crate::{
     Timestamp,
-    catalog::{Catalog, Destination, DestinationError},
+    catalog::{Asset, Catalog, Destination, DestinationError},
     command::{Accepted, Command, CreatePayout, Direction, Nonce, OnOtherContent, Refusal, Source},
     event::EventKind,
     follow,
-    ids::{AssetId, MerchantId, NetworkId, PayoutId},
+    ids::{AssetId, BatchId, MerchantId, NetworkId, PayoutId},
     ledger::{self, LedgerAccount, Posting},
     money::{Amount, Decimal},
     payout::{Approval, Payout, PayoutState, Verdict},
@@ -47,9 +47,10 @@ pub fn needs(desk: &Desk<'_>, commands: &[Command]) -> AcceptNeeds {
             Command::Quote(create) => {
                 needs.merchants.insert(create.merchant);
             }
-            Command::Cancel { payout, .. }
-            | Command::Judge { payout, .. }
-            | Command::Expire(payout) => {
+            Command::Cancel { payout, .. } => {
+                needs.leaving.insert(*payout);
+            }
+            Command::Judge { payout, .. } | Command::Expire(payout) => {
                 needs.payouts.insert(*payout);
             }
             Command::Transfer { merchant, ticker, .. } => {
@@ -138,7 +139,7 @@ impl Sitting {
         match command {
             Command::Create(create) => self.create(desk, create, now),
             Command::Quote(create) => self.quote(desk, create, now),
-            Command::Cancel { merchant, payout } => self.cancel(*merchant, *payout, now),
+            Command::Cancel { merchant, payout } => self.cancel(desk, *merchant, *payout, now),
             Command::Judge { merchant, payout, verdict } => {
                 self.judge(*merchant, *payout, verdict, now)
             }
@@ -200,6 +201,7 @@ impl Sitting {
         let overdraft = overdraft(book, &create.asset);
         let funds = Loaded { view: &self.view, merchant: create.merchant, overdraft };
         let quote = question.quote(&funds)?;
+        check_is_carried(desk, asset, &destination, quote.amount)?;
         let untaken = create.public_ids.iter().find(|it| !self.view.public_ids.contains(*it));
         let public_id = untaken.ok_or(Refusal::Unavailable("no free identifier was drawn"))?;
         let approval = create.approval.as_ref().map(|it| Approval {
@@ -282,16 +284,48 @@ impl Sitting {
 
     fn cancel(
         &mut self,
+        desk: &Desk<'_>,
         merchant: MerchantId,
         payout: PayoutId,
         now: Timestamp,
     ) -> Result<Accepted, Refusal> {
-        let payout = self.find(merchant, payout)?;
+        let mut payout = self.find(merchant, payout)?;
         if payout.state == PayoutState::Cancelled {
             return Ok(self.answer(payout, false));
         }
+        if let Some(batch) = payout.state.unsigned_batch() {
+            self.leave(desk, &mut payout, batch, now)?;
+        }
         let state = payout.state.cancel().map_err(|_| Refusal::NotCancellable)?;
         Ok(self.withdraw(payout, state, EventKind::Cancelled, String::new(), now))
+    }
+
+    /// A payout leaves its batch, which ends; the others of it wait again. Whoever signs for it at the
+    /// same time meets a conflict, or was first.
+    fn leave(
+        &mut self,
+        desk: &Desk<'_>,
+        payout: &mut Payout,
+        batch: BatchId,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let batch = self.view.batches.get(&batch).filter(|it| it.may_be_left(now));
+        let batch = batch.ok_or(Refusal::NotCancellable)?.clone();
+        let network =
+            desk.catalog.network(batch.network.as_str()).ok_or(Refusal::NotCancellable)?;
+        let others = batch.payouts.iter().filter(|it| **it != payout.id);
+        let others = others.filter_map(|it| self.view.payouts.get(it).cloned()).collect();
+        self.view.batches.remove(&batch.id);
+        let why = "another payout of its batch was withdrawn";
+        let change = follow::leave(batch, others, why, &network.fee_asset, now);
+        for it in &change.payouts {
+            self.view.payouts.insert(it.id, it.clone());
+        }
+        self.change.payouts.extend(change.payouts);
+        self.change.batches.extend(change.batches);
+        self.change.events.extend(change.events);
+        payout.state = payout.state.requeue().map_err(|_| Refusal::NotCancellable)?;
+        Ok(())
     }
 
     fn judge(
@@ -513,6 +547,26 @@ fn check_not_ours_or_a_token(
         return refuse("this address is the contract of a token");
     }
     Ok(())
+}
+
+/// What a network does not carry to this kind of address is refused now, and not when it is to be
+/// sent.
+fn check_is_carried(
+    desk: &Desk<'_>,
+    asset: &Asset,
+    destination: &Destination,
+    amount: Amount,
+) -> Result<(), Refusal> {
+    let network = desk.catalog.network_of(asset);
+    if asset.contract.is_some() {
+        return Ok(());
+    }
+    let least = desk.rules.least(network, Some(&destination.address));
+    if amount >= least {
+        return Ok(());
+    }
+    let agreed = desk.book.terms.get(&asset.id).and_then(|it| it.amount_min);
+    Err(Refusal::AmountTooSmall { minimum: Some(agreed.map_or(least, |it| it.max(least))) })
 }
 
 fn destination(desk: &Desk<'_>, create: &CreatePayout) -> Result<Destination, Refusal> {

@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::{
+    batch::{Attempt, AttemptStatus, Batch, SignedTx},
     catalog::{Asset, Network},
     command::Asked,
     ids::{AssetId, DialectId, KeyId},
     ledger::LedgerAccount,
     merchant::Merchant,
     payout::{Status, Webhook},
+    ports::{Hold, HoldReason},
     quote::{AssetTerms, FeeBearer, FeePlan},
 };
 
@@ -33,6 +35,10 @@ impl AddressRules for Rules {
             return Err(DestinationError::Address("not one".to_owned()));
         }
         Ok(Destination { address, memo: memo.map(str::to_owned) })
+    }
+
+    fn least(&self, _network: &Network, address: Option<&str>) -> Amount {
+        if address == Some("to-heavy") { amount(60) } else { Amount::ZERO }
     }
 }
 
@@ -100,6 +106,20 @@ impl Room {
     }
 }
 
+/// A transaction that can never be included.
+fn dead() -> Attempt {
+    Attempt {
+        tx: SignedTx { txid: crate::ids::TxId::new("t"), raw: vec![] },
+        sequence: None,
+        spends: vec![],
+        fee_max: Amount::ZERO,
+        status: AttemptStatus::Dead,
+        signed_at: NOW,
+        fee: None,
+        unpaid: vec![],
+    }
+}
+
 fn create(id: u128, merchant_ref: &str) -> CreatePayout {
     let (dialect, address) = (DialectId::new("plain"), "to-bob".to_owned());
     CreatePayout {
@@ -158,7 +178,13 @@ impl Stored {
         view.claims.retain(|claim, _| needs.claims.contains(claim));
         view.public_ids.retain(|it| needs.public_ids.contains(it));
         let led_to: BTreeSet<PayoutId> = view.claims.values().flatten().copied().collect();
-        view.payouts.retain(|id, _| needs.payouts.contains(id) || led_to.contains(id));
+        let left = |it: &PayoutId| self.facts.payouts.get(it)?.state.unsigned_batch();
+        let left: BTreeSet<BatchId> = needs.leaving.iter().filter_map(left).collect();
+        view.batches.retain(|id, _| left.contains(id));
+        let together = view.batches.values().flat_map(|it| it.payouts.clone());
+        let asked: BTreeSet<PayoutId> =
+            needs.payouts.union(&needs.leaving).copied().chain(together).collect();
+        view.payouts.retain(|id, _| asked.contains(id) || led_to.contains(id));
         let charged =
             |it: &Payout| (LedgerAccount::Available(it.merchant), it.charged_asset().clone());
         let lines: BTreeSet<_> = view.payouts.values().map(charged).collect();
@@ -186,6 +212,11 @@ impl Stored {
                 let floor = if line.0 == LedgerAccount::Inventory { -allowed } else { 0 };
                 assert!(units > 0 || !guarded || *left >= floor, "{line:?} is overdrawn");
             }
+        }
+        for batch in change.batches {
+            let before = self.facts.batches.get(&batch.id).map_or(0, |it| it.version);
+            assert_eq!(batch.version, before + 1, "versions grow by one");
+            self.facts.batches.insert(batch.id, batch);
         }
         for payout in change.payouts {
             let before = self.facts.payouts.get(&payout.id).map_or(0, |it| it.version);
@@ -218,6 +249,18 @@ impl Stored {
 
     fn cancel(&mut self, merchant: MerchantId, id: u128) -> Result<Accepted, Refusal> {
         self.accept(&[Command::Cancel { merchant, payout: PayoutId(id) }]).remove(0)
+    }
+
+    /// Payouts join a batch.
+    fn send(&mut self, ids: &[u128]) {
+        let payouts: Vec<Payout> =
+            ids.iter().map(|it| self.facts.payouts[&PayoutId(*it)].clone()).collect();
+        let (network, lane) = (NetworkId::new("net"), crate::ids::LaneId::new("net/hot"));
+        let members = payouts.iter().map(|it| it.id).collect();
+        let batch = Batch::new(BatchId(1), network, lane, members, NOW);
+        let mut change = ChangeSet::default();
+        follow::start(batch, payouts, NOW, &mut change);
+        self.write(change);
     }
 
     fn available(&self) -> u128 {
@@ -440,6 +483,23 @@ fn refusals_change_nothing() {
 }
 
 #[test]
+fn what_the_network_does_not_carry_there_is_refused_at_once() {
+    let ask = |address: &str, units, bearer| {
+        let mut request = create(1, "order");
+        (request.address, request.asked, request.bearer) =
+            (address.to_owned(), exact(units), bearer);
+        Stored::with(1_000).create(request).map(|it| parts(it).0.quote.amount)
+    };
+    let too_small = Err(Refusal::AmountTooSmall { minimum: Some(amount(60)) });
+    assert_eq!(ask("to-heavy", 59, FeeBearer::Merchant), too_small);
+    assert_eq!(ask("TO-HEAVY", 60, FeeBearer::Merchant), Ok(amount(60)));
+    assert_eq!(ask("to-bob", 59, FeeBearer::Merchant), Ok(amount(59)));
+    // Fees are 7: what arrives counts.
+    assert_eq!(ask("to-heavy", 66, FeeBearer::Recipient), too_small);
+    assert_eq!(ask("to-heavy", 67, FeeBearer::Recipient), Ok(amount(60)));
+}
+
+#[test]
 fn the_last_unit_can_be_spent() {
     let mut stored = Stored::with(1_000);
     let mut all = create(1, "order");
@@ -505,10 +565,52 @@ fn only_what_waits_can_be_cancelled_and_only_by_its_merchant() {
     assert!(is(&stored.cancel(MERCHANT, 1), 1, false), "once more is a repetition");
     assert_eq!((stored.available(), stored.reserved), (1_000, 0));
     stored.create(create(3, "b")).unwrap();
-    let payout = stored.facts.payouts.get_mut(&PayoutId(3)).unwrap();
-    payout.state = payout.state.send(crate::ids::BatchId(1)).unwrap();
+    stored.send(&[3]);
     assert_eq!(stored.cancel(MERCHANT, 3), Err(Refusal::NotCancellable));
     assert_eq!(stored.available(), 893);
+}
+
+#[test]
+fn a_batch_is_left_while_it_waits_with_nothing_signed_and_the_others_wait_again() {
+    let begin = |change: &dyn Fn(&mut Batch)| {
+        let mut stored = Stored::with(1_000);
+        for (id, name) in [(1, "a"), (2, "b"), (3, "c")] {
+            stored.create(create(id, name)).unwrap();
+        }
+        stored.send(&[1, 2, 3]);
+        change(stored.facts.batches.get_mut(&BatchId(1)).unwrap());
+        stored
+    };
+    let hold = |it: &mut Batch| {
+        let detail = String::new();
+        it.hold = Some(Hold { reason: HoldReason::AwaitingFunds, detail });
+    };
+    let mut stored = begin(&hold);
+    assert_eq!(stored.cancel(STRANGER, 2), Err(Refusal::NotFound));
+    assert!(is(&stored.cancel(MERCHANT, 2), 2, true));
+    assert_eq!((stored.available(), stored.reserved), (1_000 - 214, 214));
+    assert!(stored.facts.batches[&BatchId(1)].closed);
+    let states = [1, 2, 3].map(|it| stored.state(it).clone());
+    assert_eq!(states, [PayoutState::Queued, PayoutState::Cancelled, PayoutState::Queued]);
+    assert!(stored.facts.payouts.values().all(|it| it.version == 3 && !it.travels_alone));
+    // Two of it in one slice.
+    let mut stored = begin(&hold);
+    let cancel = |id| Command::Cancel { merchant: MERCHANT, payout: PayoutId(id) };
+    let outcomes = stored.accept(&[cancel(1), cancel(3)]);
+    assert!(is(&outcomes[0], 1, true) && is(&outcomes[1], 3, true));
+    assert_eq!(stored.reserved, 107);
+    assert_eq!(stored.state(2), &PayoutState::Queued);
+    // One that cannot be made for a minute, one that is just being made, one that was signed.
+    let old = |it: &mut Batch| it.created_at = Timestamp(0);
+    let mut stored = begin(&old);
+    let now = Timestamp(60_000);
+    assert!(is(&stored.accept_in(&Room::new(), &[cancel(2)], now)[0], 2, true));
+    assert_eq!(begin(&|_| ()).cancel(MERCHANT, 2), Err(Refusal::NotCancellable));
+    let mut stored = begin(&|it| {
+        hold(it);
+        it.attempts.push(dead());
+    });
+    assert_eq!(stored.cancel(MERCHANT, 2), Err(Refusal::NotCancellable));
 }
 
 #[test]

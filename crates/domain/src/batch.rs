@@ -179,6 +179,8 @@ pub enum Input {
     Accepted(TxId),
     /// The network will not relay the transaction for its fee.
     Underpriced(TxId),
+    /// The network keeps a transaction that excludes this one.
+    Excluded(TxId),
     /// The network will not relay the transaction; it says why.
     NotRelayed(TxId, String),
     /// The network answered about every live attempt, in their order.
@@ -198,6 +200,10 @@ const CHORE_WAIT_MS: u64 = 10 * 60 * 1_000;
 
 /// After how many times [`RailProfile::replace_after_ms`] a transaction is overdue.
 const PATIENCE: u64 = 4;
+
+/// For how long a batch with nothing signed is not left, in milliseconds, unless it waits: whoever
+/// withdrew payouts in a row would else keep those that travel with them from being paid.
+const LEFT_AFTER_MS: u64 = 60 * 1_000;
 
 /// Something that happened to a batch, to be told to people.
 pub type Happening = (EventKind, String);
@@ -261,6 +267,13 @@ impl Batch {
     /// Whether it waits for an operator or for time with nothing signed: it takes up no room then.
     pub fn is_waiting(&self) -> bool {
         !self.closed && self.hold.is_some() && self.attempts.is_empty()
+    }
+
+    /// Whether a payout of it may still be withdrawn: no transaction was ever signed for it, and none
+    /// is just being made.
+    pub fn may_be_left(&self, now: Timestamp) -> bool {
+        let is_old = now.since_ms(self.created_at) >= LEFT_AFTER_MS;
+        !self.closed && self.attempts.is_empty() && (self.hold.is_some() || is_old)
     }
 
     /// How far the batch has come, and with which transaction.
@@ -349,14 +362,18 @@ impl Batch {
                 let detail = format!("the network does not relay {txid}: its fee is too low");
                 self.hold(Hold { reason: HoldReason::NotRelayed, detail })
             }
-            Input::NotRelayed(txid, why) => {
-                // A refusal is no proof. Looking comes next: perhaps the transaction, or one that
-                // excludes it, is in a block already; if not, it will be handed over again.
-                self.due_at = now.plus_ms(profile.retry_ms);
+            // The one that it keeps is the first, which may still pay: nothing has to be mended.
+            Input::Excluded(txid) if self.live().any(|it| it.tx.txid != txid) => {
+                self.due_at = now.plus_ms(profile.poll_ms);
+                self.hold = None;
                 let _ = self.set(&txid, AttemptStatus::Broadcast);
-                let detail = format!("the network does not relay {txid}: {why}");
-                self.hold(Hold { reason: HoldReason::NotRelayed, detail })
+                vec![]
             }
+            Input::Excluded(txid) => {
+                let why = "it keeps another transaction that excludes it";
+                self.not_relayed(&txid, why, profile, now)
+            }
+            Input::NotRelayed(txid, why) => self.not_relayed(&txid, &why, profile, now),
             Input::Observed(observations) => self.observe(&observations, profile, now),
             Input::Held(hold) => {
                 self.due_at = now.plus_ms(profile.retry_ms);
@@ -371,6 +388,7 @@ impl Batch {
             }
             Input::ReplacementNotNeeded => {
                 self.postpone_replacement(profile, now);
+                self.end_hold_of_replacement();
                 vec![]
             }
             Input::Unreachable => {
@@ -380,10 +398,41 @@ impl Batch {
         }
     }
 
+    /// A refusal is no proof. Looking comes next: perhaps the transaction, or one that excludes it, is
+    /// in a block already; if not, it will be handed over again.
+    fn not_relayed(
+        &mut self,
+        txid: &TxId,
+        why: &str,
+        profile: &RailProfile,
+        now: Timestamp,
+    ) -> Vec<Happening> {
+        self.due_at = now.plus_ms(profile.retry_ms);
+        let _ = self.set(txid, AttemptStatus::Broadcast);
+        let detail = format!("the network does not relay {txid}: {why}");
+        self.hold(Hold { reason: HoldReason::NotRelayed, detail })
+    }
+
     /// Remembers why the batch waits. The same reason is told once, whatever its figures are.
     fn hold(&mut self, hold: Hold) -> Vec<Happening> {
         let before = self.hold.replace(hold.clone()).map(|it| it.reason);
         if before == Some(hold.reason) { vec![] } else { vec![(EventKind::Held, hold.detail)] }
+    }
+
+    /// What kept a replacement from being made is over when none is needed.
+    fn end_hold_of_replacement(&mut self) {
+        let is_over = |it: &Hold| match it.reason {
+            HoldReason::AwaitingFunds
+            | HoldReason::AwaitingGas
+            | HoldReason::FeeAboveCap
+            | HoldReason::NotEstimated => true,
+            HoldReason::SignerRefused
+            | HoldReason::NotRelayed
+            | HoldReason::KeyUsedElsewhere
+            | HoldReason::NodesDisagree
+            | HoldReason::AssetStopped => false,
+        };
+        self.hold = self.hold.take().filter(|it| !is_over(it));
     }
 
     /// A chore that cannot be begun makes room for others: it is begun anew if it is still needed.

@@ -14,6 +14,7 @@ fn profile() -> RailProfile {
         network: NetworkId::new("net"),
         batch_max: 3,
         batch_wait_ms: 0,
+        economy_apart: false,
         in_flight_max: 1,
         attempts_max: 3,
         poll_ms: POLL_MS,
@@ -312,6 +313,32 @@ fn a_transaction_that_is_not_relayed_is_looked_for_and_told_of_once() {
     let due = batch.due_at;
     assert_eq!(word(&batch.next_step(&profile(), due)), "broadcast a");
     assert!(batch.apply(why(), &profile(), due).is_empty(), "the same reason is told once");
+}
+
+#[test]
+fn one_that_the_network_keeps_the_first_instead_of_holds_nothing_up() {
+    let mut batch = with(&[Broadcast, Signed]);
+    batch.hold = Some(Hold { reason: HoldReason::NotRelayed, detail: String::new() });
+    assert_eq!(batch.apply(Input::Excluded(id("b")), &profile(), NOW), []);
+    assert_eq!(batch.hold, None);
+    assert_eq!(statuses(&batch), [Broadcast, Broadcast]);
+    assert_eq!(batch.due_at, NOW.plus_ms(POLL_MS));
+    // What excludes the only one is no transaction of the batch.
+    let mut batch = with(&[Signed]);
+    assert_eq!(kinds(&batch.apply(Input::Excluded(id("a")), &profile(), NOW)), [EventKind::Held]);
+    assert_eq!(batch.hold.map(|it| it.reason), Some(HoldReason::NotRelayed));
+    assert_eq!(batch.due_at, NOW.plus_ms(RETRY_MS));
+}
+
+#[test]
+fn what_kept_a_replacement_from_being_made_is_over_once_none_is_needed() {
+    use HoldReason::{AwaitingFunds, AwaitingGas, FeeAboveCap, NotEstimated, NotRelayed};
+    for reason in [AwaitingFunds, AwaitingGas, FeeAboveCap, NotEstimated, NotRelayed] {
+        let mut batch = with(&[Broadcast]);
+        batch.hold = Some(Hold { reason, detail: String::new() });
+        assert_eq!(batch.apply(Input::ReplacementNotNeeded, &profile(), NOW), []);
+        assert_eq!(batch.hold.is_some(), reason == NotRelayed, "{reason:?}");
+    }
 }
 
 #[test]

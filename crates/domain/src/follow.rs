@@ -194,6 +194,27 @@ pub fn split(
     change
 }
 
+/// A batch of which nothing was ever signed is dissolved because a payout of it is withdrawn: the
+/// others wait again.
+///
+/// # Panics
+/// If a transaction was signed for it.
+pub fn leave(
+    batch: Batch,
+    others: Vec<Payout>,
+    why: &str,
+    fee_asset: &AssetId,
+    now: Timestamp,
+) -> ChangeSet {
+    assert!(batch.attempts.is_empty(), "nobody leaves what may have been paid");
+    let mut change = ChangeSet::default();
+    for payout in others {
+        requeue(payout, false, why, now, &mut change);
+    }
+    close(batch, fee_asset, now, &mut change);
+    change
+}
+
 /// A payout whose batch ends without paying it waits again, perhaps for a transaction of its own.
 fn requeue(mut payout: Payout, alone: bool, why: &str, now: Timestamp, change: &mut ChangeSet) {
     let queued = payout.state.requeue();

@@ -45,10 +45,15 @@ pub struct Groups {
 ///
 /// A payout waits at most `wait_ms`, and not at all if it is urgent, must travel alone, or is of an
 /// asset whose transactions carry one payout. Whoever goes takes along all who wait with it.
+///
+/// With `economy_apart`, payouts of priority economy travel only with each other: a whole transaction
+/// pays the price of its most urgent payout, which for them may be many times their own. What the
+/// others would save by travelling apart is less than what a second transaction costs.
 pub fn group(
     queued: Vec<Payout>,
     size: &dyn Fn(&AssetId) -> BatchSize,
     wait_ms: u64,
+    economy_apart: bool,
     room: u32,
     now: Timestamp,
 ) -> Groups {
@@ -57,7 +62,10 @@ pub fn group(
     for payout in queued {
         let max = size(&payout.asset).max;
         let fits = |group: &&mut Vec<Payout>| {
-            let first = group.first().is_some_and(|it| it.asset == payout.asset);
+            let first = group.first().is_some_and(|it| {
+                let is_at_ease = |it: &Payout| economy_apart && it.priority == Priority::Economy;
+                it.asset == payout.asset && is_at_ease(it) == is_at_ease(&payout)
+            });
             first && !group.iter().any(|it| it.travels_alone) && count(group) < max
         };
         let group = groups.iter_mut().find(fits).filter(|_| !payout.travels_alone);

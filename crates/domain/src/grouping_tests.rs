@@ -46,7 +46,7 @@ fn payout(id: u128, asset: &str, queued_at: u64) -> Payout {
 
 #[track_caller]
 fn check(queued: Vec<Payout>, wait_ms: u64, room: u32, now: &[&[u128]], next_at: Option<u64>) {
-    let groups = group(queued, &size, wait_ms, room, NOW);
+    let groups = group(queued, &size, wait_ms, false, room, NOW);
     let found: Vec<Vec<u128>> =
         groups.now.iter().map(|group| group.iter().map(|it| it.id.0).collect()).collect();
     assert_eq!(found, now);
@@ -99,6 +99,25 @@ fn company_is_waited_for_until_the_latest_time_of_the_first() {
     urgent[1].priority = Priority::High;
     check(urgent, 60_000, 9, &[&[1, 2]], None);
     check(vec![payout(1, "SEAL", 10_000)], 60_000, 9, &[&[1]], None);
+}
+
+#[test]
+fn whoever_has_time_does_not_pay_for_the_hurry_of_others() {
+    use Priority::{Economy, High, Highest, Recommended};
+    let queue = || -> Vec<Payout> {
+        let all = [Economy, Recommended, Highest, Economy, High, Recommended];
+        let of = |(id, priority)| Payout { priority, ..payout(id, "TOKEN", 9_000) };
+        (1..).zip(all).map(of).collect()
+    };
+    let found = |economy_apart| {
+        let groups = group(queue(), &size, 5_000, economy_apart, 9, NOW);
+        let now: Vec<Vec<u128>> =
+            groups.now.iter().map(|group| group.iter().map(|it| it.id.0).collect()).collect();
+        (now, groups.next_at)
+    };
+    // Those that are recommended go along, those with time wait for their own company.
+    assert_eq!(found(true), (vec![vec![2, 3, 5, 6]], Some(Timestamp(14_000))));
+    assert_eq!(found(false).0, [[1, 2, 3, 4].to_vec(), [5, 6].to_vec()]);
 }
 
 /// Nothing of it was signed, so who stays together goes at once, before those that it was dissolved

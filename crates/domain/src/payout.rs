@@ -331,6 +331,19 @@ impl PayoutState {
         }
     }
 
+    /// The batch that it is in with nothing signed.
+    pub fn unsigned_batch(&self) -> Option<BatchId> {
+        match self {
+            Self::Sending { batch, stage: Stage::Preparing, .. } => Some(*batch),
+            Self::Sending { stage: Stage::Signed | Stage::Broadcast | Stage::InBlock, .. }
+            | Self::AwaitingApproval
+            | Self::Queued
+            | Self::Paid { .. }
+            | Self::Failed { .. }
+            | Self::Cancelled => None,
+        }
+    }
+
     /// Joins a batch.
     pub fn send(&self, batch: BatchId) -> Result<Self, InvalidTransition> {
         match self {

@@ -41,6 +41,11 @@ pub trait AddressRules: Send + Sync {
         address: &str,
         memo: Option<&str>,
     ) -> Result<Destination, DestinationError>;
+    /// The least that a network carries to an address, in canonical spelling, of its own coin; to
+    /// any address, if none is named. Zero where it carries anything.
+    fn least(&self, _network: &Network, _address: Option<&str>) -> Amount {
+        Amount::ZERO
+    }
 }
 
 // --- Rates -----------------------------------------------------------------------------------
@@ -65,6 +70,9 @@ pub struct RailProfile {
     pub batch_max: u32,
     /// How long a payout that is not urgent may wait for others to travel with.
     pub batch_wait_ms: u64,
+    /// Whether payouts that are not urgent at all share a transaction only with each other: where the
+    /// most urgent of a transaction sets the price of all of it.
+    pub economy_apart: bool,
     /// How many batches of one lane may be in flight at once, that is, in no block yet: nodes keep no
     /// more of one account.
     pub in_flight_max: u32,
@@ -237,6 +245,9 @@ pub enum Handover {
     Accepted,
     /// It will not relay it because its fee is too low. Proves nothing about the future.
     Underpriced,
+    /// It keeps a transaction that excludes this one, and does not take this in its place. Proves
+    /// nothing about the future: either may be included.
+    Excluded,
     /// It will not relay it for another reason. Proves nothing about the future.
     Refused(String),
 }

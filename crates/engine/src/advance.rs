@@ -74,6 +74,7 @@ pub async fn look(world: &World<'_>, id: BatchId, now: Timestamp) -> Result<Look
             let input = match world.rail.broadcast(tx).await {
                 Ok(Handover::Accepted) => Input::Accepted(tx.txid.clone()),
                 Ok(Handover::Underpriced) => Input::Underpriced(tx.txid.clone()),
+                Ok(Handover::Excluded) => Input::Excluded(tx.txid.clone()),
                 Ok(Handover::Refused(why)) => Input::NotRelayed(tx.txid.clone(), why),
                 Err(_) => Input::Unreachable,
             };

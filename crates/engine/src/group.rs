@@ -44,7 +44,8 @@ pub async fn group(
     let Some(view) = loaded.map_err(|_| CommitError::Unreachable)? else { return Ok(idle) };
     let size = |asset: &AssetId| world.rail.batch_size(&view.lane, asset);
     let room = room_of(&view);
-    let groups = grouping::group(view.queued, &size, profile.batch_wait_ms, room, now);
+    let (wait_ms, apart) = (profile.batch_wait_ms, profile.economy_apart);
+    let groups = grouping::group(view.queued, &size, wait_ms, apart, room, now);
     if groups.now.is_empty() {
         let poll_at = now.plus_ms(profile.poll_ms);
         return Ok(Progress::Idle(groups.next_at.map_or(poll_at, |it| it.min(poll_at))));

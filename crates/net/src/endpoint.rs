@@ -143,6 +143,10 @@ fn basic_authentication(url: &Url) -> String {
 /// authentication, rate limits and gateways.
 const NOT_AN_ANSWER: &[u16] = &[401, 402, 403, 407, 408, 425, 429, 502, 503, 504];
 
+/// How it is said that a node answered and did not let us in.
+pub const ACCESS_REFUSED: &str =
+    "it refuses the user, the password or the access key, or allows this call to others only";
+
 fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }
@@ -168,6 +172,9 @@ fn whole_answer(response: &Response) -> Result<(u16, &[u8]), String> {
     let status = response.status;
     if response.body_cut {
         return Err(format!("HTTP {status}, more than {} bytes", response.body.len()));
+    }
+    if status == 401 || status == 403 {
+        return Err(format!("HTTP {status}: {ACCESS_REFUSED}"));
     }
     if NOT_AN_ANSWER.contains(&status) || (!is_success(status) && status < 400) {
         return Err(format!("HTTP {status}"));

@@ -30,7 +30,7 @@ mod transcript;
 mod transport;
 
 pub use client::{BuildError, Client, Limits, Response, SendError};
-pub use endpoint::Endpoint;
+pub use endpoint::{ACCESS_REFUSED, Endpoint};
 pub use failover::Failover;
 pub use guard::{Guard, Reach, Refusal};
 pub use json_rpc::{JsonRpc, RpcError};

@@ -1,4 +1,4 @@
-//! How long it takes from 10,000 queued payouts to signed transactions, beside the library's bare
+//! How long it takes from 10,000 payments to signed transactions, beside the library's bare
 //! signatures of the same number: `cargo bench -p rail-bitcoin`.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that fails is to stop")]

@@ -59,11 +59,22 @@ fn canonical(rules: &Rules<'_>, text: &str) -> Result<String, String> {
     {
         return from_cashaddr(prefix, version, &hash);
     }
+    if is_payment_link(rules, text) {
+        return Err("a payment link: give the address in it alone".to_owned());
+    }
     let title = rules.title;
     Err(match segwit::decode(text) {
         Ok((hrp, ..)) => format!("{hrp}1… addresses are not addresses of {title}"),
         Err(_) => format!("not an address of {title}: a character is wrong, missing or too many"),
     })
+}
+
+/// Whether a text has what stands around an address in a payment link (BIP 21). Where there are
+/// cashaddr addresses, a prefix is none.
+fn is_payment_link(rules: &Rules<'_>, text: &str) -> bool {
+    let scheme = text.split_once(':').map(|it| it.0).filter(|_| rules.cashaddr_prefix.is_none());
+    let is_scheme = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_alphabetic());
+    scheme.is_some_and(is_scheme) || text.contains('?')
 }
 
 fn from_base58(rules: &Rules<'_>, bytes: &[u8]) -> Result<String, String> {
@@ -72,8 +83,11 @@ fn from_base58(rules: &Rules<'_>, bytes: &[u8]) -> Result<String, String> {
     };
     let is_legacy = version == BITCOIN_P2SH && version != rules.p2sh;
     if is_legacy && rules.legacy_p2sh == Some(false) {
-        let title = rules.title;
-        return Err(format!("3… is Bitcoin's spelling of an address: give the one of {title}"));
+        let own = base58::encode_check(&[&[rules.p2sh], hash.as_slice()].concat());
+        let (title, first) = (rules.title, own.chars().next().unwrap_or_default());
+        return Err(format!(
+            "3… is Bitcoin's spelling of an address: give the one of {title}, {first}…"
+        ));
     }
     let is_script = version == rules.p2sh || (is_legacy && rules.legacy_p2sh == Some(true));
     if !is_script && version != rules.p2pkh {

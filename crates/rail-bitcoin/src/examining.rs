@@ -10,7 +10,7 @@ use crate::{
     chain::{Chain, RelayRules},
     fees,
     nodes::Endpoint,
-    rail::Bitcoin,
+    rail::{Bitcoin, OTHER_NODE},
 };
 
 fn finding(weight: Weight, what: String) -> Finding {
@@ -55,7 +55,7 @@ impl Bitcoin {
         };
         match chain.block(0).await {
             Ok(found) if found == self.parameters.genesis => {}
-            Ok(_) => return wrong("take it out of rpc", "is on another network"),
+            Ok(found) => return wrong(OTHER_NODE, &self.of_another_network(found)),
             Err(Unreachable) => {
                 let remedy = "look at rpc of its [[network]], and whether the node is up; the log \
                               above says why";
@@ -112,10 +112,21 @@ impl Bitcoin {
 }
 
 async fn rules_of(chain: &dyn Chain, name: &str) -> Option<Finding> {
-    let RelayRules { fee_rate_min_sat_per_kvb, replaces, .. } = chain.relay_rules().await.ok()?;
+    let RelayRules { fee_rate_min_sat_per_kvb, replaces, replaces_is_assumed, .. } =
+        chain.relay_rules().await.ok()?;
     let from = text(fee_rate_min_sat_per_kvb);
-    let what = if replaces {
+    let what = if replaces && replaces_is_assumed {
+        format!(
+            "node {name} relays from {from} on, and is taken to replace what waits, as \
+             node_replaces says: it does not tell itself"
+        )
+    } else if replaces {
         format!("node {name} relays from {from} on, and replaces what waits")
+    } else if replaces_is_assumed {
+        format!(
+            "node {name} relays from {from} on, and is taken to replace nothing, as node_replaces \
+             says or a refusal showed: what waits for too little is paid for by spending its change"
+        )
     } else {
         format!(
             "node {name} relays from {from} on, and replaces nothing: what waits for too little is \

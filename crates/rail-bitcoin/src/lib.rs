@@ -26,6 +26,7 @@ mod wallet;
 pub mod weight;
 
 pub use address::parse_destination;
+pub use lock::least;
 pub use nodes::Endpoint;
 pub use rail::Bitcoin;
 pub use rules::check_network;

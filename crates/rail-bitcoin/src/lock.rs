@@ -6,7 +6,7 @@ use bitcoin::{
     hashes::Hash,
     transaction::InputWeightPrediction,
 };
-use domain::catalog::Network;
+use domain::{catalog::Network, money::Amount};
 
 use crate::rules::Rules;
 
@@ -94,6 +94,22 @@ pub fn dust_limit_sat(dust_sat_per_kvb: u64, script: &Script) -> u64 {
     script.minimal_non_dust_custom(rate).to_sat()
 }
 
+/// The least that the network carries to an address, in canonical spelling, in its own coin; to any
+/// address, if none is named. Zero where no transactions are made ([`crate::Bitcoin`]).
+pub fn least(network: &Network, address: Option<&str>) -> Amount {
+    let Ok(rules) = Rules::of(network) else { return Amount::ZERO };
+    if rules.hrp.is_none() {
+        return Amount::ZERO;
+    }
+    let limit = |it: &Script| dust_limit_sat(rules.dust_sat_per_kvb, it);
+    let sat = match address.map(|it| script(network, it)) {
+        Some(Ok(script)) => limit(&script),
+        // Of all kinds, an output to the hash of a key costs the most to spend.
+        Some(Err(_)) | None => limit(&ScriptBuf::new_p2pkh(&PubkeyHash::all_zeros())),
+    };
+    Amount::from_units(u128::from(sat)).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use domain::catalog::Catalog;
@@ -143,6 +159,9 @@ mod tests {
             assert_eq!(found.to_hex_string(), hex, "{address}");
             let dust = |network| dust_limit_sat(dust_sat_per_kvb(network).unwrap(), &found);
             assert_eq!((dust(bitcoin), dust(litecoin)), (dust_sat, 10 * dust_sat), "{address}");
+            let (carried, any) = (least(bitcoin, Some(address)), least(bitcoin, None));
+            assert_eq!(carried.units(), u128::from(dust_sat), "{address}");
+            assert!(carried <= any, "{address}");
             assert!(script(litecoin, address).is_err(), "{address}");
         }
         let kinds = KINDS.map(|it| LaneKind::of(&ScriptBuf::from_hex(it.1).unwrap()));

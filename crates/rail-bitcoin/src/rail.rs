@@ -39,6 +39,9 @@ use crate::{
 
 /// How often a node is asked again what a lane holds because something moved meanwhile.
 const LOOKS_MAX: usize = 3;
+/// What to do about a node of another network.
+pub(crate) const OTHER_NODE: &str =
+    "take it out of rpc, or, on a test network, name the first block in parameters: genesis";
 /// How many transactions that nodes contradict each other about, or that spend what nobody has, are told.
 const TOLD_MAX: usize = 1_000;
 
@@ -121,10 +124,8 @@ impl Bitcoin {
             match chain.block(0).await {
                 Ok(found) if found == self.parameters.genesis => answers += 1,
                 Ok(found) => {
-                    return Err(NodeError::OtherChain(format!(
-                        "node {name} is on another network than {}: its first block is {found}",
-                        self.network.title
-                    )));
+                    let what = self.of_another_network(found);
+                    return Err(NodeError::OtherChain(format!("node {name} {what}: {OTHER_NODE}")));
                 }
                 Err(Unreachable) => silent.push(name.as_str()),
             }
@@ -133,7 +134,16 @@ impl Bitcoin {
             return Ok(());
         }
         let silent = silent.join(", ");
-        Err(NodeError::Silent(format!("no node of {} answers: {silent}", self.network.title)))
+        let title = &self.network.title;
+        Err(NodeError::Silent(format!("no node of {title} gives an answer of use: {silent}")))
+    }
+
+    /// Says that a node with this first block is not the network's.
+    pub(crate) fn of_another_network(&self, found: BlockHash) -> String {
+        let (title, expected) = (&self.network.title, self.parameters.genesis);
+        format!(
+            "is on another network than {title}: its first block is {found}, and not {expected}"
+        )
     }
 
     /// The script of a lane.
@@ -273,7 +283,7 @@ impl Bitcoin {
         let right = self.nodes.right().await;
         let answers = join_all(right.iter().map(|it| it.chain.send(&tx))).await;
         let answers: Vec<Handover> = answers.into_iter().flatten().collect();
-        for wanted in [Handover::Accepted, Handover::Underpriced] {
+        for wanted in [Handover::Accepted, Handover::Underpriced, Handover::Excluded] {
             if answers.contains(&wanted) {
                 return Ok(wanted);
             }
@@ -336,6 +346,7 @@ fn profile(network: &Network, settings: &Settings) -> RailProfile {
         network: network.id.clone(),
         batch_max: settings.batch_max,
         batch_wait_ms: settings.batch_wait_ms,
+        economy_apart: network.has_priorities,
         in_flight_max: settings.in_flight_max,
         attempts_max: settings.attempts_max,
         poll_ms: settings.poll_ms,

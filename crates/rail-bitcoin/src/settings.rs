@@ -167,7 +167,7 @@ mod tests {
             (blocks, blocks_large, large_sat)
         };
         assert_eq!(depth("bitcoin"), (3, 6, 10_000_000));
-        assert_eq!(depth("litecoin"), (6, 6, u64::MAX));
+        assert_eq!(depth("litecoin"), (6, 12, 10_000_000_000));
         for id in ["bitcoincash", "dogecoin", "dash"] {
             assert!(parameters(id).unwrap_err().contains("not built yet"), "{id}");
         }

@@ -51,6 +51,7 @@ mod tests {
                 Handover::Refused(_) => Handover::Refused(String::new()),
                 Handover::Accepted => Handover::Accepted,
                 Handover::Underpriced => Handover::Underpriced,
+                Handover::Excluded => Handover::Excluded,
             };
             assert_eq!(found, *expected, "{message}");
         }

@@ -217,6 +217,9 @@ pub(crate) fn handover(
         match answer {
             Ok(Handover::Accepted) => return Ok(Handover::Accepted),
             Ok(Handover::Underpriced) => is_underpriced = true,
+            Ok(Handover::Excluded) => {
+                refusals.push(format!("{name}: it keeps another transaction"));
+            }
             Ok(Handover::Refused(why)) if is_alone => refusals.push(why),
             Ok(Handover::Refused(why)) => refusals.push(format!("{name}: {why}")),
             Err(Unreachable) => {}

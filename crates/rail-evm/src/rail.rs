@@ -340,6 +340,7 @@ fn profile(network: NetworkId, settings: &Settings) -> RailProfile {
         network,
         batch_max: settings.batching.map_or(1, |_| settings.batch_max),
         batch_wait_ms: settings.batching.map_or(0, |_| settings.batch_wait_ms),
+        economy_apart: false,
         in_flight_max: settings.in_flight_max,
         attempts_max: settings.attempts_max,
         poll_ms: settings.poll_ms,

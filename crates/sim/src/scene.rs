@@ -256,6 +256,7 @@ pub(crate) fn rail(network: &Network, of_coins: bool) -> SimRail {
         network: network.id.clone(),
         batch_max: if fast { 3 } else { 1 },
         batch_wait_ms: 0,
+        economy_apart: false,
         in_flight_max: if fast { 3 } else { 1 },
         attempts_max: if fast { 6 } else { 3 },
         poll_ms: if fast { 2_000 } else { 5_000 },

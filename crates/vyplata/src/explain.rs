@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use domain::{
     Timestamp,
-    batch::AttemptStatus,
+    batch::{Attempt, AttemptStatus, Batch},
     catalog::{Catalog, DestinationError},
     command::Refusal,
     delivery::DeliveryState,
@@ -68,9 +68,8 @@ pub(crate) fn view(catalog: &Catalog, view: &PayoutView) -> String {
     if let Some(memo) = &payout.destination.memo {
         line("memo", memo.clone());
     }
-    for attempt in view.batch.iter().flat_map(|it| &it.attempts) {
-        let number = attempt.sequence.map(|it| format!(" number {it}")).unwrap_or_default();
-        line("transaction", format!("{}{number} {}", attempt.tx.txid, word(attempt.status)));
+    for words in view.batch.iter().flat_map(|it| attempts(catalog, it)) {
+        line("transaction", words);
     }
     for (label, value) in carriage(catalog, view) {
         line(label, value);
@@ -96,6 +95,30 @@ pub(crate) fn view(catalog: &Catalog, view: &PayoutView) -> String {
         );
     }
     text
+}
+
+/// Every transaction of a batch: what became of it, and what it costs.
+fn attempts(catalog: &Catalog, batch: &Batch) -> Vec<String> {
+    let fee_asset = catalog.network(batch.network.as_str()).map(|it| it.fee_asset.clone());
+    let coin = fee_asset.and_then(|it| catalog.asset(it.as_str()));
+    let text = |fee: Amount| coin.map(|it| format!("{} {}", it.text(fee), it.ticker));
+    let words = |(place, attempt): (usize, &Attempt)| {
+        let number = attempt.sequence.map(|it| format!(" number {it}")).unwrap_or_default();
+        let later = batch.attempts.iter().skip(place + 1);
+        let is_replaced = match attempt.status {
+            AttemptStatus::Signed | AttemptStatus::Broadcast | AttemptStatus::Dead => {
+                later.into_iter().any(|it| it.excludes(attempt))
+            }
+            AttemptStatus::InBlock | AttemptStatus::Final | AttemptStatus::Reverted => false,
+        };
+        let replaced = if is_replaced { ", replaced by the next" } else { "" };
+        let offered = text(attempt.fee_max).map(|it| format!(", fee at most {it}"));
+        let charged = attempt.fee.and_then(text).map(|it| format!(", charged {it}"));
+        let (offered, charged) = (offered.unwrap_or_default(), charged.unwrap_or_default());
+        let (txid, status) = (&attempt.tx.txid, word(attempt.status));
+        format!("{txid}{number} {status}{replaced}{offered}{charged}")
+    };
+    batch.attempts.iter().enumerate().map(words).collect()
 }
 
 /// With how many others it travels, and its share of what the network charged for that.
@@ -192,10 +215,11 @@ pub(crate) fn next(view: &PayoutView) -> String {
             format!("somebody must approve it until {until}, or it is withdrawn")
         }
         PayoutState::Queued if view.payout.travels_alone => {
-            "gets a transaction of its own as soon as its wallet has room".to_owned()
+            "gets a transaction of its own as soon as its wallet has room (in_flight_max)".to_owned()
         }
         PayoutState::Queued => {
-            "joins a batch as soon as its wallet has room, or waits a moment for company".to_owned()
+            "joins a batch as soon as its wallet has room (in_flight_max), or waits a moment for company"
+                .to_owned()
         }
         PayoutState::Sending { stage, .. } => match stage {
             Stage::Preparing => "a transaction is made and signed".to_owned(),
@@ -221,7 +245,7 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
     let words = match refusal {
         Refusal::InsufficientFunds => "the merchant does not have what it costs",
         Refusal::RefReused => "the reference belongs to a payout that says something else",
-        Refusal::NotCancellable => "it is on its way or has ended",
+        Refusal::NotCancellable => "it is being signed, is on its way or has ended",
         Refusal::MerchantPaused => "the merchant is paused; see `vyplata merchant resume`",
         Refusal::AssetUnavailable => {
             "no wallet pays this asset, its fee has no price, or `vyplata doctor` says why it is stopped"
@@ -257,4 +281,44 @@ pub(crate) fn refusal(refusal: &Refusal) -> String {
         | Refusal::Destination(_) => "the command makes no sense",
     };
     words.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        batch::SignedTx,
+        ids::{BatchId, LaneId, NetworkId, TxId},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_transaction_says_what_it_costs_and_whether_another_replaced_it() {
+        let catalog = catalog::read(&[rail_bitcoin::CATALOG]).unwrap();
+        let (network, lane) = (NetworkId::new("bitcoin"), LaneId::new("bitcoin/hot"));
+        let mut batch = Batch::new(BatchId(1), network, lane, vec![], Timestamp(0));
+        let attempt = |name: &str, coins: &[&str], status, fee: Option<u128>| Attempt {
+            tx: SignedTx { txid: TxId::new(name), raw: vec![] },
+            sequence: None,
+            spends: coins.iter().map(|it| domain::ids::CoinId::new(it)).collect(),
+            fee_max: Amount::from_units(1_500).unwrap(),
+            status,
+            signed_at: Timestamp(0),
+            fee: fee.and_then(Amount::from_units),
+            unpaid: vec![],
+        };
+        batch.attempts = vec![
+            attempt("a", &["x"], AttemptStatus::Dead, None),
+            attempt("b", &["y"], AttemptStatus::Broadcast, None),
+            attempt("c", &["y", "z"], AttemptStatus::Final, Some(1_200)),
+        ];
+        assert_eq!(
+            attempts(&catalog, &batch),
+            [
+                "a proven unable to confirm, fee at most 0.000015 BTC",
+                "b handed over, replaced by the next, fee at most 0.000015 BTC",
+                "c final, fee at most 0.000015 BTC, charged 0.000012 BTC",
+            ]
+        );
+    }
 }

@@ -2,6 +2,7 @@
 
 use domain::{
     catalog::{Destination, DestinationError, Network},
+    money::Amount,
     ports::AddressRules,
 };
 
@@ -31,5 +32,12 @@ impl AddressRules for Rules {
             return Err(DestinationError::Address(why));
         };
         parse(network, address, memo)
+    }
+
+    fn least(&self, network: &Network, address: Option<&str>) -> Amount {
+        match network.family.as_str() {
+            "bitcoin" => rail_bitcoin::least(network, address),
+            _ => Amount::ZERO,
+        }
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn services<'a>(
         let terms = context.book.terms.get(&asset.id);
         let plan = context.book.fee_plan(merchant, &asset.id).unwrap_or_default();
         let network_fee = context.book.network_fee(&asset.id, context.now).ok();
-        let minimum = terms.and_then(|it| it.amount_min).unwrap_or_default();
+        let minimum = context.least(asset).unwrap_or_default();
         let maximum = terms.and_then(|it| it.amount_max);
         ServiceBody {
             network: coin.network,

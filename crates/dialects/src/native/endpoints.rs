@@ -104,7 +104,8 @@ pub(super) const ENDPOINTS: &[Endpoint<Route>] = &[
     },
     Endpoint {
         summary: "Cancel a payout",
-        detail: "As long as no transaction exists for it. The request has no body.",
+        detail: "As long as no transaction exists for it and none is just being made. The request has no \
+                 body.",
         subjects: &[Subject::Existence, Subject::Cancelling],
         golden: include_str!("golden/cancel.txt"),
         ..change(Route::Cancel, "/vyplata/v1/payouts/{id}/cancel")

@@ -129,7 +129,7 @@ fn body<'a>(
         network_title: &network.title,
         decimals: asset.decimals,
         contract: asset.contract.as_deref(),
-        minimum: terms.amount_min.map(text),
+        minimum: context.least(asset).map(text),
         maximum: terms.amount_max.map(text),
         network_fee: terms
             .network_fee

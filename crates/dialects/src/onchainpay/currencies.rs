@@ -125,12 +125,11 @@ impl<'a> NetworkBody<'a> {
 }
 
 /// The least that a withdrawal may be, as far as it is known: see [`domain::command::Least`] and the
-/// operator's own bound.
+/// operator's own bound, and what the network carries.
 fn least(asset: &Asset, network_fee: Amount, prices: &Prices<'_>) -> Option<Amount> {
-    let Context { settings, book, .. } = prices.context;
+    let Context { settings, .. } = prices.context;
     let times = network_fee.scale(u128::from(settings.network_fees), 1, Rounding::Up)?;
-    let own = book.terms.get(&asset.id).and_then(|it| it.amount_min).unwrap_or_default();
-    let least = times.max(own);
+    let least = times.max(prices.context.least(asset).unwrap_or_default());
     if settings.more_than_usd.is_zero() {
         return Some(least);
     }

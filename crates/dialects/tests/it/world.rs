@@ -84,6 +84,13 @@ impl AddressRules for Rules {
             family => panic!("no rail for {family}"),
         }
     }
+
+    fn least(&self, network: &Network, address: Option<&str>) -> Amount {
+        match network.family.as_str() {
+            "bitcoin" => rail_bitcoin::least(network, address),
+            _ => Amount::ZERO,
+        }
+    }
 }
 
 /// The gateway.

@@ -53,6 +53,9 @@ pub struct AcceptNeeds {
     pub public_ids: BTreeSet<String>,
     /// Payouts, beside those that the claims lead to.
     pub payouts: BTreeSet<PayoutId>,
+    /// Payouts that may have to leave the batch that they are in with nothing signed: they are
+    /// loaded with it and with all that are in it.
+    pub leaving: BTreeSet<PayoutId>,
     /// Lines of the ledger whose balance matters, beside those that loaded payouts are
     /// [charged in](Payout::charged_asset).
     pub balances: BTreeSet<(LedgerAccount, AssetId)>,
@@ -67,8 +70,10 @@ pub struct AcceptView {
     pub claims: BTreeMap<Claim, Option<PayoutId>>,
     /// The outward identifiers that are taken.
     pub public_ids: BTreeSet<String>,
-    /// The payouts asked for and those that the claims lead to.
+    /// The payouts asked for, those that the claims lead to, and those of the batches.
     pub payouts: BTreeMap<PayoutId, Payout>,
+    /// The batches of payouts that may have to leave them.
+    pub batches: BTreeMap<BatchId, Batch>,
     /// Balances, in smallest units; a line that is not listed never had a posting.
     pub balances: BTreeMap<(LedgerAccount, AssetId), i128>,
 }

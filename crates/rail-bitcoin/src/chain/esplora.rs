@@ -23,7 +23,10 @@ use net::{Rest, RpcError};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Number;
 
-use super::{Chain, Coin, Movement, Place, RelayRules, Tip, amount, handover, lost, odd, raw_tx};
+use super::{
+    Chain, Coin, Movement, Place, RelayRules, Tip, amount, handover, lost, odd, raw_tx,
+    replacing::Replacing,
+};
 
 /// What the server does not know.
 const UNKNOWN: i64 = 404;
@@ -56,6 +59,7 @@ const REMEMBERED_MAX: usize = 100_000;
 pub struct Esplora {
     rest: Rest,
     rules: RelayRules,
+    replacing: Replacing,
     coinbases: Mutex<BTreeMap<Txid, bool>>,
     /// Transactions that wait and were found to spend nothing of the script that they pay, and that
     /// script.
@@ -147,8 +151,9 @@ impl Esplora {
     /// The server behind `rest`. It does not tell what the node behind it relays, so that is said
     /// here.
     pub fn new(rest: Rest, rules: RelayRules) -> Self {
+        let replacing = Replacing::assumed(rules.replaces);
         let (coinbases, strangers) = Default::default();
-        Self { rest, rules, coinbases, strangers }
+        Self { rest, rules, replacing, coinbases, strangers }
     }
 
     fn strangers(&self) -> MutexGuard<'_, BTreeSet<(Txid, ScriptBuf)>> {
@@ -455,8 +460,11 @@ impl Esplora {
         match handover::sort(&message) {
             Handover::Accepted => Ok(Handover::Accepted),
             // One that is in a block, with all its outputs spent, is refused for its inputs.
-            other @ (Handover::Underpriced | Handover::Refused(_)) => {
+            other @ (Handover::Underpriced | Handover::Excluded | Handover::Refused(_)) => {
                 match self.place_of(txid).await? {
+                    Place::Nowhere if self.replacing.is_refused(self, tx, &message).await? => {
+                        Ok(Handover::Excluded)
+                    }
                     Place::Nowhere => Ok(other),
                     Place::Block(_) | Place::Mempool => Ok(Handover::Accepted),
                 }
@@ -522,7 +530,8 @@ impl Chain for Esplora {
     }
 
     fn relay_rules(&self) -> BoxFuture<'_, Result<RelayRules, Unreachable>> {
-        Box::pin(std::future::ready(Ok(self.rules)))
+        let replaces = self.replacing.is_likely();
+        Box::pin(std::future::ready(Ok(RelayRules { replaces, ..self.rules })))
     }
 
     fn send<'a>(&'a self, tx: &'a Transaction) -> BoxFuture<'a, Result<Handover, Unreachable>> {

@@ -5,6 +5,7 @@ pub mod core;
 pub mod esplora;
 mod handover;
 mod raw_tx;
+mod replacing;
 
 use std::collections::BTreeSet;
 
@@ -73,6 +74,8 @@ pub struct RelayRules {
     pub increment_sat_per_kvb: u64,
     /// Whether it takes a replacement of a transaction that waits.
     pub replaces: bool,
+    /// Whether that is assumed, because the node does not tell.
+    pub replaces_is_assumed: bool,
 }
 
 /// A node. Every answer is as of one moment; two answers may be as of two.

@@ -46,8 +46,12 @@ pub(crate) struct Scene {
 }
 
 /// What an Esplora server's node relays, as the operator says.
-const RULES: RelayRules =
-    RelayRules { fee_rate_min_sat_per_kvb: 1_000, increment_sat_per_kvb: 1_000, replaces: true };
+const RULES: RelayRules = RelayRules {
+    fee_rate_min_sat_per_kvb: 1_000,
+    increment_sat_per_kvb: 1_000,
+    replaces: true,
+    replaces_is_assumed: true,
+};
 
 impl Scene {
     async fn open(kind: Kind, via: Via, topic: &str) -> Option<Self> {
@@ -144,7 +148,9 @@ impl Scene {
     pub(crate) async fn refused(&self, tx: &Transaction) -> String {
         match self.send(tx).await {
             Handover::Refused(words) => words,
-            other @ (Handover::Accepted | Handover::Underpriced) => panic!("{other:?}"),
+            other @ (Handover::Accepted | Handover::Underpriced | Handover::Excluded) => {
+                panic!("{other:?}")
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use domain::{chore::Chore, payout::Status, reconcile::Verdict};
 
-use crate::desk::{Desk, NEVER_REPLACING, REPLACING, Stage, nobody, read, status_in};
+use crate::desk::{Desk, NEVER_REPLACING, REPLACING, Stage, endpoint, nobody, read, status_in};
 
 const COIN: u64 = 100_000_000;
 
@@ -54,6 +54,36 @@ async fn what_waits_is_lifted_into_a_block_where_nothing_is_replaced() {
         desk.end(&ids).await;
         desk.are(&ids, Status::Paid);
         assert_eq!(words(&desk), [lift], "once");
+    }
+}
+
+/// The operator says that it replaces what waits, and it does not.
+#[tokio::test]
+async fn a_node_that_refuses_one_replacement_is_taken_to_replace_nothing() {
+    for stage in NEVER_REPLACING {
+        let Some(mut desk) = Desk::start(stage, "untold", &[COIN]).await else { return };
+        desk.node.restart(&["-blockmintxfee=0.0001"]);
+        desk.set(|it| it.rate_default_sat_per_kvb = Some(5_000));
+        let ids = desk.ask_many("untold", 5).await;
+        desk.wait(500);
+        desk.turn().await;
+        let parent = desk.newest_of(&ids);
+        desk.settings.rate_default_sat_per_kvb = Some(15_000);
+        desk.connect(vec![endpoint("#1", &desk.node.url(), true)]);
+        for _ in 0..5 {
+            desk.wait(60_000);
+            desk.turn().await;
+        }
+        let batch = desk.batch_of(ids[0]);
+        assert_eq!(batch.attempts.len(), 2, "one was tried: {}", desk.report());
+        assert_eq!(batch.hold, None, "nothing has to be mended");
+        for _ in 0..3 {
+            desk.tend().await;
+            desk.pass().await;
+        }
+        desk.end(&ids).await;
+        assert_eq!(words(&desk), [format!("lift {}", parent.tx.txid)]);
+        assert_eq!(desk.txids(&ids), [parent.tx.txid.to_string()]);
     }
 }
 

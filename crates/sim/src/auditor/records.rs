@@ -223,6 +223,10 @@ impl Auditor {
         let (id, new) = (payout.id, &payout.state);
         let Some(PayoutState::Sending { batch, .. }) = old else { return Ok(()) };
         let batch = self.batches.get(batch).ok_or_else(|| format!("{id} was in no batch"))?;
+        if *new == PayoutState::Cancelled {
+            let may_pay = !batch.closed || !batch.attempts.is_empty();
+            must!(!may_pay, "{id} was withdrawn, and {} may still pay it", batch.id);
+        }
         if *new == PayoutState::Queued {
             let may_pay = !batch.closed || batch.live().next().is_some();
             must!(!may_pay, "{id} waits again, and {} may still pay it", batch.id);
@@ -279,7 +283,10 @@ fn may_become(before: Option<&PayoutState>, after: &PayoutState) -> bool {
         | (Some(PayoutState::Queued), PayoutState::Sending { .. } | PayoutState::Cancelled)
         | (
             Some(PayoutState::Sending { .. }),
-            PayoutState::Queued | PayoutState::Paid { .. } | PayoutState::Failed { .. },
+            PayoutState::Queued
+            | PayoutState::Paid { .. }
+            | PayoutState::Failed { .. }
+            | PayoutState::Cancelled,
         ) => true,
         (
             Some(PayoutState::Sending { batch: one, .. }),

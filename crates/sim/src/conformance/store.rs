@@ -36,6 +36,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("an outward identifier is taken once", rules::public_ids_are_unique),
     ("a merchant's name is taken once", rules::merchant_names_are_unique),
     ("accept sees everything it asks for", rules::accept_sees_everything),
+    ("accept sees batches that may be left", rules::accept_sees_the_batches_that_may_be_left),
     ("accept sees nothing where nothing is", rules::accept_sees_nothing_where_nothing_is),
     ("accept writes all or nothing", rules::accept_writes_all_or_nothing),
     ("an account is never overdrawn", money::accounts_are_never_overdrawn),

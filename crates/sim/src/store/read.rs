@@ -38,7 +38,7 @@ impl Contents {
         let taken = needs.public_ids.iter().filter(|it| self.public_ids.contains_key(*it));
         view.public_ids.extend(taken.cloned());
         let led_to = view.claims.values().flatten();
-        for id in needs.payouts.iter().chain(led_to) {
+        for id in needs.payouts.iter().chain(&needs.leaving).chain(led_to) {
             view.payouts.extend(self.payouts.get(id).map(|it| (*id, it.clone())));
         }
         let charged =
@@ -46,6 +46,11 @@ impl Contents {
         let charged = view.payouts.values().map(charged);
         for line in needs.balances.iter().cloned().chain(charged) {
             view.balances.extend(self.balances.get(&line).map(|it| (line, *it)));
+        }
+        let batch = |it: &PayoutId| self.batch_view(self.payouts.get(it)?.state.unsigned_batch()?);
+        for BatchView { batch, payouts, .. } in needs.leaving.iter().filter_map(batch) {
+            view.batches.insert(batch.id, batch);
+            view.payouts.extend(payouts.into_iter().map(|it| (it.id, it)));
         }
         view
     }

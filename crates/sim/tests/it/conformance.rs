@@ -64,6 +64,7 @@ fn harness() -> Harness {
         network: id.clone(),
         batch_max: 3,
         batch_wait_ms: 0,
+        economy_apart: false,
         in_flight_max: 1,
         attempts_max: 5,
         poll_ms: 1_000,

@@ -242,6 +242,52 @@ fn a_cancelled_payout_is_never_sent_and_a_sent_one_never_cancelled() {
 }
 
 #[test]
+fn a_payout_is_withdrawn_from_a_batch_that_waits_and_the_others_are_paid() {
+    let mut story = Story::begin();
+    story.ask();
+    story.until(EventKind::Batched);
+    story.world.chain("fast").set_fee_level(fee(1_000));
+    story.until(EventKind::Held);
+    assert_eq!(story.batch().unwrap().payouts.len(), 2);
+    let slice = story.world.store.look(|it| story.world.workload.withdraw(it)).unwrap();
+    story.run(Work::Accept(slice));
+    assert_eq!(story.status(), Status::Cancelled);
+    assert_eq!(story.end(), Status::Cancelled);
+    assert_eq!(story.payments(), 1, "the other one");
+}
+
+#[test]
+fn a_payout_is_withdrawn_from_its_batch_or_signed_for_and_never_both() {
+    let mut ends = std::collections::BTreeMap::new();
+    // The signature gets so far before the withdrawal is decided about.
+    for head_start in 0..40 {
+        let mut story = Story::begin();
+        story.ask();
+        story.until(EventKind::Batched);
+        story.world.chain("fast").set_fee_level(fee(1_000));
+        story.until(EventKind::Held);
+        story.world.chain("fast").set_fee_level(fee(1));
+        story.pass(10_000);
+        let slice = story.world.store.look(|it| story.world.workload.withdraw(it)).unwrap();
+        story.world.start(Work::Accept(slice));
+        story.world.start(story.advance());
+        for _ in 0..head_start {
+            if story.world.busy() > 1 {
+                story.poll(1);
+            }
+        }
+        while story.world.busy() > 0 {
+            story.poll(0);
+        }
+        let end = story.end();
+        assert_eq!(story.payments(), 1 + usize::from(end == Status::Paid));
+        *ends.entry(end).or_insert(0) += 1;
+    }
+    let ends: Vec<Status> = ends.into_keys().collect();
+    assert_eq!(ends, [Status::Paid, Status::Cancelled], "both sides won some races");
+}
+
+#[test]
 fn two_workers_on_one_batch_send_one_transaction() {
     for pattern in 0..256u32 {
         let mut story = Story::begin();

@@ -115,6 +115,7 @@ pub(crate) fn accept_view(
         view.merchants.extend(merchant(connection, *id)?.map(|it| (*id, it)));
     }
     let mut wanted = needs.payouts.clone();
+    wanted.extend(&needs.leaving);
     let sql = "SELECT text, payout FROM claims WHERE scope = ?1 AND owner = ?2 AND text = ?3";
     for claim in &needs.claims {
         let (scope, owner) = (codec::scope_word(claim.scope), codec::claim_owner(claim));
@@ -144,6 +145,12 @@ pub(crate) fn accept_view(
         if let Some((_, units)) = balance(connection, &line.0, &line.1)? {
             view.balances.insert(line, units);
         }
+    }
+    let left = needs.leaving.iter().filter_map(|it| view.payouts.get(it)?.state.unsigned_batch());
+    for id in left.collect::<BTreeSet<BatchId>>() {
+        let BatchView { batch, payouts, .. } = batch_view(connection, id)?;
+        view.batches.insert(id, batch);
+        view.payouts.extend(payouts.into_iter().map(|it| (it.id, it)));
     }
     Ok(view)
 }

@@ -7,6 +7,7 @@ mod house;
 mod keys;
 mod merchant;
 mod payout;
+mod quiet;
 mod rates;
 mod reconcile;
 mod sandbox;
@@ -81,6 +82,9 @@ impl Cli {
     /// Says what went wrong and what to do.
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let config = || Config::read(&self.config);
+        if !matches!(self.command, Command::Sandbox(_) | Command::Serve(_)) {
+            quiet::end_without_reader();
+        }
         match self.command {
             Command::Sandbox(args) => sandbox::run(args).await,
             Command::Serve(args) => serve::run(&config()?, args).await,

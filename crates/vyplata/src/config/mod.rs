@@ -3,6 +3,7 @@
 mod gas;
 mod money;
 mod place;
+mod rate;
 
 use std::{
     collections::BTreeMap,
@@ -21,6 +22,7 @@ pub(crate) use self::gas::GasConfig;
 pub(crate) use self::money::{
     Conversion, Fees, Limits, MerchantConfig, NetworkFeePayer, RateSources,
 };
+pub(crate) use self::rate::SatPerVbyte;
 use self::{
     money::{Approvals, Dialects},
     place::line_of,
@@ -140,11 +142,14 @@ pub(crate) struct NetworkConfig {
     /// The most to offer for a unit of gas, in gwei.
     pub(crate) fee_cap_gwei: Option<u64>,
     /// The most to offer for a virtual byte, in satoshi.
-    pub(crate) fee_cap_sat_per_vbyte: Option<u64>,
+    pub(crate) fee_cap_sat_per_vbyte: Option<SatPerVbyte>,
+    /// The least to offer for a virtual byte, in satoshi, whatever nodes estimate; what they relay is
+    /// the least in any case.
+    pub(crate) fee_min_sat_per_vbyte: Option<SatPerVbyte>,
     /// What to offer for a virtual byte while no node knows, in satoshi.
-    pub(crate) fee_default_sat_per_vbyte: Option<u64>,
+    pub(crate) fee_default_sat_per_vbyte: Option<SatPerVbyte>,
     /// Up to which price of a virtual byte small coins are brought together, in satoshi.
-    pub(crate) gather_max_sat_per_vbyte: Option<u64>,
+    pub(crate) gather_max_sat_per_vbyte: Option<SatPerVbyte>,
     /// Whether the wallet's own change is spent before it is in a block.
     pub(crate) spend_unconfirmed_change: Option<bool>,
     /// Whether nodes that do not say so take replacements of transactions that wait.
@@ -173,6 +178,7 @@ impl NetworkConfig {
         ];
         let of_bitcoin = [
             ("fee_cap_sat_per_vbyte", self.fee_cap_sat_per_vbyte.is_some()),
+            ("fee_min_sat_per_vbyte", self.fee_min_sat_per_vbyte.is_some()),
             ("fee_default_sat_per_vbyte", self.fee_default_sat_per_vbyte.is_some()),
             ("gather_max_sat_per_vbyte", self.gather_max_sat_per_vbyte.is_some()),
             ("spend_unconfirmed_change", self.spend_unconfirmed_change.is_some()),

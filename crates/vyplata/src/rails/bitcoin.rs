@@ -18,14 +18,12 @@ use rail_bitcoin::{
 };
 
 use super::{Connected, Named, answers, client, named};
-use crate::config::NetworkConfig;
+use crate::config::{NetworkConfig, SatPerVbyte};
 
 /// What stands before the address of a server that speaks Esplora's API, and not a node's.
-const ESPLORA: &str = "esplora+";
+pub(super) const ESPLORA: &str = "esplora+";
 /// The name of our wallet in a node.
 const WALLET: &str = "vyplata";
-/// Nodes count fee rates for so many virtual bytes, and people for one.
-const PER_KVB: u64 = 1_000;
 /// What nodes relay by default, and ask for on top of what is replaced, in satoshi for 1,000 virtual
 /// bytes (`DEFAULT_MIN_RELAY_TX_FEE` and `DEFAULT_INCREMENTAL_RELAY_FEE` of Bitcoin Core before 29,
 /// which later ones only lower).
@@ -40,7 +38,8 @@ pub(super) async fn connect(
     wallets: impl Iterator<Item = &str>,
 ) -> anyhow::Result<Connected> {
     let wrong = |error: String| anyhow!("network {}: {error}", config.id);
-    let endpoints = endpoints(config).with_context(|| format!("network {}: rpc", config.id))?;
+    let endpoints =
+        endpoints(network, config).with_context(|| format!("network {}: rpc", config.id))?;
     let mut settings = settings(config);
     settings.limits.fee_max_sat = u64::try_from(fee_max.units()).ok();
     let assets = catalog.assets_of(&network.id);
@@ -58,7 +57,7 @@ pub(super) fn fee_max(config: &NetworkConfig) -> Option<Amount> {
 
 fn settings(config: &NetworkConfig) -> Settings {
     let defaults = Settings::default();
-    let per_kvb = |per_vbyte: Option<u64>| per_vbyte.map(|it| it.saturating_mul(PER_KVB));
+    let per_kvb = |rate: Option<SatPerVbyte>| rate.map(|it| it.per_kvb);
     let mut limits = defaults.limits;
     limits.rate_max_sat_per_kvb =
         per_kvb(config.fee_cap_sat_per_vbyte).unwrap_or(limits.rate_max_sat_per_kvb);
@@ -70,6 +69,8 @@ fn settings(config: &NetworkConfig) -> Settings {
     Settings {
         limits,
         gathering,
+        rate_min_sat_per_kvb: per_kvb(config.fee_min_sat_per_vbyte)
+            .unwrap_or(defaults.rate_min_sat_per_kvb),
         rate_default_sat_per_kvb: per_kvb(config.fee_default_sat_per_vbyte),
         spends_unconfirmed_change: config
             .spend_unconfirmed_change
@@ -84,13 +85,14 @@ fn settings(config: &NetworkConfig) -> Settings {
     }
 }
 
-fn endpoints(config: &NetworkConfig) -> anyhow::Result<Vec<Endpoint>> {
+fn endpoints(network: &Network, config: &NetworkConfig) -> anyhow::Result<Vec<Endpoint>> {
     let client = client()?;
-    let replaces = config.node_replaces.unwrap_or(true);
+    let replaces = node_replaces(network, config)?;
+    let relayed = config.fee_min_sat_per_vbyte.map_or(RELAYED_SAT_PER_KVB, |it| it.per_kvb);
     let mut endpoints = vec![];
     for (position, url) in config.rpc.iter().enumerate() {
         let (name, chain) = match url.strip_prefix(ESPLORA) {
-            Some(url) => esplora(&client, position, url, replaces)?,
+            Some(url) => esplora(&client, position, url, relayed, replaces)?,
             None => core(&client, position, url, replaces)?,
         };
         endpoints.push(Endpoint { name, chain });
@@ -98,14 +100,33 @@ fn endpoints(config: &NetworkConfig) -> anyhow::Result<Vec<Endpoint>> {
     Ok(endpoints)
 }
 
+/// Whether nodes that do not say so take replacements: as set, or as nodes of the network do by
+/// default.
+fn node_replaces(network: &Network, config: &NetworkConfig) -> anyhow::Result<bool> {
+    let of_row = network.parameters.get("node_replaces").map_or("true", String::as_str);
+    match (config.node_replaces, of_row) {
+        (Some(replaces), _) => Ok(replaces),
+        (None, "true") => Ok(true),
+        (None, "false") => Ok(false),
+        (None, other) => Err(anyhow!("parameter node_replaces cannot be {other:?}")),
+    }
+}
+
 type Node = (String, Box<dyn Chain>);
 
-fn esplora(client: &Client, position: usize, url: &str, replaces: bool) -> anyhow::Result<Node> {
+fn esplora(
+    client: &Client,
+    position: usize,
+    url: &str,
+    relayed_sat_per_kvb: u64,
+    replaces: bool,
+) -> anyhow::Result<Node> {
     let Named { name, endpoint } = named(client, position, url)?;
     let rules = RelayRules {
-        fee_rate_min_sat_per_kvb: RELAYED_SAT_PER_KVB,
+        fee_rate_min_sat_per_kvb: relayed_sat_per_kvb,
         increment_sat_per_kvb: RELAYED_SAT_PER_KVB,
         replaces,
+        replaces_is_assumed: true,
     };
     Ok((name, Box::new(Esplora::new(Rest::new(Arc::new(endpoint)), rules))))
 }
@@ -115,4 +136,40 @@ fn core(client: &Client, position: usize, url: &str, replaces: bool) -> anyhow::
     let links = Links::at(client, url, &[], WALLET);
     let links = links.map_err(|error| anyhow!("#{}: {error}", position + 1))?;
     Ok((name, Box::new(Core::new(links, WALLET, replaces))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(more: &str) -> NetworkConfig {
+        toml::from_str(&format!("id = \"bitcoin\"\nrpc = [\"http://127.0.0.1:1\"]\n{more}"))
+            .unwrap()
+    }
+
+    #[test]
+    fn litecoin_replaces_nothing_unless_it_is_said() {
+        let catalog = catalog::read(&[rail_bitcoin::CATALOG]).unwrap();
+        let replaces = |id: &str, more: &str| {
+            node_replaces(catalog.network(id).unwrap(), &config(more)).unwrap()
+        };
+        assert!(replaces("bitcoin", "") && !replaces("litecoin", ""));
+        assert!(replaces("litecoin", "node_replaces = true"));
+        assert!(!replaces("bitcoin", "node_replaces = false"));
+        let mut odd = catalog.network("litecoin").unwrap().clone();
+        odd.parameters.insert("node_replaces".to_owned(), "maybe".to_owned());
+        assert!(node_replaces(&odd, &config("")).unwrap_err().to_string().contains("maybe"));
+    }
+
+    #[test]
+    fn the_least_that_is_offered_can_be_lowered() {
+        let settings = settings(&config(
+            "fee_min_sat_per_vbyte = \"0.1\"\nfee_cap_sat_per_vbyte = \"12.5\"\n\
+             gather_max_sat_per_vbyte = 2",
+        ));
+        assert_eq!(settings.rate_min_sat_per_kvb, 100);
+        assert_eq!(settings.limits.rate_max_sat_per_kvb, 12_500);
+        assert_eq!(settings.gathering.rate_max_sat_per_kvb, 2_000);
+        assert_eq!(super::settings(&config("")).rate_min_sat_per_kvb, 1_000);
+    }
 }

@@ -1,5 +1,6 @@
 //! Connecting to networks: one file for each kind that can be paid on.
 
+mod access;
 mod bitcoin;
 mod evm;
 mod tron;
@@ -14,6 +15,7 @@ use domain::{
 };
 use net::{Client, Endpoint, Guard, NodeError, Reach};
 
+pub(crate) use self::access::refused;
 use crate::config::NetworkConfig;
 
 /// A network that is connected to.

@@ -95,6 +95,7 @@ fn chain() -> Arc<Chain> {
         network: NetworkId::new(NETWORK),
         batch_max: 1,
         batch_wait_ms: 0,
+        economy_apart: false,
         in_flight_max: 8,
         attempts_max: 8,
         poll_ms: 20,

@@ -179,6 +179,7 @@ fn rail(chain: SimChain, network: &Network) -> SimRail {
         network: network.id.clone(),
         batch_max: 1,
         batch_wait_ms: 0,
+        economy_apart: false,
         in_flight_max: 64,
         attempts_max: 10,
         poll_ms: BLOCK_MS,

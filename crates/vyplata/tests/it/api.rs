@@ -166,6 +166,14 @@ impl Api {
         }
     }
 
+    pub(crate) fn bitcoin(self) -> &'static str {
+        match self {
+            Self::Native | Self::OnchainPay => "BTC/bitcoin",
+            Self::CryptoCloud => "BTC",
+            Self::Cryptomus => "BTC/BTC",
+        }
+    }
+
     /// The body of a request for a payout whose fees come on top.
     pub(crate) fn body(self, order: &Order<'_>) -> Body {
         let (ticker, network) = order.code.split_once('/').unwrap_or((order.code, ""));

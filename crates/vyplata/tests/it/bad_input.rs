@@ -192,6 +192,14 @@ impl Manners {
             let body = good(api).raw(self.amount, json);
             cases.push(self.with(&format!("the amount {json}"), &body, told));
         }
+        let dust = self.api.body(&Order {
+            code: self.api.bitcoin(),
+            amount: "0.00000293",
+            address: address_on("bitcoin"),
+            webhook_url: None,
+            reference: "never-accepted",
+        });
+        cases.push(self.with("what no node of Bitcoin relays", &dust, self.too_small));
         let tron = address_on("tron");
         let wrong_checksum = tron.replace("Vaqm", "Vaqn");
         let contract = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t";

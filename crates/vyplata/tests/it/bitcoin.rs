@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::vyplata::Installation;
+use crate::{receiver::Receiver, vyplata::Installation};
 
 /// The first block of the regression test mode.
 const REGTEST: &str = "0f9188f13cb7b2c71f2a335e3a4fc328bf5beb436012afca590b1a11466e2206";
@@ -53,6 +53,44 @@ fn a_node_that_does_not_answer_is_told() {
 }
 
 #[test]
+fn a_node_that_refuses_the_password_is_not_called_silent() {
+    let node =
+        Receiver::start(0, |_| ("401 Unauthorized".to_owned(), String::new(), String::new()));
+    let it = Installation::new(&config(node.address.port(), ""));
+    it.ok(&["keys", "init"]);
+    let said = it.run(&["doctor"]).stdout;
+    assert!(said.contains("WRONG  bitcoin: node #1 127.0.0.1"), "{said}");
+    assert!(said.contains("refuses the user, the password or the access key"), "{said}");
+    assert!(!said.contains("does not answer"), "{said}");
+    let of_ethereum = Installation::new(&Installation::ethereum(node.address, ""));
+    of_ethereum.ok(&["keys", "init"]);
+    of_ethereum.refuses(&["doctor"], &["WRONG  ethereum: node #1", "refuses the user"]);
+}
+
+#[test]
+fn the_key_of_another_coin_is_noted() {
+    let it = Installation::new(&config(9, "").replace("84'/0'", "84'/2'"));
+    it.ok(&["keys", "init"]);
+    it.refuses(&["doctor"], &["note   bitcoin/hot: m/84'/2'/0'/0/0 is the path of another coin"]);
+    it.configure(&config(9, ""));
+    let said = it.run(&["doctor"]).stdout;
+    assert!(!said.contains("another coin"), "{said}");
+}
+
+/// As with `reconcile | head -0`.
+#[test]
+fn what_nobody_reads_ends_quietly() {
+    let it = Installation::new(&config(9, ""));
+    it.ok(&["keys", "init"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let said = it.command(&["doctor"]).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(said.status.code(), Some(141), "{said:?}");
+    let log = String::from_utf8(said.stderr).unwrap();
+    assert!(!log.contains("panicked"), "{log}");
+}
+
+#[test]
 fn the_doctor_says_what_payouts_depend_on() {
     if std::env::var_os("RUN_NODE_TESTS").is_none_or(|wanted| wanted != "1") {
         return;
@@ -86,5 +124,14 @@ fn the_doctor_says_what_payouts_depend_on() {
     assert!(said.contains("ok     bitcoin: a payout offers 7.000 sat/vB"), "{said}");
     assert!(said.contains("has 0 coins of bc1q"), "{said}");
     it.configure(&config(port, ""));
-    it.refuses(&["doctor"], &["WRONG", "is on another network than Bitcoin"]);
+    it.refuses(
+        &["doctor"],
+        &[
+            "WRONG",
+            "is on another network than Bitcoin",
+            REGTEST,
+            "and not 000000000019d",
+            "genesis",
+        ],
+    );
 }

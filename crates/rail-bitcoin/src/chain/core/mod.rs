@@ -37,7 +37,9 @@ use self::{
     rpc::{lost, odd},
     shapes::{Estimate, Header, Info, MempoolInfo, NetworkInfo},
 };
-use super::{Chain, Coin, Movement, Place, RelayRules, Tip, amount, handover};
+use super::{
+    Chain, Coin, Movement, Place, RelayRules, Tip, amount, handover, replacing::Replacing,
+};
 
 /// How many blocks a node may be behind the headers that it has, and still count as one that has
 /// caught up.
@@ -56,7 +58,7 @@ pub struct Core {
     /// The wallet's name.
     name: String,
     /// Whether replacements are taken by a node that does not tell.
-    replaces: bool,
+    replacing: Replacing,
     memory: Mutex<Memory>,
 }
 
@@ -82,7 +84,8 @@ impl Core {
     /// The node behind `links`, whose wallet has this name. `replaces` says whether a node that does
     /// not tell takes replacements.
     pub fn new(links: Links, name: &str, replaces: bool) -> Self {
-        Self { links, name: name.to_owned(), replaces, memory: Mutex::default() }
+        let replacing = Replacing::assumed(replaces);
+        Self { links, name: name.to_owned(), replacing, memory: Mutex::default() }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -156,7 +159,8 @@ impl Core {
         Ok(RelayRules {
             fee_rate_min_sat_per_kvb: rate(&mempool.rate_now)?.max(rate(&mempool.rate_always)?),
             increment_sat_per_kvb: rate(&increment)?,
-            replaces: mempool.replaces().unwrap_or(self.replaces),
+            replaces: mempool.replaces().unwrap_or_else(|| self.replacing.is_likely()),
+            replaces_is_assumed: mempool.replaces().is_none(),
         })
     }
 
@@ -177,8 +181,11 @@ impl Core {
         match handover::sort(&message) {
             Handover::Accepted => Ok(Handover::Accepted),
             // One that is in a block, with all its outputs spent, is refused for its inputs.
-            other @ (Handover::Underpriced | Handover::Refused(_)) => {
+            other @ (Handover::Underpriced | Handover::Excluded | Handover::Refused(_)) => {
                 match self.place_of(txid).await? {
+                    Place::Nowhere if self.replacing.is_refused(self, tx, &message).await? => {
+                        Ok(Handover::Excluded)
+                    }
                     Place::Nowhere => Ok(other),
                     Place::Block(_) | Place::Mempool => Ok(Handover::Accepted),
                 }

@@ -3,7 +3,7 @@
 use domain::{
     Timestamp,
     event::EventKind,
-    ids::{AssetId, KeyId, MerchantId, PayoutId},
+    ids::{AssetId, BatchId, KeyId, MerchantId, PayoutId},
     ledger::LedgerAccount,
     payout::{PayoutState, Stage},
     ports::{AcceptNeeds, AcceptView, ChangeSet, Claim, ClaimScope, CommitError, PayoutKey, Store},
@@ -214,6 +214,7 @@ pub(super) fn accept_sees_everything(store: &dyn Store) {
         public_ids: ["INV-2".to_owned(), "INV-4".to_owned()].into(),
         payouts: [PayoutId(3), PayoutId(4)].into(),
         balances: [available(MerchantId(9)), (LedgerAccount::Inventory, asset())].into(),
+        ..AcceptNeeds::default()
     };
     // The balance of the loaded payouts' merchant is loaded without being asked for.
     let expected = AcceptView {
@@ -222,8 +223,33 @@ pub(super) fn accept_sees_everything(store: &dyn Store) {
         public_ids: ["INV-2".to_owned()].into(),
         payouts: [(PayoutId(1), payout(1)), (PayoutId(3), payout(3))].into(),
         balances: [(available(MERCHANT), 1_000), (available(MerchantId(9)), 5)].into(),
+        ..AcceptView::default()
     };
     assert_eq!(look(store, &needs), expected);
+}
+
+pub(super) fn accept_sees_the_batches_that_may_be_left(store: &dyn Store) {
+    furnish(store);
+    let mut signed = batch(2, &[3]);
+    signed.attempts.push(attempt(1));
+    write(store, |it| {
+        it.payouts.extend([1, 2].map(|id| sending(id, 1, Stage::Preparing)));
+        it.payouts.extend([sending(3, 2, Stage::Signed), payout(4)]);
+        it.batches.extend([batch(1, &[1, 2]), signed]);
+        it.postings = funding(LedgerAccount::Available(MERCHANT), 1_000);
+    });
+    let needs =
+        AcceptNeeds { leaving: [1, 3, 4, 5].map(PayoutId).into(), ..AcceptNeeds::default() };
+    let expected = AcceptView {
+        payouts: [1, 2, 3, 4].map(|id| (PayoutId(id), find(store, id).payout)).into(),
+        batches: [(BatchId(1), batch(1, &[1, 2]))].into(),
+        balances: [(available(MERCHANT), 1_000)].into(),
+        ..AcceptView::default()
+    };
+    assert_eq!(look(store, &needs), expected);
+    // Without being asked for, none is loaded.
+    let needs = AcceptNeeds { payouts: [PayoutId(1)].into(), ..AcceptNeeds::default() };
+    assert_eq!(look(store, &needs).batches, [].into());
 }
 
 pub(super) fn accept_sees_nothing_where_nothing_is(store: &dyn Store) {
@@ -232,6 +258,7 @@ pub(super) fn accept_sees_nothing_where_nothing_is(store: &dyn Store) {
         claims: [claim(ClaimScope::Nonce, 1, "1")].into(),
         public_ids: ["INV-1".to_owned()].into(),
         payouts: [PayoutId(1)].into(),
+        leaving: [PayoutId(2)].into(),
         balances: [available(MERCHANT)].into(),
     };
     assert_eq!(look(store, &needs), AcceptView::default());

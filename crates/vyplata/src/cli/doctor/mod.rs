@@ -2,14 +2,17 @@
 
 mod money;
 mod nodes;
+mod slow;
+
+use std::collections::BTreeSet;
 
 use anyhow::anyhow;
 use domain::{
-    catalog::Asset,
+    catalog::{Asset, Network},
+    ids::NetworkId,
     lane::Lane,
     money::Amount,
-    payout::Status,
-    ports::{LaneView, PageQuery},
+    ports::LaneView,
     reconcile::Verdict,
 };
 use signer::Keystore;
@@ -22,24 +25,21 @@ use super::{
 };
 use crate::{
     app::{App, LaneWork},
-    clock, concerns,
+    concerns,
     config::{Config, LaneConfig},
-    explain,
     prices::Pricing,
     upkeep,
     wiring::{self, Need},
 };
 
-/// How long a payout may be on its way before the doctor looks at it, in milliseconds.
-const SLOW_MS: u64 = 30 * 60 * 1_000;
 /// For how many payouts a wallet's coins for fees should be enough.
 const RUNWAY_MIN: u64 = 20;
-/// How many payouts the doctor looks at.
-const LOOKS_MAX: u32 = 1_000;
 
 /// Counts what is wrong while saying it.
 struct Report {
     wrong: usize,
+    /// Networks with nodes that do not let us in, which was said.
+    locked_out: BTreeSet<NetworkId>,
 }
 
 impl Report {
@@ -66,7 +66,7 @@ fn note(what: &str) {
 }
 
 pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
-    let mut report = Report { wrong: 0 };
+    let mut report = Report { wrong: 0, locked_out: BTreeSet::new() };
     good("the configuration can be read");
     let mut app = match wiring::gateway(config, Need::Rails).await {
         Ok(app) => app,
@@ -100,7 +100,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     if let Some(pricing) = &pricing {
         money::terms(config, &app, pricing, &mut report).await?;
     }
-    nodes::examine(&app, &mut report).await?;
+    nodes::examine(config, &app, &mut report).await?;
     for lane in &config.lanes {
         wallet(config, &app, &mut report, lane, keystore.as_ref()).await?;
     }
@@ -111,7 +111,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
         report.wrong(&concern.what, concern.remedy);
     }
     strangers(&app, &mut report).await?;
-    slow(&app, &mut report).await?;
+    slow::payouts(&app, &mut report).await?;
     let wrong = counted(report.wrong, "thing is wrong", "things are wrong");
     anyhow::ensure!(report.wrong == 0, "{wrong}");
     println!("nothing is wrong");
@@ -204,6 +204,10 @@ async fn wallet(
         note(&format!("{id} is not in the database: `vyplata serve` was not started with it yet"));
     }
     let Some(address) = stored.or(derived) else { return Ok(()) };
+    let network = app.catalog.network(work.network.as_str());
+    if let Some(what) = network.and_then(|it| foreign_path(it, &lane.key)) {
+        note(&format!("{id}: {what}"));
+    }
     let probe = Lane {
         id,
         network: work.network.clone(),
@@ -222,6 +226,9 @@ async fn wallet(
 async fn coins(app: &App, report: &mut Report, work: &LaneWork, lane: &Lane) -> bool {
     let assets: Vec<Asset> = app.catalog.assets_of(&lane.network).cloned().collect();
     let Ok(holdings) = work.rail.holdings(lane, &assets).await else {
+        if report.locked_out.contains(&lane.network) {
+            return false;
+        }
         report.wrong(
             &format!("{}: the node does not answer", lane.id),
             "look at rpc of its [[network]], and whether the node is up, synchronised, and keeps the \
@@ -252,11 +259,31 @@ async fn coins(app: &App, report: &mut Report, work: &LaneWork, lane: &Lane) -> 
     true
 }
 
+/// What is to be said of a key of another coin's path (BIP-44, SLIP-44): it pays as well as any.
+fn foreign_path(network: &Network, key: &str) -> Option<String> {
+    let own = network.parameters.get("coin_type")?;
+    let coin = key.strip_prefix("m/")?.split('/').nth(1)?.trim_end_matches(['\'', 'h']);
+    let title = &network.title;
+    (coin != own).then(|| {
+        format!(
+            "{key} is the path of another coin: a wallet that is made of the words looks for \
+             {title} below m/84'/{own}'"
+        )
+    })
+}
+
 /// Says for how many payouts a wallet's coins for fees are enough.
 async fn runway(app: &App, report: &mut Report, work: &LaneWork, held: Amount) {
     let Some(payouts) = upkeep::runway_of(app, work, held).await else { return };
     let lane = &work.lane;
-    let enough = format!("{lane}: its coins pay the fees of about {payouts} payouts");
+    let enough = match only_coin(app, work) {
+        // What pays the fees is paid out, too.
+        Some(coin) => {
+            let held = coin.text(held);
+            format!("{lane}: it holds {held} {}, for payouts and their fees", coin.ticker)
+        }
+        None => format!("{lane}: its coins pay the fees of about {payouts} payouts"),
+    };
     if payouts >= RUNWAY_MIN || !work.pays {
         return good(&enough);
     }
@@ -265,6 +292,12 @@ async fn runway(app: &App, report: &mut Report, work: &LaneWork, held: Amount) {
         None => "send it some of the network's coin, or give it a [lane.gas]".to_owned(),
     };
     report.wrong(&enough, &remedy);
+}
+
+/// The coin of a network that has no other asset.
+fn only_coin<'a>(app: &'a App, work: &'a LaneWork) -> Option<&'a Asset> {
+    let mut assets = app.catalog.assets_of(&work.network);
+    assets.next().filter(|_| assets.next().is_none())
 }
 
 /// Compares a wallet with the ledger, if the ledger knows it.
@@ -296,29 +329,6 @@ async fn strangers(app: &App, report: &mut Report) -> anyhow::Result<()> {
             report.wrong(&format!("{known}, and the ledger has coins in it"), "configure it again");
         } else if !app.lanes.iter().any(|it| it.lane == lane.id) {
             note(&known);
-        }
-    }
-    Ok(())
-}
-
-async fn slow(app: &App, report: &mut Report) -> anyhow::Result<()> {
-    // One that waits for an approval takes as long as it may.
-    let is_ours = |it: &Status| !it.is_final() && *it != Status::AwaitingApproval;
-    for status in Status::ALL.into_iter().filter(is_ours) {
-        let query =
-            PageQuery { status: Some(status), count_max: LOOKS_MAX, ..PageQuery::default() };
-        for payout in app.store.page(&query).await.map_err(silent)? {
-            if clock::now().since_ms(payout.updated_at) > SLOW_MS {
-                report.wrong(
-                    &format!(
-                        "{} is {} since {}",
-                        payout.id,
-                        status.word(),
-                        explain::moment(payout.updated_at)
-                    ),
-                    &format!("`vyplata payout show {}` says why", payout.id),
-                );
-            }
         }
     }
     Ok(())
