@@ -1,7 +1,7 @@
 //! The rail itself: the port's questions, put to nodes.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -55,6 +55,8 @@ pub struct Bitcoin {
     waiting: Mutex<BTreeMap<ScriptBuf, BTreeMap<Txid, u32>>>,
     /// What a lane last began for itself, and the newest block then.
     begun: Mutex<BTreeMap<ScriptBuf, (Task, BlockHash)>>,
+    /// Lanes of which a payment needs more coins than there is room for.
+    crowds: Mutex<BTreeSet<ScriptBuf>>,
     /// What the nodes contradict each other about, by the transaction.
     disputes: Mutex<BTreeMap<Txid, String>>,
 }
@@ -78,7 +80,7 @@ impl Bitcoin {
             format!("{} is not the coin of network {}", network.fee_asset, network.id)
         })?;
         let parameters = Parameters::of(network)?;
-        let (waiting, begun, disputes) = Default::default();
+        let (waiting, begun, crowds, disputes) = Default::default();
         Ok(Self {
             profile: profile(network, &settings),
             network: network.clone(),
@@ -89,6 +91,7 @@ impl Bitcoin {
             own: vec![],
             waiting,
             begun,
+            crowds,
             disputes,
         })
     }
@@ -145,6 +148,11 @@ impl Bitcoin {
     /// What lanes last began for themselves, and the newest block then.
     pub(crate) fn begun(&self) -> MutexGuard<'_, BTreeMap<ScriptBuf, (Task, BlockHash)>> {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lanes of which a payment needs more coins than there is room for.
+    pub(crate) fn crowds(&self) -> MutexGuard<'_, BTreeSet<ScriptBuf>> {
+        self.crowds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn disputes(&self) -> MutexGuard<'_, BTreeMap<Txid, String>> {
@@ -293,7 +301,7 @@ impl Rail for Bitcoin {
     fn chore<'a>(
         &'a self,
         lane: &'a Lane,
-        _live: &'a std::collections::BTreeSet<u64>,
+        _live: &'a BTreeSet<u64>,
     ) -> BoxFuture<'a, Result<Option<Chore>, Unreachable>> {
         Box::pin(self.upkeep(lane))
     }
