@@ -234,30 +234,26 @@ pub(super) fn many_that_are_more_than_the_lane_holds_hold_up_the_asset(store: &d
 /// Those that are in no block, that a limit keeps from paying more, and that have no number.
 pub(super) fn stuck_batches_are_counted(store: &dyn Store) {
     furnish(store);
-    let coins = Attempt { sequence: None, ..attempt(1) };
-    let mut it = batch(1, &[1]);
-    it.attempts = vec![coins.clone()];
-    write(store, |change| {
-        change.payouts.push(payout(1));
-        change.batches.push(it.clone());
-    });
     let above = Some(HoldReason::FeeAboveCap);
-    let numbered = Attempt { sequence: Some(7), ..coins.clone() };
-    let included = Attempt { status: AttemptStatus::InBlock, ..coins.clone() };
-    for (reason, attempt, stuck) in [
-        (None, coins.clone(), 0),
-        (above, coins.clone(), 1),
-        (Some(HoldReason::NotRelayed), coins, 0),
-        (above, numbered, 0),
-        (above, included, 0),
+    for (number, reason, sequence, status, stuck) in [
+        (1, None, None, AttemptStatus::Broadcast, 0),
+        (2, above, None, AttemptStatus::Broadcast, 1),
+        (3, Some(HoldReason::NotRelayed), None, AttemptStatus::Broadcast, 1),
+        (4, above, Some(7), AttemptStatus::Broadcast, 1),
+        (5, above, None, AttemptStatus::InBlock, 1),
+        (6, above, None, AttemptStatus::Signed, 2),
     ] {
+        let mut it = batch(number, &[number]);
         it.hold = reason.map(|reason| Hold { reason, detail: String::new() });
-        it.attempts = vec![attempt];
-        it.version += 1;
-        write(store, |change| change.batches.push(it.clone()));
+        let place = u8::try_from(number).unwrap_or(0);
+        it.attempts = vec![Attempt { sequence, status, ..attempt(place) }];
+        write(store, |change| {
+            change.payouts.push(payout(number));
+            change.batches.push(it);
+        });
         let view = ready(store.load_lane(&LaneId::new("net/hot"), 0)).expect("reachable");
         let view = view.expect("the lane is there");
-        assert_eq!((view.stuck, view.open), (stuck, 1), "{reason:?}");
+        assert_eq!((view.stuck, u128::from(view.open)), (stuck, number), "{reason:?}");
     }
 }
 
