@@ -425,7 +425,9 @@ impl Batch {
             HoldReason::AwaitingFunds
             | HoldReason::AwaitingGas
             | HoldReason::FeeAboveCap
-            | HoldReason::NotEstimated => true,
+            | HoldReason::NotEstimated
+            | HoldReason::FeesUnknown
+            | HoldReason::MoreThanHeld => true,
             HoldReason::SignerRefused
             | HoldReason::NotRelayed
             | HoldReason::KeyUsedElsewhere

@@ -24,10 +24,13 @@ impl BatchSize {
 /// many blocks, and what is in one makes room for others.
 const OPEN_PER_IN_FLIGHT: u32 = 8;
 
-/// For how many more batches a lane has room.
-pub fn room(in_flight_max: u32, in_flight: u32, open: u32) -> u32 {
+/// For how many more batches a lane has room. Of those that are stuck, half as many as may be in
+/// flight take none: however many payments wait for the network to ask for less, who pays what it
+/// asks for now is not kept waiting behind them.
+pub fn room(in_flight_max: u32, in_flight: u32, stuck: u32, open: u32) -> u32 {
     let open_max = in_flight_max.saturating_mul(OPEN_PER_IN_FLIGHT);
-    in_flight_max.saturating_sub(in_flight).min(open_max.saturating_sub(open))
+    let moving = in_flight.saturating_sub(stuck.min(in_flight_max.div_ceil(2)));
+    in_flight_max.saturating_sub(moving).min(open_max.saturating_sub(open))
 }
 
 /// What is to be sent now, and when to look again.

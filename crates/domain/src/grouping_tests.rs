@@ -67,9 +67,19 @@ fn payouts_of_one_asset_travel_together() {
 
 #[test]
 fn what_is_in_a_block_makes_room_up_to_a_bound() {
+    let room = |in_flight_max, in_flight, open| super::room(in_flight_max, in_flight, 0, open);
     assert_eq!((room(16, 0, 0), room(16, 16, 16), room(16, 20, 20)), (16, 0, 0));
     assert_eq!((room(16, 3, 40), room(16, 3, 120), room(16, 0, 128)), (13, 8, 0));
     assert_eq!((room(1, 0, 7), room(1, 0, 8), room(0, 0, 0)), (1, 0, 0));
+}
+
+#[test]
+fn what_is_stuck_leaves_room_up_to_a_bound() {
+    let room = |in_flight, stuck| room(16, in_flight, stuck, in_flight);
+    assert_eq!((room(16, 0), room(16, 3), room(16, 8), room(16, 16)), (0, 3, 8, 8));
+    assert_eq!((room(20, 20), room(24, 24), room(30, 30)), (4, 0, 0));
+    assert_eq!((super::room(1, 1, 1, 1), super::room(1, 2, 2, 2)), (1, 0));
+    assert_eq!(super::room(16, 16, 16, 128), 0);
 }
 
 #[test]

@@ -205,7 +205,7 @@ pub struct Hold {
 }
 
 /// The kinds of reasons for which a batch waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HoldReason {
     /// The lane does not hold enough of the asset.
     AwaitingFunds,
@@ -219,6 +219,10 @@ pub enum HoldReason {
     NotRelayed,
     /// The node cannot say what the transaction costs, and not why.
     NotEstimated,
+    /// Nobody knows what transactions cost now.
+    FeesUnknown,
+    /// The payout is more than all that the lane holds, whatever it waits for.
+    MoreThanHeld,
     /// Somebody else used the lane's key, and it is not final yet how often.
     KeyUsedElsewhere,
     /// The network's nodes contradict each other about what is final.
@@ -227,12 +231,21 @@ pub enum HoldReason {
     AssetStopped,
 }
 
+/// So many batches of an asset may wait for more than their lane holds while others go on.
+const MORE_THAN_HELD_MAX: u32 = 16;
+
 impl HoldReason {
-    /// Whether nothing of the same asset can be paid from the lane either.
-    pub fn concerns_the_asset(self) -> bool {
+    /// Whether nothing of the same asset can be paid from the lane either, if so many batches wait
+    /// for this reason. Payouts that are more than the lane holds let smaller ones pass, or whoever
+    /// asks for one would stop all others; that is no hardship to them, because nothing but coins
+    /// from elsewhere helps, and as soon as the lane has enough they keep their turn. Where they are
+    /// many, the lane has too little for its payouts, and all wait.
+    pub fn concerns_the_asset(self, batches: u32) -> bool {
         match self {
             Self::AwaitingFunds | Self::AwaitingGas | Self::FeeAboveCap => true,
             Self::KeyUsedElsewhere | Self::NodesDisagree | Self::AssetStopped => true,
+            Self::FeesUnknown => true,
+            Self::MoreThanHeld => batches >= MORE_THAN_HELD_MAX,
             Self::SignerRefused | Self::NotRelayed | Self::NotEstimated => false,
         }
     }

@@ -30,8 +30,9 @@ pub async fn group(
 ) -> Result<Progress, CommitError> {
     let profile = world.rail.profile();
     let idle = Progress::Idle(now.plus_ms(profile.poll_ms));
-    let room_of =
-        |view: &LaneView| grouping::room(profile.in_flight_max, view.in_flight, view.open);
+    let room_of = |view: &LaneView| {
+        grouping::room(profile.in_flight_max, view.in_flight, view.stuck, view.open)
+    };
     // A look without the queue costs little, and tells how much of the queue is worth a look.
     let loaded = world.store.load_lane(lane, 0).await.map_err(|_| CommitError::Unreachable)?;
     let room = loaded.as_ref().map_or(0, room_of);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bitcoin::{OutPoint, Script, ScriptBuf, Txid};
+use bitcoin::{OutPoint, Script, ScriptBuf, Transaction, Txid};
 use domain::{
     batch::Attempt,
     chore::Chore,
@@ -12,15 +12,17 @@ use domain::{
 };
 
 use crate::{
-    budget::Ceiling,
-    chain::{Chain, Place, RelayRules},
+    budget::{Ceiling, Limit},
+    bulk,
+    chain::{Chain, Family, Place, RelayRules},
     drafting::{self, Coin, Order, Payment, Unmade},
     fees::{self, Paid, Price},
     lock::{self, LaneKind},
-    nodes::Current,
+    nodes::{self, Current},
     psbt::{self, Sent},
     purse::Purse,
     rail::{Bitcoin, amount, is_in_block},
+    unmade::Means,
     upkeep::Task,
     wallet::{Wallet, fetch},
     weight::{Shape, WEIGHT_MAX},
@@ -29,12 +31,29 @@ use crate::{
 /// How many inputs a transaction is taken to have when it matters how large it will be.
 const INPUTS_GUESSED: usize = 50;
 
+/// How often other coins are chosen because the signer cannot be shown what made them.
+const LOOKS_MAX: usize = 8;
+
+/// The most that nodes take for 1,000 virtual bytes from whoever does not tell them that any fee is
+/// meant, in satoshi (`DEFAULT_MAX_RAW_TX_FEE_RATE` in Bitcoin Core's `node/transaction.h`), less a
+/// hundredth, since signatures may turn out shorter.
+const UNASKED_SAT_PER_KVB: u64 = 9_900_000;
+
 /// A transaction to be replaced.
 struct Replaced {
     spent: Vec<Coin>,
     paid: Paid,
     /// What it spends the change of and that waits.
     parents: BTreeSet<Txid>,
+    /// What waits of its batch, this one or one before it, with what others made of its outputs.
+    family: Option<(Txid, Family)>,
+}
+
+impl Replaced {
+    /// What those pay that go with it if it is replaced, in satoshi.
+    fn evicted_sat(&self) -> u64 {
+        self.family.map_or(0, |(_, it)| it.fee_sat.saturating_sub(self.paid.fee_sat))
+    }
 }
 
 /// What is to be offered.
@@ -46,22 +65,12 @@ pub(crate) struct Offer {
     least: u64,
 }
 
-/// What a first transaction is made with.
-#[derive(Clone, Copy)]
-struct Means<'a> {
-    lane: &'a Script,
-    wallet: &'a Wallet,
-    rate_sat_per_kvb: u64,
-}
-
 /// The coins that may be spent.
 struct Spendable {
     /// Those that cost nothing but their input.
     ready: Vec<Coin>,
-    /// Those, and others that wait for a block in vain: who spends them pays for what made them.
-    all: Vec<Coin>,
-    /// What that costs, in satoshi.
-    missing_sat: u64,
+    /// Those that wait for a block in vain: who spends them pays for what made them.
+    in_vain: Vec<Coin>,
 }
 
 impl Bitcoin {
@@ -76,29 +85,86 @@ impl Bitcoin {
         let named = parents(draft.replaces).map_err(BuildError::Refused)?;
         let wallet = Wallet::with(&nodes, &lane, self.parameters.finality, &named).await;
         let wallet = wallet.map_err(|_| self.without_nodes())?;
-        let rules = chain.relay_rules().await?;
-        let reserved = reserved(draft.spent).map_err(BuildError::Refused)?;
-        let drafted = match (draft.chore, draft.replaces) {
+        let rules = nodes::rules(&nodes.all).await?;
+        let mut reserved = reserved(draft.spent).map_err(BuildError::Refused)?;
+        let must = draft.replaces.map_or(&[][..], |it| &it.spends).iter().cloned().collect();
+        let must = self::reserved(&must).map_err(BuildError::Refused)?;
+        let is_first = draft.replaces.is_none() && draft.chore.is_none();
+        for look in 0..LOOKS_MAX {
+            let drafted = self.draft(draft, *chain, &lane, &wallet, rules, &reserved).await;
+            let drafted = match drafted {
+                Err(BuildError::Hold(it)) if is_first && look > 0 => {
+                    let is_short = it.reason == HoldReason::AwaitingFunds;
+                    return Err(if is_short { self.crowded(&lane) } else { BuildError::Hold(it) });
+                }
+                drafted => drafted?,
+            };
+            self.check_servers(&nodes.all, &drafted)?;
+            let origins = origins(*chain, &lane, &drafted).await?;
+            let left_out = bulk::left_out(&drafted.spent, &must, &origins, &wallet.coins);
+            if left_out.is_empty() {
+                if draft.replaces.is_none() {
+                    self.crowds().remove(&lane);
+                }
+                return unsigned(&lane, &drafted, &origins);
+            }
+            if look + 2 == LOOKS_MAX {
+                // Once more, with nothing but what can be shown.
+                let shown = drafted.spent.iter().map(|it| it.outpoint);
+                let shown: BTreeSet<OutPoint> = shown.filter(|it| !left_out.contains(it)).collect();
+                let others = wallet.coins.iter().map(|it| it.outpoint);
+                reserved.extend(others.filter(|it| !shown.contains(it)));
+            }
+            reserved.extend(left_out);
+        }
+        Err(self.crowded(&lane))
+    }
+
+    async fn draft(
+        &self,
+        draft: Draft<'_>,
+        chain: &dyn Chain,
+        lane: &ScriptBuf,
+        wallet: &Wallet,
+        rules: RelayRules,
+        reserved: &BTreeSet<OutPoint>,
+    ) -> Result<drafting::Draft, BuildError> {
+        match (draft.chore, draft.replaces) {
             (Some(Chore::Fill { .. }), _) => {
-                return Err(BuildError::Refused("transactions have no numbers here".to_owned()));
+                Err(BuildError::Refused("transactions have no numbers here".to_owned()))
             }
             (Some(Chore::Prepare(words)), None) => {
                 let task = Task::of_words(words);
                 let unknown = || BuildError::Refused(format!("{words:?} is nothing to be done"));
                 let task = task.ok_or_else(unknown)?;
-                self.draft_task(&lane, &wallet, rules, &reserved, task).await?
+                self.draft_task(lane, wallet, rules, reserved, task).await
             }
             (Some(Chore::Prepare(_) | Chore::TopUp(_)) | None, Some(attempt)) => {
                 let sent = Sent::read(&attempt.tx.raw).map_err(BuildError::Refused)?;
                 let replaced =
-                    self.replaced(*chain, &lane, &wallet, &sent, rules, &reserved).await?;
-                self.draft_again(draft, &lane, &wallet, rules, &reserved, &replaced).await?
+                    self.replaced(draft, chain, lane, wallet, &sent, rules, reserved).await?;
+                self.draft_again(draft, lane, wallet, rules, reserved, &replaced).await
             }
             (Some(Chore::TopUp(_)) | None, None) => {
-                self.draft_payments(draft, &lane, &wallet, rules, &reserved).await?
+                self.draft_payments(draft, lane, wallet, rules, reserved).await
             }
-        };
-        self.unsigned(*chain, &lane, &drafted).await
+        }
+    }
+
+    /// Whether somebody takes what it pays. A server hands over what the node behind it takes
+    /// without being told that any fee is meant.
+    fn check_servers(
+        &self,
+        nodes: &[Current<'_>],
+        drafted: &drafting::Draft,
+    ) -> Result<(), BuildError> {
+        let is_taken = drafted.fee_sat <= fees::of_size(UNASKED_SAT_PER_KVB, drafted.vsize);
+        if is_taken || nodes.iter().any(|it| it.chain.is_node()) {
+            return Ok(());
+        }
+        let words =
+            Limit::Unasked(UNASKED_SAT_PER_KVB).words(drafted.fee_sat, |sat| self.text(sat));
+        Err(hold(HoldReason::FeeAboveCap, words))
     }
 
     /// Makes the first transaction of a batch.
@@ -112,31 +178,36 @@ impl Bitcoin {
     ) -> Result<drafting::Draft, BuildError> {
         let payments = self.payments(lane, draft)?;
         let rate = self.offer(draft.priority(), rules).await?.rate;
-        let spendable = self.spendable_at(wallet, reserved, vsize_of(lane, &payments), rate);
-        let required = self.taken_along(lane, &spendable.ready, payments.len(), rate)?;
-        let order = Order {
-            lane,
-            payments: &payments,
-            coins: &spendable.ready,
-            required: &required,
-            price: Price::of_rate(rate),
-            later_sat_per_kvb: self.settings.rate_later_sat_per_kvb,
-            dust_sat_per_kvb: self.parameters.dust_sat_per_kvb,
-            fee_max_sat: self.ceiling(None).fee_sat,
-        };
-        let drafted = match order.draft() {
-            Err(Unmade::Short { .. }) if spendable.all.len() > spendable.ready.len() => {
-                let price = Price {
-                    rate_sat_per_kvb: rate,
-                    replaced_fee_sat: spendable.missing_sat,
-                    increment_sat_per_kvb: rate,
-                };
-                Order { coins: &spendable.all, required: &[], price, ..order }.draft()
+        let mut vsize = vsize_of(lane, &payments);
+        loop {
+            let spendable = self.spendable_at(wallet, reserved, vsize, rate);
+            let required = self.taken_along(lane, &spendable.ready, payments.len(), rate)?;
+            let ceiling = self.ceiling(None);
+            let order = Order {
+                lane,
+                payments: &payments,
+                coins: &spendable.ready,
+                required: &required,
+                price: Price::of_rate(rate),
+                later_sat_per_kvb: self.settings.rate_later_sat_per_kvb,
+                dust_sat_per_kvb: self.parameters.dust_sat_per_kvb,
+                fee_max_sat: ceiling.fee_sat,
+            };
+            let drafted = match order.draft() {
+                Err(Unmade::Short { .. }) if !spendable.in_vain.is_empty() => {
+                    self.draft_with_parents(order, &wallet.own, &spendable.in_vain)?
+                }
+                drafted => drafted,
+            };
+            let means = Means { lane, wallet, rate_sat_per_kvb: rate };
+            let drafted =
+                drafted.map_err(|why| self.unmade(why, &payments, ceiling, Some(means)))?;
+            // It has more inputs than was guessed, and less room for what waits before it.
+            if vsize.is_none_or(|it| drafted.vsize <= it) {
+                return Ok(drafted);
             }
-            drafted => drafted,
-        };
-        let means = Means { lane, wallet, rate_sat_per_kvb: rate };
-        drafted.map_err(|why| self.unmade(why, &payments, None, Some(means)))
+            vsize = Some(drafted.vsize);
+        }
     }
 
     /// Makes a transaction in place of one that waits for too little.
@@ -154,10 +225,14 @@ impl Bitcoin {
             Some(Chore::TopUp(_) | Chore::Fill { .. }) | None => self.payments(lane, draft)?,
         };
         let price = self.price(draft, wallet, rules, replaced).await?;
-        let first_sat = draft.first.and_then(|first| u64::try_from(first.fee_max.units()).ok());
+        if let Some((txid, family)) = replaced.family
+            && self.is_better_lifted(lane, wallet, rules, txid, family).await
+        {
+            return Err(BuildError::NotNeeded);
+        }
         // Where it pays for what it depends on, what that paid counts, too.
-        let before_sat = wallet.own.fees_sat(replaced.parents.iter().copied());
-        let first_sat = first_sat.map(|it| it.saturating_add(before_sat));
+        let before = wallet.own.paid(replaced.parents.iter().copied());
+        let ceiling = self.ceiling(draft.first.and_then(paid_first).map(|it| it.with(before)));
         let order = Order {
             lane,
             payments: &payments,
@@ -167,9 +242,9 @@ impl Bitcoin {
             price,
             later_sat_per_kvb: self.settings.rate_later_sat_per_kvb,
             dust_sat_per_kvb: self.parameters.dust_sat_per_kvb,
-            fee_max_sat: self.ceiling(first_sat).fee_sat,
+            fee_max_sat: ceiling.fee_sat,
         };
-        order.draft().map_err(|why| self.unmade(why, &payments, first_sat, None))
+        order.draft().map_err(|why| self.unmade(why, &payments, ceiling, None))
     }
 
     /// What is paid, if all of it can be paid here.
@@ -224,18 +299,16 @@ impl Bitcoin {
     ) -> Spendable {
         let in_blocks = spendable(wallet, reserved);
         let Some(vsize) = vsize.filter(|_| self.settings.spends_unconfirmed_change) else {
-            return Spendable { ready: in_blocks.clone(), all: in_blocks, missing_sat: 0 };
+            return Spendable { ready: in_blocks, in_vain: vec![] };
         };
         let chains = wallet.own.chains();
         let tip_height = wallet.tip.height;
         let purse = Purse { tip_height, reserved, unconfirmed: &chains, vsize };
         let all = purse.spendable(&wallet.coins);
         let is_ready =
-            |it: &&Coin| wallet.own.missing_sat([it.outpoint.txid], rate_sat_per_kvb) == 0;
-        let ready = all.iter().filter(is_ready).copied().collect();
-        let origins = all.iter().map(|it| it.outpoint.txid);
-        let missing_sat = wallet.own.missing_sat(origins, rate_sat_per_kvb);
-        Spendable { ready, all, missing_sat }
+            |it: &Coin| wallet.own.missing_sat([it.outpoint.txid], rate_sat_per_kvb) == 0;
+        let (ready, in_vain) = all.into_iter().partition(is_ready);
+        Spendable { ready, in_vain }
     }
 
     /// Small coins that go along while that is cheap.
@@ -253,8 +326,10 @@ impl Bitcoin {
     }
 
     /// What is to be replaced, if it may be and nothing is in the way.
+    #[expect(clippy::too_many_arguments, reason = "what is known of one moment")]
     async fn replaced(
         &self,
+        draft: Draft<'_>,
         chain: &dyn Chain,
         lane: &Script,
         wallet: &Wallet,
@@ -283,11 +358,45 @@ impl Bitcoin {
         // and is made anew.
         let has_child = sent.outputs_to(lane).any(|(it, _)| reserved.contains(&it));
         let is_relayed = place == Place::Mempool || paid.suffices(rules.fee_rate_min_sat_per_kvb);
-        if is_relayed && (has_child || !rules.replaces) {
+        if is_relayed && has_child {
+            return Err(BuildError::NotNeeded);
+        }
+        if is_relayed && !rules.replaces {
+            self.check_lift(draft, wallet, sent.txid, rules).await?;
             return Err(BuildError::NotNeeded);
         }
         let parents = origins.into_keys().filter(|it| wallet.own.has(*it)).collect();
-        Ok(Replaced { spent, paid, parents })
+        // Another of the batch may wait in its place, of which the nodes want more.
+        let waits = match (place, draft.first.and_then(first_spent)) {
+            (Place::Mempool, _) => Some(sent.txid),
+            (Place::Nowhere, Some(outpoint)) => match chain.spender(outpoint).await? {
+                Some((txid, Place::Mempool)) => Some(txid),
+                Some((_, Place::Block(_) | Place::Nowhere)) | None => None,
+            },
+            (Place::Nowhere | Place::Block(_), _) => None,
+        };
+        let family = match waits {
+            Some(txid) => chain.family(txid).await?.map(|it| (txid, it)),
+            None => None,
+        };
+        Ok(Replaced { spent, paid, parents, family })
+    }
+
+    /// Where nodes replace nothing, what waits is lifted, and it is told if that may not be paid for.
+    async fn check_lift(
+        &self,
+        draft: Draft<'_>,
+        wallet: &Wallet,
+        txid: Txid,
+        rules: RelayRules,
+    ) -> Result<(), BuildError> {
+        if draft.chore.is_some() {
+            return Ok(());
+        }
+        match self.offer(Priority::Recommended, rules).await {
+            Ok(Offer { rate, .. }) => self.check_parents(wallet.own.short([txid], rate), rate),
+            Err(_) => Ok(()),
+        }
     }
 
     /// What is to be offered for a priority, if the operator's cap allows it.
@@ -300,7 +409,8 @@ impl Bitcoin {
         let asked = match priority {
             Priority::Recommended => recommended,
             other @ (Priority::Economy | Priority::High | Priority::Highest) => {
-                self.known_rate(other).await?
+                // Where nobody knows what speed costs, what is recommended is offered.
+                self.rate(other).await.unwrap_or(recommended)
             }
         };
         let floor = rules.fee_rate_min_sat_per_kvb.max(self.settings.rate_min_sat_per_kvb);
@@ -324,7 +434,14 @@ impl Bitcoin {
         replaced: &Replaced,
     ) -> Result<Price, BuildError> {
         let is_chore = matches!(draft.chore, Some(Chore::Prepare(_)));
-        let priority = if is_chore { Priority::Economy } else { draft.priority() };
+        let priority = match draft.chore {
+            Some(Chore::Prepare(words)) if Task::of_words(words) == Some(Task::Gather) => {
+                Priority::Economy
+            }
+            Some(Chore::Prepare(_) | Chore::TopUp(_) | Chore::Fill { .. }) | None => {
+                draft.priority()
+            }
+        };
         let Offer { rate, least } = self.offer(priority, rules).await?;
         let Replaced { paid, parents, .. } = replaced;
         // What is as good as what is recommended is not replaced, however urgent it is.
@@ -333,7 +450,8 @@ impl Bitcoin {
         if paid.fee_sat >= enough_sat && (is_chore || !draft.overdue) {
             return Err(BuildError::NotNeeded);
         }
-        let price = fees::replacement(*paid, 0, rate, rules.increment_sat_per_kvb);
+        let evicted_sat = replaced.evicted_sat();
+        let price = fees::replacement(*paid, evicted_sat, rate, rules.increment_sat_per_kvb);
         if price.rate_sat_per_kvb > self.settings.limits.rate_max_sat_per_kvb {
             return Err(self.above_cap(price.rate_sat_per_kvb));
         }
@@ -349,90 +467,12 @@ impl Bitcoin {
         self.rate(priority).await.ok_or_else(|| {
             let detail = "no node knows what transactions cost now; set fee_default_sat_per_vbyte, \
                           or wait until one has seen more blocks";
-            hold(HoldReason::NotEstimated, detail.to_owned())
+            hold(HoldReason::FeesUnknown, detail.to_owned())
         })
     }
 
-    pub(crate) fn ceiling(&self, first_sat: Option<u64>) -> Ceiling {
-        Ceiling::of(&self.settings.limits, first_sat, WEIGHT_MAX / 4)
-    }
-
-    /// Why nothing was made, in the port's words. `means` are those of a first transaction: what
-    /// is too little for one that replaces another says nothing about its payments.
-    fn unmade(
-        &self,
-        why: Unmade,
-        payments: &[Payment],
-        first_sat: Option<u64>,
-        means: Option<Means<'_>>,
-    ) -> BuildError {
-        let count = payments.len();
-        let split = |places: &[usize], detail: String| {
-            let alone = places.iter().filter_map(|it| u32::try_from(*it).ok()).collect();
-            if count == 1 {
-                BuildError::Refused(detail)
-            } else {
-                BuildError::Split { alone, detail }
-            }
-        };
-        match why {
-            Unmade::NoLane => BuildError::Refused("no lane has such a script".to_owned()),
-            Unmade::Dust { places } => {
-                split(&places, "it is so little that nodes do not relay it (dust)".to_owned())
-            }
-            Unmade::Heavy { fits } => {
-                let beyond: Vec<usize> = (fits..count).collect();
-                let detail = "the transaction would be larger than nodes relay".to_owned();
-                if count <= 1 || means.is_none() {
-                    hold(HoldReason::AwaitingFunds, detail)
-                } else {
-                    split(&beyond, detail)
-                }
-            }
-            Unmade::Short { missing_sat, .. } => {
-                let mut detail =
-                    format!("the lane needs {} more that it may spend now", self.text(missing_sat));
-                let arriving = means.map_or(0, |it| it.wallet.arriving_sat);
-                if arriving > 0 {
-                    detail.push_str("; not final yet, of what it was sent: ");
-                    detail.push_str(&self.text(arriving));
-                }
-                match means.and_then(|it| too_large(payments, &it)) {
-                    Some(places) if count > 1 => split(&places, detail),
-                    Some(_) | None => hold(HoldReason::AwaitingFunds, detail),
-                }
-            }
-            Unmade::AboveCeiling { fee_sat } => {
-                let words = self.ceiling(first_sat).limit.words(fee_sat, |sat| self.text(sat));
-                hold(HoldReason::FeeAboveCap, words)
-            }
-        }
-    }
-
-    pub(crate) async fn unsigned(
-        &self,
-        chain: &dyn Chain,
-        lane: &ScriptBuf,
-        drafted: &drafting::Draft,
-    ) -> Result<UnsignedTx, BuildError> {
-        let origins = match LaneKind::of(lane) {
-            Some(LaneKind::P2wpkh) => {
-                let needed = drafted.spent.iter().map(|it| it.outpoint.txid);
-                fetch(chain, needed).await?
-            }
-            Some(LaneKind::P2tr) | None => BTreeMap::new(),
-        };
-        let payload = psbt::unsigned(drafted, lane, &origins).map_err(BuildError::Refused)?;
-        let fee_max = amount(drafted.fee_sat).ok_or(BuildError::Unreachable)?;
-        let spends = drafted.spent.iter().map(|it| CoinId::new(&it.outpoint.to_string()));
-        Ok(UnsignedTx {
-            format: psbt::FORMAT,
-            payload,
-            sequence: None,
-            sequences_used: 0,
-            spends: spends.collect(),
-            fee_max,
-        })
+    pub(crate) fn ceiling(&self, first: Option<Paid>) -> Ceiling {
+        Ceiling::of(&self.settings.limits, first, WEIGHT_MAX / 4)
     }
 
     /// Satoshi in whole coins, for people.
@@ -448,35 +488,6 @@ pub(crate) fn spendable(wallet: &Wallet, reserved: &BTreeSet<OutPoint>) -> Vec<C
     Purse { tip_height, reserved, unconfirmed, vsize: 0 }.spendable(&wallet.coins)
 }
 
-/// The largest payments, without which the lane has enough for the others and their fee, if all that
-/// it has, also what waits for a block, is too little for all of them.
-fn too_large(payments: &[Payment], means: &Means<'_>) -> Option<Vec<usize>> {
-    let Means { lane, wallet, rate_sat_per_kvb: rate } = *means;
-    let bare = Shape::new(LaneKind::of(lane)?, []);
-    let input_sat = fees::of_size(rate, bare.input_wu().div_ceil(4));
-    let worth = wallet.coins.iter().map(|it| it.value_sat.saturating_sub(input_sat));
-    let all = worth.fold(0_u64, u64::saturating_add);
-    let price = |it: &Payment| {
-        let output = bare.with(&it.script).vsize(0).saturating_sub(bare.vsize(0));
-        it.amount_sat.saturating_add(fees::of_size(rate, output))
-    };
-    let prices: Vec<u64> = payments.iter().map(price).collect();
-    let mut needed =
-        prices.iter().fold(fees::of_size(rate, bare.vsize(0)), |sum, it| sum.saturating_add(*it));
-    let mut sorted: Vec<(usize, u64)> = prices.into_iter().enumerate().collect();
-    sorted.sort_by_key(|it| std::cmp::Reverse(it.1));
-    let mut alone = vec![];
-    for (place, price) in sorted {
-        if needed <= all {
-            break;
-        }
-        needed = needed.saturating_sub(price);
-        alone.push(place);
-    }
-    alone.sort_unstable();
-    (!alone.is_empty()).then_some(alone)
-}
-
 /// About the size of a transaction with these payments, in virtual bytes: with more inputs than it
 /// will have.
 fn vsize_of(lane: &Script, payments: &[Payment]) -> Option<u64> {
@@ -490,7 +501,7 @@ fn parents(replaces: Option<&Attempt>) -> Result<BTreeSet<Txid>, String> {
     Ok(Sent::read(&attempt.tx.raw)?.spends().map(|it| it.txid).collect())
 }
 
-fn output(tx: &bitcoin::Transaction, vout: u32) -> Option<&bitcoin::TxOut> {
+fn output(tx: &Transaction, vout: u32) -> Option<&bitcoin::TxOut> {
     tx.output.get(usize::try_from(vout).ok()?)
 }
 
@@ -498,6 +509,56 @@ fn reserved(spent: &BTreeSet<CoinId>) -> Result<BTreeSet<OutPoint>, String> {
     let read = |it: &CoinId| it.as_str().parse::<OutPoint>();
     let all: Result<BTreeSet<OutPoint>, _> = spent.iter().map(read).collect();
     all.map_err(|error| format!("a coin that another transaction spends is unreadable: {error}"))
+}
+
+/// The transactions that made what is spent, if the signer must be shown them.
+async fn origins(
+    chain: &dyn Chain,
+    lane: &ScriptBuf,
+    drafted: &drafting::Draft,
+) -> Result<BTreeMap<Txid, Transaction>, BuildError> {
+    match LaneKind::of(lane) {
+        Some(LaneKind::P2wpkh) => {
+            let needed = drafted.spent.iter().map(|it| it.outpoint.txid);
+            Ok(fetch(chain, needed).await?)
+        }
+        Some(LaneKind::P2tr) | None => Ok(BTreeMap::new()),
+    }
+}
+
+/// What the signer gets. A node that says of a coin what the coin's own transaction does not say is
+/// of no use for now, and no reason to give up a payment.
+fn unsigned(
+    lane: &ScriptBuf,
+    drafted: &drafting::Draft,
+    origins: &BTreeMap<Txid, Transaction>,
+) -> Result<UnsignedTx, BuildError> {
+    let payload = psbt::unsigned(drafted, lane, origins).map_err(|what| {
+        tracing::error!(what, "the node contradicts itself");
+        BuildError::Unreachable
+    })?;
+    let fee_max = amount(drafted.fee_sat).ok_or(BuildError::Unreachable)?;
+    let spends = drafted.spent.iter().map(|it| CoinId::new(&it.outpoint.to_string()));
+    Ok(UnsignedTx {
+        format: psbt::FORMAT,
+        payload,
+        sequence: None,
+        sequences_used: 0,
+        spends: spends.collect(),
+        fee_max,
+    })
+}
+
+/// What the first transaction of a batch paid.
+fn paid_first(first: &Attempt) -> Option<Paid> {
+    let fee_sat = u64::try_from(first.fee_max.units()).ok()?;
+    let vsize = Sent::read(&first.tx.raw).map_or(0, |it| it.tx.vsize() as u64);
+    Some(Paid { fee_sat, vsize })
+}
+
+/// An output that it spends, as all do that replace it.
+fn first_spent(first: &Attempt) -> Option<OutPoint> {
+    Sent::read(&first.tx.raw).ok()?.spends().next()
 }
 
 /// Makes the answer of a batch that has to wait.

@@ -53,6 +53,20 @@ impl Paid {
         u64::try_from(rate).unwrap_or(u64::MAX)
     }
 
+    /// What it is short of, in satoshi, to pay a rate.
+    pub fn missing_sat(self, rate_sat_per_kvb: u64) -> u64 {
+        of_size(rate_sat_per_kvb, self.vsize).saturating_sub(self.fee_sat)
+    }
+
+    /// The two together.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self {
+            fee_sat: self.fee_sat.saturating_add(other.fee_sat),
+            vsize: self.vsize.saturating_add(other.vsize),
+        }
+    }
+
     /// Whether it pays as much as one that would be made at this rate: then nothing is gained by
     /// replacing it.
     pub fn suffices(self, rate_sat_per_kvb: u64) -> bool {

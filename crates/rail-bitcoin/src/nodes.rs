@@ -13,7 +13,8 @@ use domain::{agreement::agreed, batch::Observation, ports::Unreachable};
 use futures_util::future::join_all;
 
 use crate::{
-    chain::{Chain, Place, Tip},
+    chain::{Chain, Place, RelayRules, Tip},
+    fees,
     standing::{self, Stand, Told},
     verdict::{self, Facts, Finality, Sent},
 };
@@ -424,9 +425,49 @@ async fn inputs_of(
     Some(tx.input.iter().map(|it| it.previous_output).collect())
 }
 
+/// What is to be kept to: what the first of these nodes takes, but of what they relay the middle one
+/// counts, of two the lower, so that no single one sets the price. Servers that are told what they
+/// relay say nothing about it, unless there are no others.
+pub(crate) async fn rules(nodes: &[Current<'_>]) -> Result<RelayRules, Unreachable> {
+    let answers = join_all(nodes.iter().map(|it| it.chain.relay_rules())).await;
+    let first = *answers.first().ok_or(Unreachable)?;
+    let told = nodes.iter().zip(&answers).filter(|it| it.0.chain.is_node());
+    let told: Vec<RelayRules> = told.filter_map(|it| it.1.ok()).collect();
+    Ok(middle(first?, &told))
+}
+
+fn middle(first: RelayRules, told: &[RelayRules]) -> RelayRules {
+    let of = |what: &dyn Fn(&RelayRules) -> u64| {
+        let all: Vec<Option<u64>> = told.iter().map(|it| Some(what(it))).collect();
+        fees::agreed(&all).unwrap_or_else(|| what(&first))
+    };
+    RelayRules {
+        fee_rate_min_sat_per_kvb: of(&|it| it.fee_rate_min_sat_per_kvb),
+        increment_sat_per_kvb: of(&|it| it.increment_sat_per_kvb),
+        ..first
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_single_node_sets_what_is_relayed() {
+        let rules = |fee_rate_min_sat_per_kvb| RelayRules {
+            fee_rate_min_sat_per_kvb,
+            increment_sat_per_kvb: 1_000,
+            replaces: true,
+            replaces_is_assumed: false,
+        };
+        let of = |told: &[u64]| {
+            let told: Vec<RelayRules> = told.iter().map(|it| rules(*it)).collect();
+            middle(rules(499_000), &told).fee_rate_min_sat_per_kvb
+        };
+        assert_eq!(of(&[499_000, 1_000, 2_000]), 2_000);
+        assert_eq!(of(&[499_000, 1_000]), 1_000, "of two the lower");
+        assert_eq!(of(&[]), 499_000);
+    }
 
     #[test]
     fn nobody_is_no_quorum() {

@@ -27,6 +27,9 @@ use crate::{drafting::Draft, fees::Paid, lock::LaneKind};
 /// The name of the encoding that the signer gets.
 pub const FORMAT: &str = "psbt";
 
+/// The longest payload that the signer takes, in bytes.
+pub const PAYLOAD_BYTES_MAX: usize = 16 << 20;
+
 /// The most that an ECDSA signature may have with the byte that says what it signs; see
 /// [`LaneKind::input`].
 const ECDSA_BYTES_MAX: usize = 71;

@@ -1,7 +1,7 @@
 //! The rail itself: the port's questions, put to nodes.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -59,6 +59,8 @@ pub struct Bitcoin {
     waiting: Mutex<BTreeMap<ScriptBuf, BTreeMap<Txid, u32>>>,
     /// What a lane last began for itself, and the newest block then.
     begun: Mutex<BTreeMap<ScriptBuf, (Task, BlockHash)>>,
+    /// Lanes of which a payment needs more coins than there is room for.
+    crowds: Mutex<BTreeSet<ScriptBuf>>,
     /// What the nodes contradict each other about, by the transaction.
     disputes: Mutex<BTreeMap<Txid, String>>,
     /// Transactions that spend a coin which nobody has any more, and what is to be said of each.
@@ -84,7 +86,7 @@ impl Bitcoin {
             format!("{} is not the coin of network {}", network.fee_asset, network.id)
         })?;
         let parameters = Parameters::of(network)?;
-        let (waiting, begun, disputes, orphans) = Default::default();
+        let (waiting, begun, crowds, disputes, orphans) = Default::default();
         Ok(Self {
             profile: profile(network, &settings),
             network: network.clone(),
@@ -95,6 +97,7 @@ impl Bitcoin {
             own: vec![],
             waiting,
             begun,
+            crowds,
             disputes,
             orphans,
         })
@@ -159,6 +162,11 @@ impl Bitcoin {
     /// What lanes last began for themselves, and the newest block then.
     pub(crate) fn begun(&self) -> MutexGuard<'_, BTreeMap<ScriptBuf, (Task, BlockHash)>> {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lanes of which a payment needs more coins than there is room for.
+    pub(crate) fn crowds(&self) -> MutexGuard<'_, BTreeSet<ScriptBuf>> {
+        self.crowds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn disputes(&self) -> MutexGuard<'_, BTreeMap<Txid, String>> {
@@ -370,7 +378,7 @@ impl Rail for Bitcoin {
     fn chore<'a>(
         &'a self,
         lane: &'a Lane,
-        _live: &'a std::collections::BTreeSet<u64>,
+        _live: &'a BTreeSet<u64>,
     ) -> BoxFuture<'a, Result<Option<Chore>, Unreachable>> {
         Box::pin(self.upkeep(lane))
     }

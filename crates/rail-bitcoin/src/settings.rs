@@ -49,6 +49,7 @@ impl Default for Settings {
                 rate_max_sat_per_kvb: 500_000,
                 fee_max_sat: None,
                 replacement_budget_percent: 400,
+                rate_ordinary_sat_per_kvb: 10_000,
             },
             rate_min_sat_per_kvb: 1_000,
             rate_default_sat_per_kvb: None,

@@ -1,5 +1,6 @@
-//! What a lane does for itself: it brings small coins together while that is cheap, and pays for a
-//! transaction of its own that waits for too little where it cannot be replaced.
+//! What a lane does for itself: it brings small coins together while that is cheap, or while a payment
+//! needs more than have room, and pays for a transaction of its own that waits for too little where it
+//! cannot be replaced, or not at that price.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -12,13 +13,14 @@ use domain::{
 };
 
 use crate::{
-    building::{hold, spendable},
-    chain::{self, Chain, RelayRules},
+    building::{Offer, hold, spendable},
+    chain::{self, Family, RelayRules},
     drafting::{self, Coin, Order},
-    fees::Price,
+    fees::{self, Price},
     lock::LaneKind,
-    nodes::Current,
-    purse,
+    nodes::{self, Current},
+    parents,
+    purse::{self, Waiting},
     rail::Bitcoin,
     wallet::Wallet,
     weight::Shape,
@@ -30,7 +32,7 @@ const WAITS_BLOCKS: u32 = 2;
 /// Something that a lane does for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
-    /// Bringing small coins together.
+    /// Bringing coins together.
     Gather,
     /// Spending the change of this transaction that waits, so that whoever wants the fee of the one
     /// includes the other (child pays for parent).
@@ -67,13 +69,14 @@ impl Bitcoin {
             Unreachable
         })?;
         let nodes = self.nodes.current().await?;
-        let Current { chain, .. } = nodes.first().ok_or(Unreachable)?;
         let wallet = Wallet::of(&nodes, &script, self.parameters.finality).await?;
         let late = self.late(&script, &wallet);
-        let task = if wallet.is_idle {
-            self.gathers(&script, &wallet).await
-        } else {
-            self.lifts(*chain, &script, &wallet, &late).await?.map(Task::Lift)
+        let lift = self.lifts(&nodes.all, &script, &wallet, &late).await?.map(Task::Lift);
+        let is_crowded = self.crowds().contains(&script);
+        let task = match lift {
+            None if is_crowded => Some(Task::Gather),
+            None if wallet.is_idle => self.gathers(&script, &wallet).await,
+            lift => lift,
         };
         let Some(task) = task else { return Ok(None) };
         let begun = (task, wallet.tip.hash);
@@ -106,7 +109,7 @@ impl Bitcoin {
     /// nothing else can be done about it.
     async fn lifts(
         &self,
-        chain: &dyn Chain,
+        nodes: &[Current<'_>],
         lane: &ScriptBuf,
         wallet: &Wallet,
         late: &BTreeSet<Txid>,
@@ -114,24 +117,64 @@ impl Bitcoin {
         if late.is_empty() {
             return Ok(None);
         }
-        let rules = chain.relay_rules().await?;
-        if rules.replaces {
-            return Ok(None);
-        }
+        let rules = nodes::rules(nodes).await?;
+        let Current { chain, .. } = nodes.first().ok_or(Unreachable)?;
         // While nobody knows what to offer, or it is above the cap, nothing is begun.
         let Ok(offer) = self.offer(Priority::Recommended, rules).await else { return Ok(None) };
         let chains = wallet.own.chains();
         let reserved = BTreeSet::new();
-        let is_liftable = |it: &&chain::Coin| {
-            let txid = it.outpoint.txid;
+        let is_liftable = |txid: &Txid| {
             let has_room =
-                chains.get(&txid).is_some_and(|it| purse::has_room(*it, child_vsize(lane)));
-            let is_late = late.contains(&txid) && has_room;
+                chains.get(txid).is_some_and(|it| purse::has_room(*it, child_vsize(lane)));
+            let is_late = late.contains(txid) && has_room;
             is_late
-                && wallet.own.missing_sat([txid], offer.rate) > 0
-                && self.lift(lane, wallet, &reserved, txid, offer.rate).is_ok()
+                && wallet.own.missing_sat([*txid], offer.rate) > 0
+                && self.lift(lane, wallet, &reserved, *txid, offer.rate).is_ok()
         };
-        Ok(wallet.coins.iter().find(is_liftable).map(|it| it.outpoint.txid))
+        for txid in wallet.coins.iter().map(|it| it.outpoint.txid).filter(is_liftable) {
+            if !rules.replaces {
+                return Ok(Some(txid));
+            }
+            let family = chain.family(txid).await?;
+            if let Some(family) = family
+                && self.is_better_lifted(lane, wallet, rules, txid, family).await
+            {
+                return Ok(Some(txid));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether what others made of a transaction's outputs is in the way of replacing it: whoever
+    /// replaces it pays as much as all of them did, and a child of its change pays for it alone.
+    pub(crate) async fn is_better_lifted(
+        &self,
+        lane: &ScriptBuf,
+        wallet: &Wallet,
+        rules: RelayRules,
+        txid: Txid,
+        family: Family,
+    ) -> bool {
+        let Some(own) = wallet.own.alone(txid) else { return false };
+        if family.fee_sat <= own.fee_sat {
+            return false;
+        }
+        let Ok(Offer { rate, .. }) = self.offer(Priority::Recommended, rules).await else {
+            return false;
+        };
+        if wallet.own.missing_sat([txid], rate) == 0 {
+            return false;
+        }
+        let Ok(lift) = self.lift(lane, wallet, &BTreeSet::new(), txid, rate) else { return false };
+        let chains = wallet.own.chains();
+        let has_room = chains.get(&txid).is_some_and(|it| purse::has_room(*it, lift.vsize));
+        let together = Waiting { count: family.count, vsize: family.vsize };
+        let evicted_sat = family.fee_sat - own.fee_sat;
+        let replacement = fees::replacement(own, evicted_sat, rate, rules.increment_sat_per_kvb);
+        let needed_sat = replacement.fee_sat(own.vsize);
+        let is_above = needed_sat > self.ceiling(Some(wallet.own.paid([txid]))).fee_sat;
+        let is_dearer = needed_sat.saturating_sub(own.fee_sat) > lift.fee_sat;
+        has_room && purse::has_room(together, lift.vsize) && (is_above || is_dearer)
     }
 
     /// The lane's transactions that have waited for so many blocks, as far as it was seen.
@@ -158,11 +201,19 @@ impl Bitcoin {
     ) -> Result<drafting::Draft, BuildError> {
         match task {
             Task::Gather => {
-                let rate = self.offer(Priority::Economy, rules).await?.rate;
-                let small = self.small(lane, wallet, reserved, rate).ok_or_else(|| {
+                // What a payment waits for is in a hurry.
+                let is_crowded = self.crowds().contains(lane);
+                let priority = if is_crowded { Priority::Recommended } else { Priority::Economy };
+                let rate = self.offer(priority, rules).await?.rate;
+                let coins = if is_crowded {
+                    self.many(lane, wallet, reserved, rate)
+                } else {
+                    self.small(lane, wallet, reserved, rate)
+                };
+                let coins = coins.ok_or_else(|| {
                     BuildError::Refused("there is nothing to be gathered any more".to_owned())
                 })?;
-                self.returned(lane, &small, Price::of_rate(rate))
+                self.returned(lane, &coins, Price::of_rate(rate))
             }
             Task::Lift(txid) => {
                 let rate = self.offer(Priority::Recommended, rules).await?.rate;
@@ -188,12 +239,9 @@ impl Bitcoin {
             let what = format!("{txid} does not wait any more, or its change is spent");
             return Err(BuildError::Refused(what));
         };
-        // What its own size costs comes on top of what the parents are short of.
-        let price = Price {
-            rate_sat_per_kvb,
-            replaced_fee_sat: wallet.own.missing_sat([txid], rate_sat_per_kvb),
-            increment_sat_per_kvb: rate_sat_per_kvb,
-        };
+        let short = wallet.own.short([txid], rate_sat_per_kvb);
+        self.check_parents(short, rate_sat_per_kvb)?;
+        let price = parents::price(rate_sat_per_kvb, short.missing_sat(rate_sat_per_kvb));
         let coin = Coin { outpoint: coin.outpoint, value_sat: coin.value_sat };
         self.returned(lane, &[coin], price)
     }

@@ -9,7 +9,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::{
     chain::{self, Chain, Movement, Tip},
-    fees::{self, Paid},
+    fees::Paid,
     nodes::{Current, Together},
     purse::Waiting,
     verdict::Finality,
@@ -172,6 +172,11 @@ impl Unconfirmed {
         self.0.contains_key(&txid)
     }
 
+    /// What one of them pays by itself.
+    pub(crate) fn alone(&self, txid: Txid) -> Option<Paid> {
+        self.0.get(&txid).map(|it| it.paid)
+    }
+
     /// For each, how many it makes with all that it depends on.
     pub(crate) fn chains(&self) -> BTreeMap<Txid, Waiting> {
         let of = |txid: &Txid| {
@@ -183,12 +188,22 @@ impl Unconfirmed {
     }
 
     /// What these and all that they depend on are short of, in satoshi, for whoever makes blocks to
-    /// include them at a rate: what would be included without them is left out, as he does.
+    /// include them at a rate.
     pub(crate) fn missing_sat(
         &self,
         txids: impl IntoIterator<Item = Txid>,
         rate_sat_per_kvb: u64,
     ) -> u64 {
+        self.short(txids, rate_sat_per_kvb).missing_sat(rate_sat_per_kvb)
+    }
+
+    /// What those of these, and of all that they depend on, pay that a maker of blocks would not
+    /// include at a rate: what would be included without them is left out, as he does.
+    pub(crate) fn short(
+        &self,
+        txids: impl IntoIterator<Item = Txid>,
+        rate_sat_per_kvb: u64,
+    ) -> Paid {
         let mut open = self.with_parents(txids);
         let suffices = |txid: &Txid, open: &BTreeSet<Txid>| {
             let needed: BTreeSet<Txid> =
@@ -198,13 +213,12 @@ impl Unconfirmed {
         while let Some(included) = open.iter().find_map(|it| suffices(it, &open)) {
             open = open.difference(&included).copied().collect();
         }
-        let sum = self.sum(&open);
-        fees::of_size(rate_sat_per_kvb, sum.vsize).saturating_sub(sum.fee_sat)
+        self.sum(&open)
     }
 
-    /// What these and all that they depend on pay, in satoshi.
-    pub(crate) fn fees_sat(&self, txids: impl IntoIterator<Item = Txid>) -> u64 {
-        self.sum(&self.with_parents(txids)).fee_sat
+    /// What these and all that they depend on pay.
+    pub(crate) fn paid(&self, txids: impl IntoIterator<Item = Txid>) -> Paid {
+        self.sum(&self.with_parents(txids))
     }
 
     fn with_parents(&self, txids: impl IntoIterator<Item = Txid>) -> BTreeSet<Txid> {
@@ -221,10 +235,7 @@ impl Unconfirmed {
 
     fn sum(&self, txids: &BTreeSet<Txid>) -> Paid {
         let all = txids.iter().filter_map(|it| self.0.get(it));
-        all.fold(Paid { fee_sat: 0, vsize: 0 }, |sum, it| Paid {
-            fee_sat: sum.fee_sat.saturating_add(it.paid.fee_sat),
-            vsize: sum.vsize.saturating_add(it.paid.vsize),
-        })
+        all.fold(Paid { fee_sat: 0, vsize: 0 }, |sum, it| sum.with(it.paid))
     }
 }
 

@@ -352,6 +352,7 @@ fn profile(network: &Network, settings: &Settings) -> RailProfile {
         network: network.id.clone(),
         batch_max: 1,
         batch_wait_ms: 0,
+        economy_apart: false,
         in_flight_max: settings.in_flight_max,
         attempts_max: settings.attempts_max,
         poll_ms: settings.poll_ms,

@@ -56,6 +56,8 @@ words!(hold_word, hold, HoldReason {
     SignerRefused => "signer_refused",
     NotRelayed => "not_relayed",
     NotEstimated => "not_estimated",
+    FeesUnknown => "fees_unknown",
+    MoreThanHeld => "more_than_held",
     KeyUsedElsewhere => "key_used_elsewhere",
     NodesDisagree => "nodes_disagree",
     AssetStopped => "asset_stopped",

@@ -169,6 +169,10 @@ pub struct LaneView {
     pub queued: Vec<Payout>,
     /// How many of its batches are in no block and do not wait with nothing signed.
     pub in_flight: u32,
+    /// How many of these wait because a higher fee would be above a limit
+    /// ([`FeeAboveCap`](super::HoldReason::FeeAboveCap)), and have no number behind which others
+    /// wait.
+    pub stuck: u32,
     /// How many of its batches have not ended and do not wait with nothing signed: beside those that
     /// are in flight, those that are in a block that is not final yet.
     pub open: u32,

@@ -24,7 +24,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Number;
 
 use super::{
-    Chain, Coin, Movement, Place, RelayRules, Tip, amount, handover, lost, odd, raw_tx,
+    Chain, Coin, Family, Movement, Place, RelayRules, Tip, amount, handover, lost, odd, raw_tx,
     replacing::Replacing,
 };
 
@@ -51,6 +51,9 @@ const ASKED_AT_ONCE: usize = 16;
 
 /// How often all is asked again because a block came in between.
 const TRIES: usize = 5;
+
+/// How many transactions that depend on one are looked for; nodes keep fewer.
+const FAMILY_MAX: usize = 100;
 
 /// How many transactions are remembered as made by blocks themselves or not, and how many as others'.
 const REMEMBERED_MAX: usize = 100_000;
@@ -99,6 +102,14 @@ struct Tx {
     txid: String,
     vin: Vec<Input>,
     vout: Vec<Output>,
+    status: Status,
+}
+
+/// What a transaction pays.
+#[derive(Debug, Deserialize)]
+struct Priced {
+    fee: u64,
+    weight: u64,
     status: Status,
 }
 
@@ -427,6 +438,33 @@ impl Esplora {
         Ok(Some((parsed(&path, &txid)?, place)))
     }
 
+    /// What waits and depends on a transaction, from one to the next. It is as of no one moment, and
+    /// only tells what to offer.
+    async fn family_of(&self, txid: Txid) -> Result<Option<Family>, Unreachable> {
+        let mut family = Family { count: 0, vsize: 0, fee_sat: 0 };
+        let (mut open, mut seen) = (vec![txid], BTreeSet::from([txid]));
+        while let Some(it) = open.pop() {
+            let path = format!("/tx/{it}");
+            let priced = self.known::<Priced>(&path).await?;
+            let Some(priced) = priced.filter(|it| !it.status.confirmed) else { continue };
+            let fee_sat = amount::whole_sat(priced.fee).ok_or_else(|| odd(&path))?;
+            family = Family {
+                count: family.count.saturating_add(1),
+                vsize: family.vsize.saturating_add(priced.weight.div_ceil(4)),
+                fee_sat: family.fee_sat.saturating_add(fee_sat),
+            };
+            let path = format!("{path}/outspends");
+            for outspend in self.known::<Vec<Outspend>>(&path).await?.unwrap_or_default() {
+                let Some(child) = outspend.txid.filter(|_| outspend.spent) else { continue };
+                let child: Txid = parsed(&path, &child)?;
+                if seen.len() < FAMILY_MAX && seen.insert(child) {
+                    open.push(child);
+                }
+            }
+        }
+        Ok((family.count > 0).then_some(family))
+    }
+
     async fn whole(&self, txid: Txid) -> Result<Transaction, Unreachable> {
         let path = format!("/tx/{txid}/hex");
         let hex = self.text(&path).await?;
@@ -527,6 +565,14 @@ impl Chain for Esplora {
 
     fn fee_rate(&self, blocks: u16) -> BoxFuture<'_, Result<Option<u64>, Unreachable>> {
         Box::pin(self.estimate(blocks))
+    }
+
+    fn family(&self, txid: Txid) -> BoxFuture<'_, Result<Option<Family>, Unreachable>> {
+        Box::pin(self.family_of(txid))
+    }
+
+    fn is_node(&self) -> bool {
+        false
     }
 
     fn relay_rules(&self) -> BoxFuture<'_, Result<RelayRules, Unreachable>> {

@@ -65,6 +65,17 @@ pub struct Movement {
     pub spends: Vec<OutPoint>,
 }
 
+/// A transaction that waits for a block with all that wait and depend on it, whoever made them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// How many they are, itself counted.
+    pub count: u32,
+    /// Their size together, in virtual bytes.
+    pub vsize: u64,
+    /// What they pay together, in satoshi.
+    pub fee_sat: u64,
+}
+
 /// What a node takes and what it keeps, in satoshi for 1,000 virtual bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RelayRules {
@@ -117,6 +128,14 @@ pub trait Chain: Send + Sync {
     /// The fee rate with which a transaction is expected in one of the next so many blocks, in
     /// satoshi for 1,000 virtual bytes; nothing while the node does not know enough.
     fn fee_rate(&self, blocks: u16) -> BoxFuture<'_, Result<Option<u64>, Unreachable>>;
+    /// A transaction that waits with all that depend on it, which go with it if it is replaced;
+    /// nothing if it does not wait.
+    fn family(&self, txid: Txid) -> BoxFuture<'_, Result<Option<Family>, Unreachable>>;
+    /// Whether the node itself is asked, and no server in front of it: it tells what it relays, and
+    /// takes any fee.
+    fn is_node(&self) -> bool {
+        true
+    }
     /// What the node takes.
     fn relay_rules(&self) -> BoxFuture<'_, Result<RelayRules, Unreachable>>;
     /// Hands over a transaction. One that the node has, in a block or not, is accepted.

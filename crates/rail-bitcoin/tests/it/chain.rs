@@ -208,10 +208,11 @@ suite! {
         what_is_our_own_is_found_among_deposits_that_wait;
     outages: a_node_that_is_away_is_unreachable, a_wallet_that_was_unloaded_is_loaded_again;
     places: the_newest_block_is_known, a_transaction_goes_through_a_reorganisation,
-        a_conflicting_spend_is_found, a_conflict_in_a_block_undoes_ours, what_was_never_seen_is_nowhere;
+        a_conflicting_spend_is_found, a_conflict_in_a_block_undoes_ours, what_was_never_seen_is_nowhere,
+        what_others_made_of_it_is_told;
     sending: an_evicted_transaction_is_taken_again, a_replacement_must_pay_more,
         what_is_in_a_block_is_accepted, what_breaks_the_rules_is_refused,
-        nothing_is_replaced_where_nothing_may_be;
+        nothing_is_replaced_where_nothing_may_be, any_fee_is_taken_by_nodes_that_are_asked;
     hostile: no_answer_makes_it_panic;
 }
 

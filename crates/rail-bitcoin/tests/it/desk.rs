@@ -2,6 +2,7 @@
 //! memory, and a clock that is moved by hand.
 
 mod network;
+mod server;
 mod wire;
 
 use std::{
@@ -37,6 +38,7 @@ use sim::store::{Contents, MemoryStore};
 
 pub(crate) use self::{
     network::{address_of, kinds},
+    server::Server,
     wire::{Edit, edited},
 };
 use crate::{

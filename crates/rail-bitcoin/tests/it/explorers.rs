@@ -27,8 +27,12 @@ use crate::{
 const COIN: u64 = 100_000_000;
 
 /// What the node behind the server relays, as the operator says.
-const RULES: RelayRules =
-    RelayRules { fee_rate_min_sat_per_kvb: 1_000, increment_sat_per_kvb: 1_000, replaces: true };
+const RULES: RelayRules = RelayRules {
+    fee_rate_min_sat_per_kvb: 1_000,
+    increment_sat_per_kvb: 1_000,
+    replaces: true,
+    replaces_is_assumed: true,
+};
 
 fn stages() -> [Stage; 2] {
     [REPLACING[0], REPLACING[3]]

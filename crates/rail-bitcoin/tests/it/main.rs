@@ -9,15 +9,21 @@ mod apart;
 #[cfg(test)]
 mod chain;
 #[cfg(test)]
+mod children;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod cost_table;
+#[cfg(test)]
+mod crowded;
 #[cfg(test)]
 mod desk;
 #[cfg(test)]
 mod explorers;
 #[cfg(test)]
 mod house;
+#[cfg(test)]
+mod lanes;
 #[cfg(test)]
 mod paid;
 #[cfg(test)]
@@ -28,6 +34,8 @@ mod regtest;
 mod replaced;
 #[cfg(test)]
 mod several;
+#[cfg(test)]
+mod strangers;
 #[cfg(test)]
 mod undone;
 #[cfg(test)]

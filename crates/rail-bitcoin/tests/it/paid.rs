@@ -147,7 +147,7 @@ async fn whatever_cannot_be_paid_does_not_hold_up_the_others() {
         assert!(desk.failure(dust).contains("dust"), "{}", desk.failure(dust));
         assert!(desk.failure(own).contains("own wallets"), "{}", desk.failure(own));
         assert!(desk.failure(unreadable).contains("no address"), "{}", desk.failure(unreadable));
-        assert_eq!(desk.hold_of(huge), Some(HoldReason::AwaitingFunds));
+        assert_eq!(desk.hold_of(huge), Some(HoldReason::MoreThanHeld));
         desk.bring(&[2 * COIN]);
         desk.end(&[huge]).await;
         desk.are(&[huge], Status::Paid);
@@ -163,7 +163,7 @@ async fn a_payout_that_leaves_nothing_for_the_fee_does_not_hold_up_the_others() 
         let large = desk.ask(&desk.friend("exact", 1), COIN / 4 * 3).await;
         desk.wait(500);
         desk.until("paid", |it| crate::desk::status_in(it, small) == Status::Paid).await;
-        assert_eq!(desk.hold_of(large), Some(HoldReason::AwaitingFunds));
+        assert_eq!(desk.hold_of(large), Some(HoldReason::MoreThanHeld));
         desk.deposit(&[COIN / 2]).await;
         desk.end(&[large]).await;
     }

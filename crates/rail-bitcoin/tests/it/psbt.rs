@@ -285,3 +285,9 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_shown_to_the_signer_is_no_longer_than_it_takes() {
+    let most = signer::intent::psbt::PAYLOAD_BYTES_MAX;
+    assert_eq!(rail_bitcoin::psbt::PAYLOAD_BYTES_MAX, most);
+}

@@ -167,7 +167,7 @@ async fn cap_and_budget_hold_visibly_and_nothing_known_does_too() {
         let ids = desk.ask_many("capped", 2).await;
         desk.wait(500);
         desk.turn().await;
-        assert_eq!(desk.hold_of(ids[0]), Some(HoldReason::NotEstimated));
+        assert_eq!(desk.hold_of(ids[0]), Some(HoldReason::FeesUnknown));
         desk.set(|it| {
             it.rate_default_sat_per_kvb = Some(60_000);
             it.limits.rate_max_sat_per_kvb = 50_000;

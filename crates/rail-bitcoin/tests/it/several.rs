@@ -119,7 +119,7 @@ async fn coins_of_a_branch_of_its_own_are_not_spent() {
         desk.wait(500);
         desk.turn().await;
         desk.look_again().await;
-        assert_eq!(desk.hold_of(large), Some(HoldReason::AwaitingFunds), "{}", desk.report());
+        assert_eq!(desk.hold_of(large), Some(HoldReason::MoreThanHeld), "{}", desk.report());
         assert!(desk.batch_of(large).attempts.is_empty());
     }
 }
@@ -218,4 +218,55 @@ async fn a_node_that_is_away_is_waited_for() {
         desk.are(&[more], Status::Paid);
         desk.audit();
     }
+}
+
+/// What one of three relays does not set the price, whatever the other two say.
+#[tokio::test]
+async fn what_one_node_relays_does_not_set_the_price() {
+    let stage = REPLACING[0];
+    let Some(mut desk) = Desk::start(stage, "floor", &[COIN, COIN]).await else { return };
+    let edit: Edit = Arc::new(|call: &Value, answer: &mut Value| {
+        if call["method"] == "getmempoolinfo" {
+            answer["result"]["mempoolminfee"] = json!(0.00499);
+        }
+    });
+    let url = desk.node.url();
+    let others = ["#2", "#3"].map(|it| endpoint(it, &url, true));
+    desk.connect([edited("#1", &url, true, &edit)].into_iter().chain(others).collect());
+    let ids = desk.ask_many("floor", 2).await;
+    desk.wait(500);
+    desk.turn().await;
+    let made = desk.newest_of(&ids);
+    let rate = made.fee_max.units() / read(&made).vsize() as u128;
+    assert!(rate < 10, "{rate}");
+    desk.end(&ids).await;
+}
+
+/// It says that a coin is worth more than the coin's own transaction says.
+#[tokio::test]
+async fn a_node_that_contradicts_itself_fails_no_payout() {
+    let stage = REPLACING[0];
+    let Some(mut desk) = Desk::start(stage, "two-tongues", &[COIN]).await else { return };
+    let lies = Arc::new(AtomicBool::new(true));
+    let edit: Edit = {
+        let lies = lies.clone();
+        Arc::new(move |call: &Value, answer: &mut Value| {
+            let is_coin = call["method"] == "gettxout" && answer["result"].is_object();
+            if lies.load(Ordering::Relaxed) && is_coin {
+                answer["result"]["value"] = json!(2.5);
+            }
+        })
+    };
+    let url = desk.node.url();
+    desk.connect(vec![edited("#1", &url, true, &edit)]);
+    let id = desk.ask(&desk.friend("two-tongues", 0), COIN / 2).await;
+    desk.wait(500);
+    for _ in 0..3 {
+        desk.turn().await;
+        desk.wait(1_000);
+    }
+    assert!(!desk.status(id).is_final(), "{:?}", desk.payout(id).state);
+    lies.store(false, Ordering::Relaxed);
+    desk.end(&[id]).await;
+    desk.are(&[id], Status::Paid);
 }

@@ -25,7 +25,10 @@ async fn what_waits_is_lifted_into_a_block_where_nothing_is_replaced() {
         desk.wait(500);
         desk.turn().await;
         let parent = desk.newest_of(&ids);
-        desk.set(|it| it.rate_default_sat_per_kvb = Some(20_000));
+        desk.set(|it| {
+            it.rate_default_sat_per_kvb = Some(20_000);
+            it.limits.replacement_budget_percent = 1_000;
+        });
         // Nothing is replaced, however long it waits.
         for _ in 0..3 {
             desk.wait(60_000);
@@ -99,6 +102,7 @@ async fn nothing_is_lifted_above_the_cap() {
         desk.set(|it| {
             it.rate_default_sat_per_kvb = Some(60_000);
             it.limits.rate_max_sat_per_kvb = 50_000;
+            it.limits.replacement_budget_percent = 1_000;
         });
         for _ in 0..6 {
             assert_eq!(desk.tend().await, None);

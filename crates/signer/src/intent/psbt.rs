@@ -133,10 +133,7 @@ fn check_frame(psbt: &Psbt) -> Result<(), String> {
     if unsigned_tx.version != transaction::Version::TWO {
         return Err(format!("version is {}, 2 is meant", unsigned_tx.version));
     }
-    if !unsigned_tx.lock_time.is_block_height() {
-        return Err(format!("lock_time is {}, a moment and no height", unsigned_tx.lock_time));
-    }
-    Ok(())
+    same_number("lock_time", unsigned_tx.lock_time.to_consensus_u32(), 0)
 }
 
 fn same_number(field: &str, found: u32, wanted: u32) -> Result<(), String> {

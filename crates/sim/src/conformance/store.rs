@@ -49,6 +49,11 @@ pub const CASES: &[(&str, Case)] = &[
     ("a lane's queue holds what waits for its network", queries::the_queue_of_a_lane),
     ("a lane counts its open batches", queries::open_batches_are_counted),
     ("what waits holds up nothing else", queries::what_waits_holds_up_nothing_else),
+    (
+        "many that are more than the lane holds hold up the asset",
+        queries::many_that_are_more_than_the_lane_holds_hold_up_the_asset,
+    ),
+    ("stuck batches are counted", queries::stuck_batches_are_counted),
     ("payouts are found by every key", queries::payouts_are_found_by_every_key),
     ("pages go from the newest to the oldest", queries::pages),
     ("counts have all words", queries::counts),

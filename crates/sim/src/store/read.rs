@@ -15,7 +15,7 @@ use domain::{
     payout::{Payout, PayoutState},
     ports::{
         AcceptNeeds, AcceptView, Balance, BatchView, Claim, ClaimScope, Commitment, DeliveryView,
-        LaneView, PageQuery, PayoutKey, PayoutView,
+        HoldReason, LaneView, PageQuery, PayoutKey, PayoutView,
     },
 };
 
@@ -112,12 +112,19 @@ impl Contents {
     pub(super) fn lane_view(&self, id: &LaneId, queued_max: u32) -> Option<LaneView> {
         let lane = self.lanes.get(id)?.clone();
         let open = || self.batches.values().filter(|it| it.lane == *id && !it.closed);
-        let waiting: BTreeSet<&AssetId> = open()
-            .filter(|it| it.is_waiting())
-            .filter(|it| it.hold.as_ref().is_some_and(|it| it.reason.concerns_the_asset()))
-            .flat_map(|it| &it.payouts)
-            .filter_map(|it| self.payouts.get(it).map(|it| &it.asset))
-            .collect();
+        let mut waiting: BTreeMap<(&AssetId, HoldReason), u32> = BTreeMap::new();
+        for batch in open().filter(|it| it.is_waiting()) {
+            let Some(reason) = batch.hold.as_ref().map(|it| it.reason) else { continue };
+            let payouts = batch.payouts.iter().filter_map(|it| self.payouts.get(it));
+            let assets: BTreeSet<&AssetId> = payouts.map(|it| &it.asset).collect();
+            for asset in assets {
+                *waiting.entry((asset, reason)).or_default() += 1;
+            }
+        }
+        let waiting = waiting
+            .into_iter()
+            .filter(|((_, reason), batches)| reason.concerns_the_asset(*batches));
+        let waiting: BTreeSet<&AssetId> = waiting.map(|((asset, _), _)| asset).collect();
         let waits = |it: &&Payout| {
             it.network == lane.network
                 && it.state == PayoutState::Queued
@@ -130,7 +137,12 @@ impl Contents {
         let going = || open().filter(|it| !it.is_waiting());
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let in_flight = number(going().filter(|it| !is_included(it)).count());
-        Some(LaneView { lane, queued, in_flight, open: number(going().count()) })
+        let is_stuck = |it: &&Batch| {
+            let is_above = it.hold.as_ref().is_some_and(|it| it.reason == HoldReason::FeeAboveCap);
+            is_above && !is_included(it) && it.attempts.iter().all(|it| it.sequence.is_none())
+        };
+        let stuck = number(going().filter(is_stuck).count());
+        Some(LaneView { lane, queued, in_flight, stuck, open: number(going().count()) })
     }
 
     pub(super) fn delivery_view(&self, id: DeliveryId) -> Option<DeliveryView> {

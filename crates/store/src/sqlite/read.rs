@@ -15,7 +15,7 @@ use domain::{
     merchant::{ApiKey, Merchant},
     money::Amount,
     payout::Payout,
-    ports::{AcceptNeeds, AcceptView, BatchView, Commitment, DeliveryView, HoldReason, LaneView},
+    ports::{AcceptNeeds, AcceptView, BatchView, Commitment, DeliveryView, LaneView},
 };
 use rusqlite::{Connection, Params, Row, params};
 
@@ -294,20 +294,34 @@ macro_rules! waiting {
     };
 }
 
-/// How many batches of a lane do not wait, and how many of these are in no block.
+/// What a batch is that is in no block.
+macro_rules! in_flight {
+    () => {
+        "NOT EXISTS (SELECT 1 FROM attempts \
+         WHERE attempts.batch = batches.id AND status IN ('in_block', 'final', 'reverted'))"
+    };
+}
+
+/// How many batches of a lane do not wait, how many of these are in no block, and how many of those
+/// are stuck.
 const GOING: &str = concat!(
-    "SELECT count(*), count(*) FILTER (WHERE NOT EXISTS (SELECT 1 FROM attempts \
-     WHERE attempts.batch = batches.id AND status IN ('in_block', 'final', 'reverted'))) \
-     FROM batches WHERE lane = ?1 AND closed = 0 AND NOT ",
+    "SELECT count(*), count(*) FILTER (WHERE ",
+    in_flight!(),
+    "), count(*) FILTER (WHERE hold_reason = 'fee_above_cap' \
+     AND NOT EXISTS (SELECT 1 FROM attempts \
+     WHERE attempts.batch = batches.id AND sequence IS NOT NULL) AND ",
+    in_flight!(),
+    ") FROM batches WHERE lane = ?1 AND closed = 0 AND NOT ",
     waiting!()
 );
 
 const WAITING_ASSETS: &str = concat!(
-    "SELECT DISTINCT payouts.asset, batches.hold_reason FROM batches \
+    "SELECT payouts.asset, batches.hold_reason, count(DISTINCT batches.id) FROM batches \
      JOIN batch_payouts ON batch_payouts.batch = batches.id \
      JOIN payouts ON payouts.id = batch_payouts.payout \
      WHERE batches.lane = ?1 AND batches.closed = 0 AND ",
-    waiting!()
+    waiting!(),
+    " GROUP BY payouts.asset, batches.hold_reason"
 );
 
 pub(crate) fn lane_view(
@@ -319,9 +333,10 @@ pub(crate) fn lane_view(
     let waiting = waiting_assets(connection, id)?;
     let queued = queued(connection, &lane.network, &waiting, queued_max)?;
     let mut statement = connection.prepare_cached(GOING)?;
-    let going = statement.query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let (open, in_flight) = going;
-    Ok(Some(LaneView { lane, queued, in_flight, open }))
+    let going =
+        statement.query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let (open, in_flight, stuck) = going;
+    Ok(Some(LaneView { lane, queued, in_flight, stuck, open }))
 }
 
 fn queued_sql() -> String {
@@ -350,7 +365,8 @@ fn waiting_assets(connection: &Connection, lane: &LaneId) -> Result<String, Faul
     let mut assets = String::from("|");
     while let Some(row) = rows.next()? {
         let reason = codec::hold(&row.get::<_, String>(1)?);
-        if reason.is_some_and(HoldReason::concerns_the_asset) {
+        let batches: u32 = row.get(2)?;
+        if reason.is_some_and(|it| it.concerns_the_asset(batches)) {
             assets.push_str(&row.get::<_, String>(0)?);
             assets.push('|');
         }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        Movement, Place,
+        Family, Movement, Place, amount,
         raw_tx::{self, Content},
     },
     Core, Spelling,
@@ -16,7 +16,7 @@ use super::{
     follow::check_followed,
     named,
     rpc::{CALLS_MAX, NO_METHOD, odd, read, read_known, refusal},
-    shapes::{Entry, Held, Info, Since, Spending},
+    shapes::{Entry, Held, Info, MempoolEntry, Since, Spending},
 };
 
 /// How many transactions may have moved a wallet's coins since the height that is asked about.
@@ -82,6 +82,14 @@ impl Core {
         let Info { blocks, .. } = read("getblockchaininfo", told.next())?;
         let (confirmations, height) = held.map_or((0, None), |it| (it.confirmations, it.height));
         place(confirmations, height, waits.is_some(), blocks)
+    }
+
+    pub(super) async fn family_of(&self, txid: Txid) -> Result<Option<Family>, Unreachable> {
+        let told = self.ask(&[mempool_call(txid)]).await?;
+        let entry = read_known::<MempoolEntry>("getmempoolentry", told.into_iter().next())?;
+        let Some(MempoolEntry { count, vsize, fees }) = entry else { return Ok(None) };
+        let fee_sat = amount::exact_sat(&fees.all).ok_or_else(|| odd("getmempoolentry"))?;
+        Ok(Some(Family { count, vsize, fee_sat }))
     }
 
     pub(super) async fn whole(&self, txid: Txid) -> Result<Transaction, Unreachable> {

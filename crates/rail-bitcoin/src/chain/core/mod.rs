@@ -38,7 +38,7 @@ use self::{
     shapes::{Estimate, Header, Info, MempoolInfo, NetworkInfo},
 };
 use super::{
-    Chain, Coin, Movement, Place, RelayRules, Tip, amount, handover, replacing::Replacing,
+    Chain, Coin, Family, Movement, Place, RelayRules, Tip, amount, handover, replacing::Replacing,
 };
 
 /// How many blocks a node may be behind the headers that it has, and still count as one that has
@@ -47,6 +47,11 @@ const BLOCKS_BEHIND_MAX: u32 = 6;
 
 /// The longest target of `estimatesmartfee`, in blocks.
 const TARGET_MAX: u16 = 1_008;
+
+/// How much a transaction may pay for its size (`maxfeerate` of `sendrawtransaction`): any fee. By
+/// itself a node refuses more than 0.1 coins for 1,000 virtual bytes, and a small transaction that
+/// pays for large ones before it needs more. What may be paid is decided before it is signed.
+const ANY_FEE: u32 = 0;
 
 /// Errors of `sendrawtransaction` that are about the transaction: it was not understood, not taken,
 /// against the rules, or is in a block.
@@ -167,7 +172,8 @@ impl Core {
     async fn hand_over(&self, tx: &Transaction) -> Result<Handover, Unreachable> {
         let method = "sendrawtransaction";
         let txid = tx.compute_txid();
-        let told = self.links.node.call::<String>(method, json!([serialize_hex(tx)])).await;
+        let told =
+            self.links.node.call::<String>(method, json!([serialize_hex(tx), ANY_FEE])).await;
         let message = match told {
             Ok(told) if told == txid.to_string() => return Ok(Handover::Accepted),
             Ok(_) => return Err(odd(method)),
@@ -248,6 +254,10 @@ impl Chain for Core {
 
     fn fee_rate(&self, blocks: u16) -> BoxFuture<'_, Result<Option<u64>, Unreachable>> {
         Box::pin(self.estimate(blocks))
+    }
+
+    fn family(&self, txid: Txid) -> BoxFuture<'_, Result<Option<Family>, Unreachable>> {
+        Box::pin(self.family_of(txid))
     }
 
     fn relay_rules(&self) -> BoxFuture<'_, Result<RelayRules, Unreachable>> {

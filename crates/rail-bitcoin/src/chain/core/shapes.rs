@@ -195,6 +195,26 @@ pub(super) struct Held {
     pub(super) hex: String,
 }
 
+/// The answer to `getmempoolentry`: a transaction that waits, with all that depend on it.
+#[derive(Debug, Deserialize)]
+pub(super) struct MempoolEntry {
+    /// How many they are, itself counted.
+    #[serde(rename = "descendantcount")]
+    pub(super) count: u32,
+    /// Their size, in virtual bytes.
+    #[serde(rename = "descendantsize")]
+    pub(super) vsize: u64,
+    pub(super) fees: MempoolFees,
+}
+
+/// The fees in it.
+#[derive(Debug, Deserialize)]
+pub(super) struct MempoolFees {
+    /// What they pay together, in coins.
+    #[serde(rename = "descendant")]
+    pub(super) all: Number,
+}
+
 /// One answer of `gettxspendingprevout`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Spending {

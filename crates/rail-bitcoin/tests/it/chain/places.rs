@@ -1,10 +1,11 @@
 //! Where transactions are, and what spends an output.
 
 use bitcoin::{OutPoint, Txid, hashes::Hash as _};
-use rail_bitcoin::chain::Place;
+use rail_bitcoin::chain::{Family, Place};
 use serde_json::json;
 
 use super::{Handover, Scene, unreachable};
+use crate::house::keys::Input;
 
 pub(super) async fn the_newest_block_is_known(scene: Scene) {
     let genesis: String = scene.node.ask("getblockhash", json!([0])).await;
@@ -118,4 +119,25 @@ pub(super) async fn what_was_never_seen_is_nowhere(scene: Scene) {
     let foreign = scene.node.fund(&[(scene.recipient(), 50_000)]).await;
     let txid = foreign.compute_txid();
     assert_eq!(scene.chain.spender(OutPoint { txid, vout: 0 }).await, Ok(None));
+}
+
+pub(super) async fn what_others_made_of_it_is_told(scene: Scene) {
+    let (lane, friend) = (scene.lane().await, scene.key("friend"));
+    let coin = scene.give(&lane, 100_000).await;
+    let ours = lane.pay(&[coin], &[(friend.script(), 60_000), (lane.script(), 39_000)]);
+    let got = Input::of(&ours, &friend.script());
+    let child = friend.pay(&[got], &[(friend.script(), 51_000), (scene.recipient(), 5_000)]);
+    let got = Input::of(&child, &friend.script());
+    let grandchild = friend.pay(&[got], &[(scene.recipient(), 50_000)]);
+    let txid = ours.compute_txid();
+    assert_eq!(scene.chain.family(txid).await, Ok(None), "it is nowhere");
+    let mut vsize = 0;
+    for (count, tx, fee_sat) in [(1, &ours, 1_000), (2, &child, 5_000), (3, &grandchild, 6_000)] {
+        assert_eq!(scene.send(tx).await, Handover::Accepted);
+        vsize += tx.vsize() as u64;
+        let family = Family { count, vsize, fee_sat };
+        assert_eq!(scene.chain.family(txid).await, Ok(Some(family)));
+    }
+    scene.node.mine(1).await;
+    assert_eq!(scene.chain.family(txid).await, Ok(None), "it is in a block");
 }

@@ -119,3 +119,15 @@ pub(super) async fn what_breaks_the_rules_is_refused(scene: Scene) {
     assert_eq!(scene.outpoints(&lane).await, [coin.outpoint]);
     assert_eq!(scene.send(&good).await, Handover::Accepted);
 }
+
+/// More than 0.1 coins for 1,000 virtual bytes.
+pub(super) async fn any_fee_is_taken_by_nodes_that_are_asked(scene: Scene) {
+    let lane = scene.lane().await;
+    let coin = scene.give(&lane, 3_000_000).await;
+    let tx = lane.pay(&[coin], &[(scene.recipient(), 500_000)]);
+    match scene.via {
+        Via::Core => assert_eq!(scene.send(&tx).await, Handover::Accepted),
+        Via::Esplora => drop(scene.refused(&tx).await),
+    }
+    assert_eq!(scene.chain.is_node(), matches!(scene.via, Via::Core));
+}

@@ -261,8 +261,17 @@ impl Index {
         };
         let (vin, vout): (Vec<_>, Vec<_>) =
             (tx.input.iter().map(input).collect(), tx.output.iter().map(output).collect());
-        let txid_shown = txid.to_string();
-        json!({"txid": txid_shown, "vin": vin, "vout": vout, "status": self.status(txid)})
+        let spent = tx.input.iter().filter_map(|it| self.prevout(it.previous_output));
+        let [spent, made] = [spent.collect::<Vec<_>>(), tx.output.iter().collect()]
+            .map(|all| all.into_iter().map(|it| it.value.to_sat()).sum::<u64>());
+        json!({
+            "txid": txid.to_string(),
+            "vin": vin,
+            "vout": vout,
+            "weight": tx.weight().to_wu(),
+            "fee": spent.saturating_sub(made),
+            "status": self.status(txid),
+        })
     }
 
     /// What spends an output, in the chain or else while it waits.
@@ -282,16 +291,24 @@ impl Index {
             (["hex"], Some(tx)) => (200, serialize_hex(tx)),
             (["outspend", vout], _) => {
                 let outpoint = OutPoint { txid, vout: vout.parse().unwrap() };
-                let said = match self.spender(outpoint) {
-                    Some(by) => {
-                        let status = self.status(by);
-                        json!({"spent": true, "txid": by.to_string(), "vin": 0, "status": status})
-                    }
-                    None => json!({"spent": false}),
-                };
-                (200, said.to_string())
+                (200, self.outspend(outpoint).to_string())
+            }
+            (["outspends"], Some(tx)) => {
+                let vouts = 0..u32::try_from(tx.output.len()).unwrap();
+                let all = vouts.map(|vout| self.outspend(OutPoint { txid, vout }));
+                (200, json!(all.collect::<Vec<Value>>()).to_string())
             }
             (_, Some(_) | None) => unknown("Transaction not found"),
+        }
+    }
+
+    fn outspend(&self, outpoint: OutPoint) -> Value {
+        match self.spender(outpoint) {
+            Some(by) => {
+                let status = self.status(by);
+                json!({"spent": true, "txid": by.to_string(), "vin": 0, "status": status})
+            }
+            None => json!({"spent": false}),
         }
     }
 

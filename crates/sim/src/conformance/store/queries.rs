@@ -190,10 +190,71 @@ pub(super) fn what_waits_holds_up_nothing_else(store: &dyn Store) {
         (view.in_flight, view.queued.iter().map(|it| it.id.0).collect::<Vec<_>>())
     };
     assert_eq!(look(), (0, vec![3]));
+    for (reason, queued) in [
+        (HoldReason::FeesUnknown, vec![3]),
+        (HoldReason::NotEstimated, vec![2, 3]),
+        (HoldReason::MoreThanHeld, vec![2, 3]),
+        (HoldReason::AwaitingFunds, vec![3]),
+    ] {
+        held.hold = Some(Hold { reason, detail: String::new() });
+        held.version += 1;
+        write(store, |it| it.batches.push(held.clone()));
+        assert_eq!(look(), (0, queued), "{reason:?}");
+    }
     held.attempts.push(attempt(1));
     held.version += 1;
     write(store, |it| it.batches.push(held.clone()));
     assert_eq!(look(), (1, vec![2, 3]), "what is signed is on its way, held or not");
+}
+
+/// Payouts that are more than the lane holds let others pass, unless they are many.
+pub(super) fn many_that_are_more_than_the_lane_holds_hold_up_the_asset(store: &dyn Store) {
+    furnish(store);
+    let most = 16;
+    write(store, |it| {
+        it.payouts = vec![payout(101), Payout { asset: AssetId::new("O@net"), ..payout(102) }];
+    });
+    for number in 1..=most {
+        let view = ready(store.load_lane(&LaneId::new("net/hot"), 99)).expect("reachable");
+        let queued = view.expect("the lane is there").queued;
+        assert_eq!(queued.iter().map(|it| it.id.0).collect::<Vec<_>>(), [101, 102], "{number}");
+        let mut held = batch(number, &[number]);
+        held.hold = Some(Hold { reason: HoldReason::MoreThanHeld, detail: String::new() });
+        write(store, |it| {
+            it.payouts.push(sending(number, number, Stage::Preparing));
+            it.batches.push(held);
+        });
+    }
+    let view = ready(store.load_lane(&LaneId::new("net/hot"), 99)).expect("reachable");
+    let view = view.expect("the lane is there");
+    assert_eq!(view.queued.iter().map(|it| it.id.0).collect::<Vec<_>>(), [102]);
+    assert_eq!((view.in_flight, view.open), (0, 0));
+}
+
+/// Those that are in no block, that a limit keeps from paying more, and that have no number.
+pub(super) fn stuck_batches_are_counted(store: &dyn Store) {
+    furnish(store);
+    let above = Some(HoldReason::FeeAboveCap);
+    for (number, reason, sequence, status, stuck) in [
+        (1, None, None, AttemptStatus::Broadcast, 0),
+        (2, above, None, AttemptStatus::Broadcast, 1),
+        (3, Some(HoldReason::NotRelayed), None, AttemptStatus::Broadcast, 1),
+        (4, above, Some(7), AttemptStatus::Broadcast, 1),
+        (5, above, None, AttemptStatus::InBlock, 1),
+        (6, above, None, AttemptStatus::Signed, 2),
+    ] {
+        let mut it = batch(number, &[number]);
+        it.hold = reason.map(|reason| Hold { reason, detail: String::new() });
+        let place = u8::try_from(number).unwrap_or(0);
+        it.attempts = vec![Attempt { sequence, status, ..attempt(place) }];
+        write(store, |change| {
+            change.payouts.push(payout(number));
+            change.batches.push(it);
+        });
+        let view = ready(store.load_lane(&LaneId::new("net/hot"), 0)).expect("reachable");
+        let view = view.expect("the lane is there");
+        assert_eq!((view.stuck, u128::from(view.open)), (stuck, number), "{reason:?}");
+    }
 }
 
 pub(super) fn what_a_wrong_clock_put_off(store: &dyn Store) {

@@ -245,6 +245,8 @@ pub(super) fn batches(store: &dyn Store) {
         HoldReason::SignerRefused,
         HoldReason::NotRelayed,
         HoldReason::NotEstimated,
+        HoldReason::FeesUnknown,
+        HoldReason::MoreThanHeld,
         HoldReason::KeyUsedElsewhere,
         HoldReason::NodesDisagree,
         HoldReason::AssetStopped,
