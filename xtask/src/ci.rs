@@ -34,6 +34,12 @@ const SHORT_KILL_OF_LITECOIN: &str = "--rail bitcoin --coin litecoin --payouts 4
 /// The same of that rail.
 const POINTS_KILL_OF_BITCOIN: &str = "--rail bitcoin --every-point --times 1";
 
+/// The kill test of TRON as it fits into one run.
+const SHORT_KILL_OF_TRON: &str = "--rail tron --payouts 40 --kills 12";
+
+/// The same of that rail.
+const POINTS_KILL_OF_TRON: &str = "--rail tron --every-point --times 1";
+
 /// How long each target of the fuzzer runs, in seconds.
 const SHORT_FUZZ: &str = "--seconds 10";
 
@@ -44,7 +50,7 @@ struct Step {
     run: fn(&Path) -> Result<()>,
 }
 
-const STEPS: [Step; 23] = [
+const STEPS: [Step; 25] = [
     Step { name: "tidy", is_long: false, run: tidy::run },
     Step { name: "fmt", is_long: false, run: fmt },
     Step { name: "clippy", is_long: false, run: clippy },
@@ -68,6 +74,8 @@ const STEPS: [Step; 23] = [
     Step { name: "kill, bitcoin", is_long: true, run: kill_bitcoin },
     Step { name: "kill, litecoin", is_long: true, run: kill_litecoin },
     Step { name: "kill, bitcoin, points", is_long: true, run: kill_bitcoin_points },
+    Step { name: "kill, tron", is_long: true, run: kill_tron },
+    Step { name: "kill, tron, points", is_long: true, run: kill_tron_points },
 ];
 
 /// Runs the steps in order until one fails, and prints how long each took.
@@ -206,6 +214,14 @@ fn kill_litecoin(root: &Path) -> Result<()> {
 
 fn kill_bitcoin_points(root: &Path) -> Result<()> {
     kill::run(root, &words(POINTS_KILL_OF_BITCOIN))
+}
+
+fn kill_tron(root: &Path) -> Result<()> {
+    kill::run(root, &words(SHORT_KILL_OF_TRON))
+}
+
+fn kill_tron_points(root: &Path) -> Result<()> {
+    kill::run(root, &words(POINTS_KILL_OF_TRON))
 }
 
 fn words(line: &str) -> Vec<String> {

@@ -10,6 +10,7 @@ use super::{
     gateway::Gateway,
     judge::Payments,
     points::ordeal::Ordeal,
+    proxy::Handover,
     random::Random,
     workload::{End, Reply, Wanted},
 };
@@ -42,8 +43,8 @@ pub(crate) trait Chain: Send {
     /// Where its node is asked.
     fn node(&self) -> SocketAddr;
 
-    /// The method by which nodes are handed transactions.
-    fn send_method(&self) -> &'static str;
+    /// How its node is handed transactions.
+    fn handover(&self) -> Handover;
 
     /// The configuration of a gateway that pays on it.
     fn files(&self, around: Around) -> Files;

@@ -49,6 +49,11 @@ impl Message {
         self
     }
 
+    /// The path of a request.
+    pub(crate) fn path(&self) -> Option<&str> {
+        self.start.split(' ').nth(1)
+    }
+
     /// The status of a response.
     pub(crate) fn status(&self) -> Option<u16> {
         self.start.split(' ').nth(1)?.parse().ok()

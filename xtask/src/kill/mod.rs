@@ -28,6 +28,7 @@ mod random;
 mod receiver;
 mod settle;
 mod trial;
+mod tron;
 pub(crate) mod workload;
 
 use std::{
@@ -43,6 +44,7 @@ use bitcoin::Bitcoin;
 use evm::{Evm, setup::Batching};
 use judge::Counts;
 use settle::Verdict;
+use tron::Tron;
 
 /// A rail that there is a kill test for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,16 +53,19 @@ pub(crate) enum Rail {
     Evm,
     /// The Bitcoin family.
     Bitcoin,
+    /// TRON.
+    Tron,
 }
 
 impl Rail {
-    const ALL: [Self; 2] = [Self::Evm, Self::Bitcoin];
+    const ALL: [Self; 3] = [Self::Evm, Self::Bitcoin, Self::Tron];
 
     /// Its name.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Evm => "evm",
             Self::Bitcoin => "bitcoin",
+            Self::Tron => "tron",
         }
     }
 }
@@ -130,6 +135,10 @@ fn at_random(root: &Path, options: Options, args: &Args) -> Result<Verdict> {
             Box::new(Evm::start(&nodes::anvil(root)?, batching)?)
         }
         Rail::Bitcoin => Box::new(Bitcoin::start(&folder, coin.parse()?, false)?),
+        Rail::Tron => {
+            tron::check_coin(&coin)?;
+            Box::new(Tron::start(options.seed, false)?)
+        }
     };
     let verdict = trial::run(chain, &program, &folder.join("gateway"), options)?;
     println!("{}", line(options, verdict.counts));
@@ -155,6 +164,11 @@ fn at_points(root: &Path, options: Options, args: &Args) -> Result<Verdict> {
         }
         Rail::Bitcoin => {
             let chain = Bitcoin::start(&folder, coin.parse()?, true)?;
+            points::run(chain, &program, &gateway, options, times)
+        }
+        Rail::Tron => {
+            tron::check_coin(&coin)?;
+            let chain = Tron::start(options.seed, true)?;
             points::run(chain, &program, &gateway, options, times)
         }
     }

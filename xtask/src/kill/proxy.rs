@@ -14,6 +14,15 @@ use serde_json::Value;
 
 use super::http::{self, Message};
 
+/// How a node is handed a transaction, and how it says that it took it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handover {
+    /// By a method of JSON-RPC, whose result is the transaction's name.
+    Method(&'static str),
+    /// By a path, whose answer has `"result": true`.
+    Path(&'static str),
+}
+
 /// The proxy.
 pub(crate) struct Proxy {
     /// Where it listens.
@@ -22,21 +31,23 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Starts it in front of `node`, which is handed transactions by `method`. `strike` is called,
-    /// once each time it is armed, after an accepted broadcast; its reply is lost.
+    /// Starts it in front of `node`, which is handed transactions so. `strike` is called, once each
+    /// time it is armed, after an accepted broadcast; its reply is lost.
     ///
     /// # Errors
     /// If there is no port.
     pub(crate) fn start(
         node: SocketAddr,
-        method: &'static str,
+        handover: Handover,
         strike: impl Fn() + Send + Sync + 'static,
     ) -> Result<Self> {
         let is_armed = Arc::new(AtomicBool::new(false));
         let armed = Arc::clone(&is_armed);
         let address = http::serve(move |request| {
             let response = http::exchange(node, &request).ok()?;
-            if has_accepted(method, &request, &response) && armed.swap(false, Ordering::SeqCst) {
+            let is_struck =
+                handover.is_accepted(&request, &response) && armed.swap(false, Ordering::SeqCst);
+            if is_struck {
                 strike();
                 return None;
             }
@@ -51,15 +62,24 @@ impl Proxy {
     }
 }
 
-/// Whether the request hands over a transaction, alone or among others, and the node took it.
-fn has_accepted(method: &str, request: &Message, response: &Message) -> bool {
-    let (questions, answers) = (items(&request.body), items(&response.body));
-    let sends = questions.iter().filter(|it| it["method"] == method);
-    sends.into_iter().any(|send| {
-        answers
-            .iter()
-            .any(|it| it["id"] == send["id"] && it.get("result").is_some_and(Value::is_string))
-    })
+impl Handover {
+    /// Whether the request hands over a transaction, alone or among others, and the node took it.
+    fn is_accepted(self, request: &Message, response: &Message) -> bool {
+        let answers = items(&response.body);
+        match self {
+            Self::Method(method) => {
+                let questions = items(&request.body);
+                let mut sends = questions.iter().filter(|it| it["method"] == method);
+                let is_taken = |send: &Value, it: &Value| {
+                    it["id"] == send["id"] && it.get("result").is_some_and(Value::is_string)
+                };
+                sends.any(|send| answers.iter().any(|it| is_taken(send, it)))
+            }
+            Self::Path(path) => {
+                request.path() == Some(path) && answers.iter().any(|it| it["result"] == true)
+            }
+        }
+    }
 }
 
 fn items(body: &[u8]) -> Vec<Value> {
@@ -77,16 +97,17 @@ mod tests {
         atomic::{AtomicUsize, Ordering},
     };
 
-    use super::{Message, Proxy, has_accepted, http};
+    use super::{Handover, Message, Proxy, http};
 
-    const METHOD: &str = "eth_sendRawTransaction";
+    const METHOD: Handover = Handover::Method("eth_sendRawTransaction");
+    const PATH: Handover = Handover::Path("/wallet/broadcasthex");
     const SEND: &str = r#"{"id":7,"method":"eth_sendRawTransaction","params":["0x"]}"#;
     const OTHER: &str = r#"{"id":8,"method":"eth_blockNumber","params":[]}"#;
     const TAKEN: &str = r#"{"id":7,"result":"0xab"}"#;
 
     fn accepted(request: &str, response: &str) -> bool {
         let answer = Message { body: response.into(), ..Message::answer("200 OK") };
-        has_accepted(METHOD, &Message::post("/", request), &answer)
+        METHOD.is_accepted(&Message::post("/", request), &answer)
     }
 
     #[test]
@@ -97,6 +118,19 @@ mod tests {
         assert!(!accepted(OTHER, r#"{"id":8,"result":"0x1"}"#));
         assert!(!accepted(&format!("[{OTHER},{SEND}]"), r#"[{"id":8,"result":"0x1"}]"#));
         assert!(!accepted("", ""));
+    }
+
+    #[test]
+    fn what_is_handed_over_by_a_path_is_known_by_it() {
+        let accepted = |path: &str, response: &str| {
+            let answer = Message { body: response.into(), ..Message::answer("200 OK") };
+            PATH.is_accepted(&Message::post(path, "{}"), &answer)
+        };
+        let taken = r#"{"result":true,"code":"SUCCESS","txid":"ab"}"#;
+        assert!(accepted("/wallet/broadcasthex", taken));
+        assert!(!accepted("/wallet/triggerconstantcontract", taken));
+        assert!(!accepted("/wallet/broadcasthex", r#"{"result":false,"code":"SIGERROR"}"#));
+        assert!(!accepted("/wallet/broadcasthex", ""));
     }
 
     #[test]

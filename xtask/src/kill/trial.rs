@@ -90,7 +90,7 @@ impl Stage {
             // The receiving end is gone only when the test is over.
             report.send(()).ok();
         };
-        let proxy = Proxy::start(chain.node(), chain.send_method(), strike)?;
+        let proxy = Proxy::start(chain.node(), chain.handover(), strike)?;
         let receiver = Receiver::start()?;
         let shared = Arc::clone(&process);
         let around = (proxy.address, receiver.address);

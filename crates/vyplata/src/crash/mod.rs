@@ -1,5 +1,5 @@
 //! Crash points: named moments at which the process can be made to die, for the kill test
-//! (`cargo xtask kill --rail evm --every-point`, or `bitcoin` in the place of `evm`).
+//! (`cargo xtask kill --rail evm --every-point`, or `bitcoin` or `tron` in the place of `evm`).
 //!
 //! They are at the ports, so that engine and domain know nothing of them, and in builds with the
 //! feature `crash-points` only. `VYPLATA_CRASH_AT=NAME:COUNT` arms one of them: when it is reached

@@ -29,6 +29,7 @@ use super::{
     chain::{Around, Chain, Files, Seen},
     gateway::Gateway,
     miner::Miner,
+    proxy::Handover,
     random::Random,
     workload::{Wanted, lock},
 };
@@ -125,8 +126,8 @@ impl Chain for Bitcoin {
         self.market.address
     }
 
-    fn send_method(&self) -> &'static str {
-        "sendrawtransaction"
+    fn handover(&self) -> Handover {
+        Handover::Method("sendrawtransaction")
     }
 
     fn files(&self, around: Around) -> Files {

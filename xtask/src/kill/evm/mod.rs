@@ -23,6 +23,7 @@ use super::{
     chain::{Around, Chain, Files, Seen},
     gateway::Gateway,
     miner::Miner,
+    proxy::Handover,
     workload::{Asset, Wanted},
 };
 use funds::Wallets;
@@ -85,8 +86,8 @@ impl Chain for Evm {
         self.node.address
     }
 
-    fn send_method(&self) -> &'static str {
-        "eth_sendRawTransaction"
+    fn handover(&self) -> Handover {
+        Handover::Method("eth_sendRawTransaction")
     }
 
     fn files(&self, around: Around) -> Files {
