@@ -345,8 +345,9 @@ impl Nodes {
         for _ in 0..LOOKS_MAX {
             let tip = chain.tip().await?;
             let mut seen = vec![];
+            let mut told = Spenders::new();
             for it in question.wanted {
-                let (facts, lost) = facts(chain, it, &question.ours).await?;
+                let (facts, lost) = facts(chain, it, &question.ours, &mut told).await?;
                 let observation = verdict::of(it.sent, &facts, self.finality, tip.height);
                 seen.push(Seen { observation, lost });
             }
@@ -364,14 +365,19 @@ impl Known {
     }
 }
 
+/// What a node said of who spends what. Transactions that exclude each other have coins in common, and
+/// finding who spends one may take a node long.
+type Spenders = BTreeMap<OutPoint, Option<(Txid, Place)>>;
+
 async fn facts(
     chain: &dyn Chain,
     wanted: &Wanted,
     ours: &BTreeMap<Txid, Vec<OutPoint>>,
+    told: &mut Spenders,
 ) -> Result<(Facts, Option<OutPoint>), Unreachable> {
     let place = chain.place(wanted.sent.txid).await?;
     let (spenders, lost) = match place {
-        Place::Nowhere => spenders(chain, wanted, ours).await?,
+        Place::Nowhere => spenders(chain, wanted, ours, told).await?,
         Place::Block(_) | Place::Mempool => (vec![], None),
     };
     Ok((Facts { place, spenders }, lost))
@@ -384,6 +390,7 @@ async fn spenders(
     chain: &dyn Chain,
     wanted: &Wanted,
     ours: &BTreeMap<Txid, Vec<OutPoint>>,
+    told: &mut Spenders,
 ) -> Result<(Vec<(Txid, Place)>, Option<OutPoint>), Unreachable> {
     let mut spenders = vec![];
     let mut lost = None;
@@ -393,7 +400,12 @@ async fn spenders(
     while let Some((owner, spends)) = open.pop() {
         looked_through += 1;
         for outpoint in spends {
-            if let Some((spender, place)) = chain.spender(outpoint).await? {
+            let spender = match told.get(&outpoint) {
+                Some(known) => *known,
+                None => chain.spender(outpoint).await?,
+            };
+            told.insert(outpoint, spender);
+            if let Some((spender, place)) = spender {
                 if spender != owner {
                     spenders.push((spender, place));
                 }

@@ -11,11 +11,11 @@ use crate::config::NetworkConfig;
 
 /// The names of a network's nodes that answer, and serve nothing with what stands in `rpc`.
 pub(crate) async fn refused(network: &Network, config: &NetworkConfig) -> Vec<String> {
-    let Ok(client) = client() else { return vec![] };
+    let (Ok(client), Some(call)) = (client(), call(&network.family)) else { return vec![] };
     let asked = config.rpc.iter().enumerate().map(|(position, url)| {
         let (question, url) = match url.strip_prefix(ESPLORA) {
             Some(url) => (Question::GetText { path: "/blocks/tip/hash".to_owned() }, url),
-            None => (call(&network.family), url.as_str()),
+            None => (call.clone(), url.as_str()),
         };
         let named = named(&client, position, url);
         async move {
@@ -30,8 +30,14 @@ pub(crate) async fn refused(network: &Network, config: &NetworkConfig) -> Vec<St
     join_all(asked).await.into_iter().flatten().collect()
 }
 
-/// A call that a node of the family has, and that costs it nothing.
-fn call(family: &str) -> Question {
-    let method = if family == "bitcoin" { "getblockchaininfo" } else { "eth_chainId" };
-    Question::JsonRpc(json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": []}))
+/// A call that nodes of the family have, and that costs them nothing; nothing where keys are not sent
+/// as user and password.
+fn call(family: &str) -> Option<Question> {
+    let method = match family {
+        "bitcoin" => "getblockchaininfo",
+        "evm" => "eth_chainId",
+        _ => return None,
+    };
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": []});
+    Some(Question::JsonRpc(call))
 }
