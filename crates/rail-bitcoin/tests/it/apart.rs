@@ -101,7 +101,7 @@ async fn of_two_nodes_one_that_boasts_is_not_built_with_alone() {
     let id = desk.ask(&desk.friend("boasts", 0), 5 * COIN).await;
     desk.wait(500);
     desk.turn().await;
-    assert_eq!(desk.hold_of(id), Some(HoldReason::AwaitingFunds), "{}", desk.report());
+    assert_eq!(desk.hold_of(id), Some(HoldReason::MoreThanHeld), "{}", desk.report());
     lie.tell(2);
     for _ in 0..3 {
         desk.look_again().await;
@@ -133,7 +133,7 @@ async fn of_three_nodes_the_one_that_boasts_is_done_without() {
     let large = desk.ask(&desk.friend("three", 0), 5 * COIN).await;
     desk.wait(500);
     desk.turn().await;
-    assert_eq!(desk.hold_of(large), Some(HoldReason::AwaitingFunds), "{}", desk.report());
+    assert_eq!(desk.hold_of(large), Some(HoldReason::MoreThanHeld), "{}", desk.report());
     assert_eq!(desk.rail.alert(), None, "two are enough");
 }
 
