@@ -76,19 +76,26 @@ pub async fn look(world: &World<'_>, id: BatchId, now: Timestamp) -> Result<Look
                 Ok(Handover::Underpriced) => Input::Underpriced(tx.txid.clone()),
                 Ok(Handover::Excluded) => Input::Excluded(tx.txid.clone()),
                 Ok(Handover::Refused(why)) => Input::NotRelayed(tx.txid.clone(), why),
-                Err(_) => Input::Unreachable,
+                // Nobody knows whether it was taken. It may be paid since long, or over, so that
+                // whoever only hands over would never find out.
+                Err(_) => observed(world, &batch, &lane).await?,
             };
             take_in(world, batch, input, now).await?
         }
         Step::Observe => {
-            let live: Vec<Attempt> = batch.live().cloned().collect();
-            let before = before(world.store, &live).await?;
-            let seen = world.rail.observe(&lane, &live, &before).await;
-            let input = seen.map_or(Input::Unreachable, Input::Observed);
+            let input = observed(world, &batch, &lane).await?;
             take_in(world, batch, input, now).await?
         }
     };
     Ok(Look::Change(Box::new(change)))
+}
+
+/// What the network says of the attempts that are live.
+async fn observed(world: &World<'_>, batch: &Batch, lane: &Lane) -> Result<Input, CommitError> {
+    let live: Vec<Attempt> = batch.live().cloned().collect();
+    let before = before(world.store, &live).await?;
+    let seen = world.rail.observe(lane, &live, &before).await;
+    Ok(seen.map_or(Input::Unreachable, Input::Observed))
 }
 
 /// The same batch with its payouts. If somebody moved it meanwhile, that was first.

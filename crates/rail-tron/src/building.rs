@@ -8,10 +8,14 @@ use domain::{
     ports::{BuildError, Draft, Hold, HoldReason, UnsignedTx},
 };
 
+use futures_util::future::join_all;
+
 use crate::{
     abi,
     address::{self, Address},
+    energy::NOBODY,
     node::{As, Block, Call, Node},
+    nodes::Member,
     plan::{self, Need, Prices, Resources},
     rail::Tron,
     tokens,
@@ -20,6 +24,12 @@ use crate::{
 
 /// How far a lane's number may be behind the newest block and still be used, in milliseconds.
 const NUMBER_AGE_MS_MAX: i64 = 60_000;
+/// How many milliseconds a number that begins anew, and the life of a transaction, may be longer for.
+const SALT_OF_NUMBER: i64 = 60_000;
+const SALT_OF_LIFE: i64 = 2_003;
+/// How many blocks may wait to become final for a transaction to be made: all of them are read if it is
+/// lost. Half an hour of them; a healthy network has twenty.
+const SOLID_LAG_BLOCKS_MAX: u64 = 600;
 
 /// What is to be paid to whom.
 struct Wish<'a> {
@@ -38,25 +48,33 @@ impl Tron {
             return Err(refused(&format!("the recipient is {what}")));
         }
         if let Some(detail) = self.disputed() {
-            return Err(BuildError::Hold(Hold { reason: HoldReason::NodesDisagree, detail }));
+            return Err(hold(HoldReason::NodesDisagree, detail));
         }
         let (member, head) = self.nodes.current().await?;
         let node = &member.node;
         let reference = node.head(As::Solid).await?;
+        if head.number.saturating_sub(reference.number) > SOLID_LAG_BLOCKS_MAX {
+            let (head, solid) = (head.number, reference.number);
+            let detail = format!(
+                "no block becomes final: the newest is {head}, and the newest final one {solid}"
+            );
+            return Err(hold(HoldReason::NotEstimated, detail));
+        }
         let prices = node.prices().await?;
         let memo = wish.destination.memo.clone().unwrap_or_default();
-        let number = number(draft.lane.next_sequence, &head)?;
+        let salt = salt(&draft);
+        let number = number(draft.lane.next_sequence, &head, salt)?;
         let mut tx = Tx {
             owner,
             payment: self.payment(&wish, to)?,
             memo,
             // One that is not undone any more: the transaction stays valid whatever else is.
             ref_block: reference.as_reference(),
-            expires_ms: head.time_ms.saturating_add(self.expires_after_ms()),
+            expires_ms: head.time_ms.saturating_add(self.expires_after_ms() + salt % SALT_OF_LIFE),
             timestamp_ms: number,
             fee_limit_sun: 0,
         };
-        let need = self.need(node, &wish, &tx).await?;
+        let need = self.agreed_need(member, &wish, &tx).await?;
         let plan = plan::plan(&need, &Resources::default(), &prices, |_| None);
         self.check_cost(plan.most_sun, plan.fee_limit_sun, &prices)?;
         if need.energy > 0 {
@@ -103,12 +121,36 @@ impl Tron {
         }
     }
 
-    /// What a transaction takes of the network; looks whether it would pay.
+    /// What a transaction takes of the network. That it would never pay must be said by as many nodes
+    /// as the quorum: a refusal ends the payout.
+    async fn agreed_need(
+        &self,
+        member: &Member,
+        wish: &Wish<'_>,
+        tx: &Tx,
+    ) -> Result<Need, BuildError> {
+        let refused = match self.need(&member.node, wish, tx).await {
+            Err(BuildError::Refused(why)) => why,
+            other => return other,
+        };
+        let others = self.nodes.right().await.into_iter().filter(|it| it.name != member.name);
+        let asked = others.map(|it| self.need(&it.node, wish, tx));
+        let told = join_all(asked).await;
+        let agree = told.iter().filter(|it| matches!(it, Err(BuildError::Refused(_)))).count();
+        if agree + 1 >= self.nodes.quorum {
+            return Err(BuildError::Refused(refused));
+        }
+        let name = &member.name;
+        let detail = format!("{name} says that {refused}; not enough of the others say so");
+        Err(hold(HoldReason::NodesDisagree, detail))
+    }
+
+    /// What one node says that a transaction takes; looks whether it would pay.
     async fn need(&self, node: &Node, wish: &Wish<'_>, tx: &Tx) -> Result<Need, BuildError> {
         let has_memo = !tx.memo.is_empty();
         // The limit is not known yet; ten bytes are the most that it takes.
         let bytes = tx.bandwidth() + 10;
-        match &tx.payment {
+        let (contract, to, units) = match &tx.payment {
             Payment::Coins { to, .. } => {
                 let account = node.account(As::Newest, to).await?;
                 if account.is_some_and(|it| it.is_contract) {
@@ -116,32 +158,60 @@ impl Tron {
                         "the recipient is a contract, which the network pays no TRX",
                     ));
                 }
-                Ok(Need { bytes, energy: 0, activates: account.is_none(), has_memo })
+                let activates = account.is_none();
+                return Ok(Need {
+                    bytes,
+                    energy: 0,
+                    energy_max: 0,
+                    is_coins: true,
+                    activates,
+                    has_memo,
+                });
             }
-            Payment::Token { contract, to, units } => {
-                self.tokens.check(node, wish.asset, contract).await?;
-                let listed = tokens::is_blacklisted(node, contract, &tx.owner, to).await;
-                if listed? {
-                    return Err(refused(&format!(
-                        "{} has the recipient on its blacklist",
-                        wish.asset.id
-                    )));
-                }
-                let balance = node.token_balance(As::Newest, contract, &tx.owner).await;
-                if balance? < *units {
-                    return Err(lacks_funds(wish.asset, "less than the payment"));
-                }
-                let data = abi::transfer(to, *units);
-                let call = node.call(As::Newest, &tx.owner, contract, &data).await;
-                match call? {
-                    Call::Done { energy, .. } => {
-                        Ok(Need { bytes, energy: energy.max(1), activates: false, has_memo })
-                    }
-                    Call::Undone(why) => {
-                        Err(tokens::explain(node, wish.asset, contract, &tx.owner, &why).await)
-                    }
-                }
+            Payment::Token { contract, to, units } => (contract, to, *units),
+        };
+        self.tokens.check(node, wish.asset, contract).await?;
+        if tokens::is_blacklisted(node, contract, &tx.owner, to).await? {
+            return Err(refused(&format!("{} has the recipient on its blacklist", wish.asset.id)));
+        }
+        let energy = self.energy_of(node, wish, tx, to).await?;
+        // He may have none of the token any more when it is included, and then it takes more.
+        let cold = abi::transfer(&NOBODY, units);
+        let energy_max = match node.call(As::Newest, &tx.owner, contract, &cold).await? {
+            Call::Done { energy, .. } => energy,
+            // Not every token pays anybody.
+            Call::Undone(_) | Call::Failed(_) => energy,
+        };
+        Ok(Need { bytes, energy, energy_max, is_coins: false, activates: false, has_memo })
+    }
+
+    /// How much energy a token's payment takes now.
+    async fn energy_of(
+        &self,
+        node: &Node,
+        wish: &Wish<'_>,
+        tx: &Tx,
+        to: &Address,
+    ) -> Result<u64, BuildError> {
+        let Payment::Token { contract, units, .. } = &tx.payment else { return Ok(0) };
+        let data = abi::transfer(to, *units);
+        let simulated = node.call(As::Newest, &tx.owner, contract, &data).await?;
+        if let Call::Done { energy, .. } = simulated {
+            return Ok(energy.max(1));
+        }
+        // It is asked for afterwards: what has left meanwhile is why it would be undone.
+        if node.token_balance(As::Newest, contract, &tx.owner).await? < *units {
+            return Err(lacks_funds(wish.asset, "less than the payment"));
+        }
+        match simulated {
+            Call::Undone(why) => {
+                Err(tokens::explain(node, wish.asset, contract, &tx.owner, &why).await)
             }
+            Call::Failed(why) => {
+                let detail = format!("the node cannot try the payment: {why}");
+                Err(hold(HoldReason::NotEstimated, detail))
+            }
+            Call::Done { .. } => Err(BuildError::Unreachable),
         }
     }
 
@@ -161,7 +231,7 @@ impl Tron {
             "it may cost {most}: fee_max allows for {cap} a transaction, and the network for {limit} \
              of energy"
         );
-        Err(BuildError::Hold(Hold { reason: HoldReason::FeeAboveCap, detail }))
+        Err(hold(HoldReason::FeeAboveCap, detail))
     }
 
     /// Looks whether the wallet has what is to be paid and what that may cost, beside what its other
@@ -222,11 +292,19 @@ impl Tron {
 }
 
 /// The lane's number for its next transaction, in milliseconds: the next one, or the newest block's
-/// moment if it is long past.
-fn number(next: u64, head: &Block) -> Result<i64, BuildError> {
+/// moment and something more if it is long past.
+fn number(next: u64, head: &Block, salt: i64) -> Result<i64, BuildError> {
     let next = i64::try_from(next).map_err(|_| refused("the lane's numbers are used up"))?;
     let is_old = next < head.time_ms.saturating_sub(NUMBER_AGE_MS_MAX);
-    Ok(if is_old { head.time_ms } else { next })
+    Ok(if is_old { head.time_ms.saturating_add(salt % SALT_OF_NUMBER) } else { next })
+}
+
+/// Something that another gateway with the same key does not come upon, of which a payout has its own:
+/// two transactions with the same bytes are one, and would pay once for two.
+fn salt(draft: &Draft<'_>) -> i64 {
+    let id = draft.payouts.first().map_or(0, |it| it.id.0);
+    let folded = id ^ (id >> 64);
+    i64::try_from(folded & 0x3fff_ffff).unwrap_or(0)
 }
 
 fn own(lane: &str) -> Result<Address, BuildError> {
@@ -247,8 +325,11 @@ fn costs_too_much() -> BuildError {
 }
 
 fn lacks_funds(asset: &Asset, what: &str) -> BuildError {
-    let detail = format!("{}: the wallet has {what}", asset.id);
-    BuildError::Hold(Hold { reason: HoldReason::AwaitingFunds, detail })
+    hold(HoldReason::AwaitingFunds, format!("{}: the wallet has {what}", asset.id))
+}
+
+fn hold(reason: HoldReason, detail: String) -> BuildError {
+    BuildError::Hold(Hold { reason, detail })
 }
 
 #[cfg(test)]
@@ -258,11 +339,12 @@ mod tests {
     #[test]
     fn numbers_rise_and_are_near_the_newest_block() {
         let head = Block { number: 1, id: [0; 32], parent: [0; 32], time_ms: 1_000_000 };
-        assert_eq!(number(0, &head).unwrap(), 1_000_000);
-        assert_eq!(number(939_999, &head).unwrap(), 1_000_000);
-        assert_eq!(number(940_000, &head).unwrap(), 940_000);
-        assert_eq!(number(1_000_001, &head).unwrap(), 1_000_001);
-        assert_eq!(number(9_000_000, &head).unwrap(), 9_000_000, "never one that was used");
-        assert!(number(u64::MAX, &head).is_err());
+        let of = |next| number(next, &head, 60_007).unwrap();
+        assert_eq!(of(0), 1_000_007);
+        assert_eq!(of(939_999), 1_000_007);
+        assert_eq!(of(940_000), 940_000);
+        assert_eq!(of(1_000_001), 1_000_001);
+        assert_eq!(of(9_000_000), 9_000_000, "never one that was used");
+        assert!(number(u64::MAX, &head, 0).is_err());
     }
 }

@@ -19,13 +19,17 @@ use crate::{
     address::{Address, spelled},
     building::sun,
     node::{As, Call, Node},
-    plan::{self, ENERGY_MARGIN_PERCENT, Need, Prices, Resources, Source},
+    plan::{self, Need, Resources, Source},
     rail::Tron,
     tx::{Payment, Sent, Tx},
 };
 
 /// How many transactions are remembered by their energy.
 const PROMISES_MAX: usize = 10_000;
+/// After how many rents in a row that did not come nothing is rented for a while.
+const VAIN_MAX: u32 = 3;
+/// For how long, in milliseconds of the chain.
+const VAIN_PAUSE_MS: i64 = 3_600_000;
 /// How long a transaction waits for energy that was rented for it, in milliseconds of the chain.
 const RENT_WAIT_MS: i64 = 20_000;
 /// How long before its end a transaction waits for nothing any more, in milliseconds.
@@ -33,7 +37,7 @@ const RUSH_MS: i64 = 30_000;
 /// Bandwidth of a payment, in bytes, for quotes: of coins, and of a token.
 const QUOTE_BYTES: (u64, u64) = (270, 350);
 /// An account that surely has nothing: the Keccak-256 hash of nothing, as far as it has room.
-const NOBODY: Address =
+pub(crate) const NOBODY: Address =
     *b"A\xc5\xd2\x46\x01\x86\xf7\x23\x3c\x92\x7e\x7d\xb2\xdc\xc7\x03\xc0\xe5\x00\xb6\x53";
 
 /// What energy is offered for.
@@ -58,6 +62,15 @@ pub struct Order<'a> {
     pub unit_sun_max: u64,
 }
 
+/// How an order was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is filled, or will be.
+    Yes,
+    /// It is not.
+    No,
+}
+
 /// Somebody who rents energy. The account with him is filled by the operator.
 pub trait Market: Send + Sync {
     /// Asks what so much energy for `receiver` is rented for, for as long as a payment takes; nothing
@@ -68,21 +81,30 @@ pub trait Market: Send + Sync {
         energy: u64,
     ) -> BoxFuture<'a, Result<Option<Offer>, Unreachable>>;
     /// Has energy lent.
-    fn rent<'a>(&'a self, order: Order<'a>) -> BoxFuture<'a, Result<(), Unreachable>>;
+    fn rent<'a>(&'a self, order: Order<'a>) -> BoxFuture<'a, Result<Taken, Unreachable>>;
 }
 
-/// What energy was handed out for, and is not used yet.
+/// What energy was rented for, and is not used yet.
 #[derive(Default)]
 pub(crate) struct Promises {
     open: Mutex<BTreeMap<TxId, Promise>>,
+    vain: Mutex<Vain>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Promise {
     owner: Address,
     energy: u64,
-    /// When energy was rented for it, in milliseconds of the chain.
-    rented_ms: Option<i64>,
+    /// When it was rented, in milliseconds of the chain; never if it could not be.
+    since_ms: Option<i64>,
+}
+
+/// Rents that did not come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Vain {
+    in_a_row: u32,
+    /// Until when nothing is rented, in milliseconds of the chain.
+    until_ms: i64,
 }
 
 impl Promises {
@@ -90,7 +112,11 @@ impl Promises {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A transaction has used its energy, or never will.
+    fn vain(&self) -> MutexGuard<'_, Vain> {
+        self.vain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A transaction is with a node, or never will be.
     pub(crate) fn forget(&self, txid: &TxId) {
         self.open().remove(txid);
     }
@@ -102,8 +128,8 @@ impl Promises {
         others.fold(0, |sum, (_, it)| sum.saturating_add(it.energy))
     }
 
-    fn rented_ms(&self, txid: &TxId) -> Option<i64> {
-        self.open().get(txid).and_then(|it| it.rented_ms)
+    fn promise_of(&self, txid: &TxId) -> Option<Promise> {
+        self.open().get(txid).copied()
     }
 
     fn promise(&self, txid: &TxId, promise: Promise) {
@@ -113,54 +139,116 @@ impl Promises {
         }
         open.insert(txid.clone(), promise);
     }
+
+    fn came(&self) {
+        *self.vain() = Vain::default();
+    }
+
+    fn did_not_come(&self, head_ms: i64) {
+        let mut vain = self.vain();
+        vain.in_a_row = vain.in_a_row.saturating_add(1);
+        if vain.in_a_row >= VAIN_MAX {
+            vain.until_ms = head_ms.saturating_add(VAIN_PAUSE_MS);
+            let in_a_row = vain.in_a_row;
+            tracing::error!(in_a_row, "energy that was rented did not come: none is rented now");
+        }
+    }
+
+    fn may_rent(&self, head_ms: i64) -> bool {
+        head_ms >= self.vain().until_ms
+    }
 }
 
 impl Tron {
-    /// Sees to it that a transaction has its energy, or that what is lacking is burnt.
-    ///
-    /// # Errors
-    /// If energy was rented and is not there yet: the transaction is to be handed over later.
-    pub(crate) async fn provide_energy(&self, sent: &Sent) -> Result<(), Unreachable> {
+    /// Whether a transaction waits for energy that was rented for it. Nothing else keeps it: what it
+    /// lacks is burnt.
+    pub(crate) async fn waits_for_energy(&self, sent: &Sent) -> bool {
         let (Some(market), Payment::Token { .. }) = (&self.market, &sent.tx.payment) else {
-            return Ok(());
+            return false;
         };
-        let (owner, txid) = (&sent.tx.owner, &sent.txid);
-        let (member, head) = self.nodes.current().await?;
-        let prices = member.node.prices().await?;
-        let need = need_of(&sent.tx, &prices);
-        let mut resources = member.node.resources(owner).await?;
-        resources.energy = resources.energy.saturating_sub(self.promises.for_others(owner, txid));
-        let rented_ms = self.promises.rented_ms(txid);
-        let promise = |rented_ms| {
-            let promise = Promise { owner: *owner, energy: need.energy, rented_ms };
-            self.promises.promise(txid, promise);
-        };
-        let is_patient = |since_ms| is_patient(&sent.tx, head.time_ms, since_ms);
-        let energy = need.energy.saturating_sub(resources.energy);
-        match rented_ms {
-            Some(since_ms) if energy > 0 && is_patient(since_ms) => return Err(Unreachable),
-            None if energy > 0 && is_patient(head.time_ms) => {}
-            Some(_) | None => {
-                promise(rented_ms);
-                return Ok(());
+        match self.provide_energy(&**market, sent).await {
+            Ok(waits) => waits,
+            Err(Unreachable) => {
+                tracing::warn!(txid = %sent.txid, "nobody tells whether it lacks energy");
+                false
             }
         }
+    }
+
+    async fn provide_energy(&self, market: &dyn Market, sent: &Sent) -> Result<bool, Unreachable> {
+        let (owner, txid) = (&sent.tx.owner, &sent.txid);
+        let (member, head) = self.nodes.current().await?;
+        let need = self.energy_needed(&member.node, &sent.tx).await?;
+        let mut resources = member.node.resources(owner).await?;
+        resources.energy = resources.energy.saturating_sub(self.promises.for_others(owner, txid));
+        let lacking = need.energy.saturating_sub(resources.energy);
+        let is_patient = |since_ms| is_patient(&sent.tx, head.time_ms, since_ms);
+        let before = self.promises.promise_of(txid);
+        match before.and_then(|it| it.since_ms) {
+            Some(_) if lacking == 0 => {
+                self.promises.came();
+                return Ok(false);
+            }
+            Some(since_ms) if is_patient(since_ms) => return Ok(true),
+            Some(_) => {
+                self.promises.did_not_come(head.time_ms);
+                return Ok(false);
+            }
+            None => {}
+        }
+        let is_in_time = is_patient(head.time_ms) && self.promises.may_rent(head.time_ms);
+        if lacking == 0 || before.is_some() || !is_in_time {
+            return Ok(false);
+        }
+        let prices = member.node.prices().await?;
         let receiver = spelled(owner);
-        let offer = market.offer(&receiver, energy).await.ok().flatten();
+        let offer = market.offer(&receiver, lacking).await?;
         let planned = plan::plan(&need, &resources, &prices, |_| offer.map(|it| it.sun));
         let (Source::Rented { sun }, Some(offer)) = (planned.source, offer) else {
-            promise(None);
-            return Ok(());
+            return Ok(false);
         };
+        let energy = need.energy;
+        let promise = |since_ms| Promise { owner: *owner, energy, since_ms };
         // Remembered first: nobody knows what became of an order whose answer is lost.
-        promise(Some(head.time_ms));
-        let order = Order { txid, receiver: &receiver, energy, unit_sun_max: offer.unit_sun };
-        if market.rent(order).await.is_err() {
-            tracing::warn!(%txid, energy, "perhaps no energy is rented: it may have to be burnt");
-        } else {
-            tracing::info!(%txid, energy, sun, "energy is rented for a payment");
+        self.promises.promise(txid, promise(Some(head.time_ms)));
+        let unit_sun_max = offer.unit_sun;
+        let order = Order { txid, receiver: &receiver, energy: lacking, unit_sun_max };
+        match market.rent(order).await {
+            Ok(Taken::Yes) => tracing::info!(%txid, lacking, sun, "energy is rented for a payment"),
+            Ok(Taken::No) => {
+                self.promises.promise(txid, promise(None));
+                return Ok(false);
+            }
+            Err(Unreachable) => {
+                tracing::warn!(%txid, lacking, "perhaps no energy is rented: it may be burnt");
+            }
         }
-        Err(Unreachable)
+        Ok(true)
+    }
+
+    /// What a payment that was made takes now.
+    async fn energy_needed(&self, node: &Node, tx: &Tx) -> Result<Need, Unreachable> {
+        let Payment::Token { contract, to, units } = &tx.payment else { return Err(Unreachable) };
+        let data = abi::transfer(to, *units);
+        let Call::Done { energy, .. } = node.call(As::Newest, &tx.owner, contract, &data).await?
+        else {
+            // It would be undone; nothing is rented for that.
+            return Err(Unreachable);
+        };
+        let (bytes, has_memo) = (tx.bandwidth(), !tx.memo.is_empty());
+        Ok(Need { bytes, energy, energy_max: energy, is_coins: false, activates: false, has_memo })
+    }
+
+    /// What an operator must know about rented energy.
+    pub(crate) fn rent_alert(&self) -> Option<String> {
+        let in_a_row = self.promises.vain().in_a_row;
+        (in_a_row >= VAIN_MAX).then(|| {
+            format!(
+                "energy was rented {in_a_row} times on {} and did not come: look at the account \
+                 with the market; coins are burnt meanwhile",
+                self.network.id
+            )
+        })
     }
 
     /// What one payment of an asset costs now, with nothing staked, to somebody who has none yet.
@@ -169,10 +257,24 @@ impl Tron {
         let prices = member.node.prices().await?;
         let (coins, token) = QUOTE_BYTES;
         let need = match self.contracts.get(&asset.id) {
-            None => Need { bytes: coins, energy: 0, activates: false, has_memo: false },
+            None => Need {
+                bytes: coins,
+                energy: 0,
+                energy_max: 0,
+                is_coins: true,
+                activates: false,
+                has_memo: false,
+            },
             Some(contract) => {
                 let energy = self.typical_energy(&member.node, contract).await?;
-                Need { bytes: token, energy, activates: false, has_memo: false }
+                Need {
+                    bytes: token,
+                    energy,
+                    energy_max: energy,
+                    is_coins: false,
+                    activates: false,
+                    has_memo: false,
+                }
             }
         };
         let offered = match (&self.market, self.own.first()) {
@@ -196,19 +298,6 @@ impl Tron {
             }
         }
         Ok(self.settings.quote_energy)
-    }
-}
-
-/// What a transaction was found to need when it was made.
-fn need_of(tx: &Tx, prices: &Prices) -> Need {
-    let limit = u64::try_from(tx.fee_limit_sun).unwrap_or(0);
-    let allowed = limit / prices.energy_sun.max(1);
-    let energy = u128::from(allowed) * 100 / u128::from(100 + ENERGY_MARGIN_PERCENT);
-    Need {
-        bytes: tx.bandwidth(),
-        energy: u64::try_from(energy).unwrap_or(u64::MAX),
-        activates: false,
-        has_memo: !tx.memo.is_empty(),
     }
 }
 

@@ -6,7 +6,7 @@ use domain::{
 };
 
 use crate::{
-    address,
+    abi, address,
     node::As,
     nodes::Member,
     plan::{Prices, Resources},
@@ -16,6 +16,9 @@ use crate::{
 /// By how many blocks the newest solid one is behind on a healthy network, at the most: some two
 /// minutes.
 const SOLID_LAG_BLOCKS: u64 = 40;
+
+/// In how many of the newest final blocks a transaction is looked for.
+const BLOCKS_TRIED: u64 = 10;
 
 fn finding(weight: Weight, what: String) -> Finding {
     Finding { what, weight }
@@ -80,8 +83,44 @@ impl Tron {
             );
             found.push(finding(Weight::Good, what));
         }
+        found.extend(self.examine_memory(member).await);
         for lane in lanes {
             found.extend(self.examine_wallet(member, lane).await);
+        }
+        found
+    }
+
+    /// Looks whether a node tries calls, and keeps what payouts are proven by.
+    async fn examine_memory(&self, member: &Member) -> Vec<Finding> {
+        let name = member.name.as_str();
+        let mut found = vec![];
+        if let Some(token) = self.contracts.values().next()
+            && member.node.call(As::Newest, token, token, &abi::DECIMALS).await.is_err()
+        {
+            found.push(finding(
+                Weight::Wrong("start it with vm.supportConstant = true"),
+                format!("node {name} does not try calls of contracts: no token can be paid"),
+            ));
+        }
+        let kept = async {
+            let mut number = member.node.head(As::Solid).await?.number;
+            for _ in 0..BLOCKS_TRIED {
+                let Some((_, transactions)) = member.node.solid_block(number).await? else {
+                    return Ok(false);
+                };
+                if let Some(txid) = transactions.first() {
+                    let receipt = member.node.receipt(As::Solid, &hex::encode(txid)).await?;
+                    return Ok(receipt.is_some());
+                }
+                number = number.saturating_sub(1);
+            }
+            Ok::<_, Unreachable>(true)
+        };
+        if matches!(kept.await, Ok(false)) {
+            found.push(finding(
+                Weight::Wrong("use a full node with storage.transHistory.switch = on"),
+                format!("node {name} keeps no receipts, or no old blocks: no payout would end"),
+            ));
         }
         found
     }

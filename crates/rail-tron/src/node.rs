@@ -20,6 +20,9 @@ use crate::{
     tx::RefBlock,
 };
 
+/// Where is told what is not undone any more.
+const SOLID: &str = "/walletsolidity/";
+
 /// As of when a question is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum As {
@@ -33,7 +36,7 @@ impl As {
     fn path(self, method: &str) -> String {
         match self {
             Self::Newest => format!("/wallet/{method}"),
-            Self::Solid => format!("/walletsolidity/{method}"),
+            Self::Solid => format!("{SOLID}{method}"),
         }
     }
 }
@@ -82,16 +85,19 @@ pub(crate) enum Call {
     },
     /// It was undone; why, as far as it says so.
     Undone(String),
+    /// The node could not tell; why.
+    Failed(String),
 }
 
-/// The way to a node.
+/// The ways to a node: java-tron tells what is not undone any more at another port.
 pub(crate) struct Node {
     rest: Rest,
+    solid: Rest,
 }
 
 impl Node {
-    pub(crate) fn new(rest: Rest) -> Self {
-        Self { rest }
+    pub(crate) fn new(rest: Rest, solid: Rest) -> Self {
+        Self { rest, solid }
     }
 
     /// The identifier of the network's first block, by which networks are told apart.
@@ -110,14 +116,14 @@ impl Node {
     pub(crate) async fn solid_block(
         &self,
         number: u64,
-    ) -> Result<Option<(Block, Vec<String>)>, Unreachable> {
+    ) -> Result<Option<(Block, Vec<[u8; 32]>)>, Unreachable> {
         let query = json!({"id_or_num": number.to_string(), "detail": true});
-        let block = self.block(As::Solid, query).await?;
-        match block {
-            Some(it) if it.block.number == number => Ok(Some((it.block, it.transactions))),
-            Some(_) => Err(odd("getblock")),
-            None => Ok(None),
+        let Some(it) = self.block(As::Solid, query).await? else { return Ok(None) };
+        // One whose transactions were left out on the way says nothing about them.
+        if it.block.number != number || (it.is_full && it.transactions.is_empty()) {
+            return Err(odd("getblock"));
         }
+        Ok(Some((it.block, it.transactions)))
     }
 
     /// The head of a block that is not undone any more.
@@ -239,7 +245,7 @@ impl Node {
         let method = "balanceOf";
         match self.call(now, holder, token, &abi::balance_of(holder)).await? {
             Call::Done { output, .. } => abi::amount(&output).ok_or_else(|| odd(method)),
-            Call::Undone(why) => {
+            Call::Undone(why) | Call::Failed(why) => {
                 tracing::warn!(token = spelled(token), why, "the token does not tell balances");
                 Ok(domain::money::Amount::ZERO)
             }
@@ -258,7 +264,8 @@ impl Node {
 
     /// Asks, and takes a node's word that it failed for no answer.
     async fn ask<T: DeserializeOwned>(&self, path: &str, query: Value) -> Result<T, Unreachable> {
-        let told = self.rest.post::<Value>(path, query).await;
+        let way = if path.starts_with(SOLID) { &self.solid } else { &self.rest };
+        let told = way.post::<Value>(path, query).await;
         let told = told.map_err(|error| lost(path, &error))?;
         if let Some(error) = told.get("Error").and_then(Value::as_str) {
             tracing::warn!(path, error, "the node could not answer");

@@ -1,8 +1,11 @@
 //! Several nodes of the network: who is asked, and what they find.
 
-use std::sync::{
-    Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use domain::ports::Unreachable;
@@ -12,7 +15,7 @@ use net::Rest;
 use crate::{
     node::{As, Block, Node},
     tx::Sent,
-    verdict::{self, Facts},
+    verdict::{self, Facts, Proof},
 };
 
 /// By how many blocks a node may be behind the highest one and still be paid through.
@@ -23,8 +26,12 @@ const BLOCKS_READ_MAX: u64 = 2_400;
 /// How much older than its expiration the block is that a transaction names, at the most, in
 /// milliseconds: a day, and 65,536 blocks, which take two days and a quarter if none is missing.
 const NAMED_AGE_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
+/// How many solid blocks of each node are kept: half an hour of them.
+const BLOCKS_KEPT_MAX: usize = 600;
 /// How far two nodes may be apart, in blocks, and both be believed: five minutes.
 const APART_BLOCKS_MAX: u64 = 100;
+/// How far the newest blocks of two nodes may be apart by their moments, in milliseconds.
+const APART_MS_MAX: i64 = 600_000;
 
 /// A node and its name for people, which holds no access key.
 pub struct Endpoint {
@@ -32,6 +39,8 @@ pub struct Endpoint {
     pub name: String,
     /// The way to it.
     pub rest: Rest,
+    /// The way to what it tells below `/walletsolidity`, which java-tron has at another port.
+    pub solid: Rest,
 }
 
 /// The nodes of the network, the preferred one first.
@@ -48,6 +57,37 @@ pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) node: Node,
     is_right: AtomicBool,
+    /// Solid blocks that were read, by their height: the proofs of several transactions are about the
+    /// same ones, and one that was broken off goes on.
+    read: Mutex<BTreeMap<u64, Arc<Solid>>>,
+}
+
+/// A block that is not undone any more, and what it holds.
+struct Solid {
+    block: Block,
+    transactions: Vec<[u8; 32]>,
+}
+
+impl Member {
+    async fn solid(&self, number: u64) -> Result<Option<Arc<Solid>>, Unreachable> {
+        if let Some(known) = self.read().get(&number) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let Some((block, transactions)) = self.node.solid_block(number).await? else {
+            return Ok(None);
+        };
+        let solid = Arc::new(Solid { block, transactions });
+        let mut read = self.read();
+        read.insert(number, Arc::clone(&solid));
+        while read.len() > BLOCKS_KEPT_MAX {
+            read.pop_first();
+        }
+        Ok(Some(solid))
+    }
+
+    fn read(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Solid>>> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Nodes {
@@ -69,10 +109,11 @@ impl Nodes {
         if quorum == 0 || quorum > most {
             return Err(format!("quorum must be from 1 to {most}, the number of nodes"));
         }
-        let member = |Endpoint { name, rest }| Member {
+        let member = |Endpoint { name, rest, solid }| Member {
             name,
-            node: Node::new(rest),
+            node: Node::new(rest, solid),
             is_right: AtomicBool::new(false),
+            read: Mutex::default(),
         };
         let members = endpoints.into_iter().map(member).collect();
         Ok(Self { members, genesis, quorum, trouble: Mutex::default() })
@@ -118,42 +159,50 @@ impl Nodes {
         let heads = join_all(right.iter().map(|it| it.node.head(As::Newest))).await;
         let told = right.into_iter().zip(heads).filter_map(|(it, head)| Some((it, head.ok()?)));
         let told: Vec<(&Member, Block)> = told.collect();
-        let names: Vec<_> = told.iter().map(|(it, head)| (it.name.as_str(), head.number)).collect();
-        let trouble = self.trouble_with(&names);
+        let trouble = self.trouble_with(&told);
         let is_split = trouble.as_ref().is_some_and(|it| it.is_split);
         *self.trouble() = trouble.map(|it| it.words);
         if is_split {
             return Err(Unreachable);
         }
-        let mut heights: Vec<u64> = told.iter().map(|(_, head)| head.number).collect();
-        heights.sort_unstable_by(|one, other| other.cmp(one));
-        // One of several that claims to be far ahead does not make all others be behind.
-        let top =
-            *heights.get(1).filter(|_| heights.len() > 2).or(heights.first()).ok_or(Unreachable)?;
-        let keeps_up = |head: &Block| head.number.saturating_add(LAG_BLOCKS_MAX) >= top;
-        told.into_iter().find(|(_, head)| keeps_up(head)).ok_or(Unreachable)
+        // One of several that claims to be far ahead does not make all others be behind, and one
+        // whose clock is another does not date a transaction.
+        let top = second(told.iter().map(|(_, head)| head.number)).ok_or(Unreachable)?;
+        let now_ms = second(told.iter().map(|(_, head)| head.time_ms)).ok_or(Unreachable)?;
+        let keeps_up = |head: &Block| {
+            head.number.saturating_add(LAG_BLOCKS_MAX) >= top
+                && (told.len() < 2 || head.time_ms.abs_diff(now_ms) <= APART_MS_MAX.unsigned_abs())
+        };
+        told.iter().find(|(_, head)| keeps_up(head)).cloned().ok_or(Unreachable)
     }
 
-    /// What is wrong with the nodes that told their heights.
-    fn trouble_with(&self, told: &[(&str, u64)]) -> Option<Trouble> {
-        let silent = |it: &&Member| !told.iter().any(|(name, _)| it.name == *name);
-        let silent: Vec<&str> =
-            self.members.iter().filter(silent).map(|it| it.name.as_str()).collect();
+    /// What is wrong with the nodes that told their newest blocks.
+    fn trouble_with(&self, told: &[(&Member, Block)]) -> Option<Trouble> {
+        let silent = |it: &&Member| !told.iter().any(|(member, _)| it.name == member.name);
+        let silent = self.members.iter().filter(silent).map(|it| it.name.as_str());
         let needed = self.quorum;
         if told.len() < needed {
-            let silent = silent.join(", ");
+            let silent = silent.collect::<Vec<_>>().join(", ");
             let words =
                 format!("nothing ends: {needed} nodes must agree, and {silent} does not answer");
             return Some(Trouble { words, is_split: false });
         }
         // Of two nobody knows which one is right.
-        let [(one, low), (other, high)] = told[..] else { return None };
-        if needed < 2 || low.abs_diff(high) <= APART_BLOCKS_MAX {
+        let [(one, first), (other, second)] = told else { return None };
+        let blocks = first.number.abs_diff(second.number);
+        let is_apart = blocks > APART_BLOCKS_MAX
+            || first.time_ms.abs_diff(second.time_ms) > APART_MS_MAX.unsigned_abs();
+        if needed < 2 || !is_apart {
             return None;
         }
+        let place = |it: &Block| format!("block {} of the moment {} ms", it.number, it.time_ms);
         let words = format!(
-            "nothing is paid: {one} is at block {low} and {other} at {high}; take out of rpc the one \
-             that is not where a block explorer is"
+            "nothing is paid: {} is at {} and {} at {}; take out of rpc the one that is not where a \
+             block explorer is",
+            one.name,
+            place(first),
+            other.name,
+            place(second)
         );
         Some(Trouble { words, is_split: true })
     }
@@ -175,16 +224,24 @@ struct Trouble {
     is_split: bool,
 }
 
+/// The second highest if there are three or more, and else the highest.
+fn second<T: Ord + Copy>(all: impl Iterator<Item = T>) -> Option<T> {
+    let mut all: Vec<T> = all.collect();
+    all.sort_unstable_by(|one, other| other.cmp(one));
+    all.get(1).filter(|_| all.len() > 2).or(all.first()).copied()
+}
+
 /// What one node says about a transaction. Most questions are about one that is in a block, so that is
 /// asked first.
-pub(crate) async fn look(node: &Node, sent: &Sent) -> Result<Facts, Unreachable> {
+pub(crate) async fn look(member: &Member, sent: &Sent) -> Result<Facts, Unreachable> {
+    let node = &member.node;
     let txid = sent.txid.as_str();
     let mut facts = Facts {
         solid: node.receipt(As::Solid, txid).await?,
         newest: None,
         head_ms: i64::MIN,
         waits: false,
-        is_excluded: false,
+        proof: Proof::Open,
     };
     if facts.solid.is_some() {
         return Ok(facts);
@@ -200,7 +257,7 @@ pub(crate) async fn look(node: &Node, sent: &Sent) -> Result<Facts, Unreachable>
     }
     let solid_head = node.head(As::Solid).await?;
     if verdict::is_over(&sent.tx, solid_head.time_ms) {
-        facts.is_excluded = is_excluded(node, sent, &solid_head).await?;
+        facts.proof = prove(member, sent, &solid_head).await?;
     }
     Ok(facts)
 }
@@ -211,42 +268,40 @@ enum Named {
     Block(Block),
     /// The chain has none like that.
     Nowhere,
-    /// The node does not have all blocks that it could be.
-    Unknown,
+    /// The node does not have one that it could be.
+    Unknown(u64),
 }
 
 /// Whether no block can hold a transaction that is over as of `solid_head`: every one that may is there,
 /// they follow each other, and none does; or the block that it names is not in the chain.
-async fn is_excluded(node: &Node, sent: &Sent, solid_head: &Block) -> Result<bool, Unreachable> {
-    let mut before = match named_block(node, sent, solid_head).await? {
-        Named::Block(block) => block,
-        Named::Nowhere => return Ok(true),
-        Named::Unknown => {
-            let txid = sent.txid.as_str();
-            tracing::warn!(txid, "the node does not have the block that the transaction names");
-            return Ok(false);
-        }
+async fn prove(member: &Member, sent: &Sent, solid_head: &Block) -> Result<Proof, Unreachable> {
+    let name = &member.name;
+    let lacks = |number| {
+        Proof::Impossible(format!("{name} does not have block {number}, so that it proves nothing"))
     };
+    let mut before = match named_block(&member.node, sent, solid_head).await? {
+        Named::Block(block) => block,
+        Named::Nowhere => return Ok(Proof::Excluded),
+        Named::Unknown(number) => return Ok(lacks(number)),
+    };
+    let txid = sent.digest;
     for _ in 0..BLOCKS_READ_MAX {
         let Some(number) = before.number.checked_add(1).filter(|it| *it <= solid_head.number)
         else {
-            return Ok(false);
+            return Ok(Proof::Open);
         };
-        let Some((block, transactions)) = node.solid_block(number).await? else {
-            tracing::warn!(number, "the node does not have an old block");
-            return Ok(false);
-        };
-        if block.parent != before.id || transactions.iter().any(|it| it == sent.txid.as_str()) {
-            tracing::warn!(number, "the node contradicts itself about an old block");
-            return Ok(false);
+        let Some(solid) = member.solid(number).await? else { return Ok(lacks(number)) };
+        let is_held = solid.transactions.contains(&txid);
+        if solid.block.parent != before.id || is_held {
+            let what = if is_held { "holds it, and it has no receipt" } else { "does not follow" };
+            return Ok(Proof::Impossible(format!("by {name}, block {number} {what}")));
         }
-        if verdict::is_over(&sent.tx, block.time_ms) {
-            return Ok(true);
+        if verdict::is_over(&sent.tx, solid.block.time_ms) {
+            return Ok(Proof::Excluded);
         }
-        before = block;
+        before = solid.block.clone();
     }
-    tracing::warn!(txid = sent.txid.as_str(), "too many blocks may hold the transaction");
-    Ok(false)
+    Ok(Proof::Impossible(format!("by {name}, too many blocks may hold it")))
 }
 
 /// Looks for the block that a transaction names by two bytes of its height and eight of its identifier.
@@ -259,7 +314,7 @@ async fn named_block(node: &Node, sent: &Sent, solid_head: &Block) -> Result<Nam
     let oldest_ms = sent.tx.expires_ms.saturating_sub(NAMED_AGE_MS_MAX);
     let mut number = solid_head.number.checked_sub(back);
     while let Some(at) = number {
-        let Some(block) = node.solid_header(at).await? else { return Ok(Named::Unknown) };
+        let Some(block) = node.solid_header(at).await? else { return Ok(Named::Unknown(at)) };
         if block.as_reference() == sent.tx.ref_block {
             return Ok(Named::Block(block));
         }

@@ -41,7 +41,12 @@ pub struct Need {
     pub bytes: u64,
     /// Energy, as a simulation found it.
     pub energy: u64,
-    /// Whether it is the first payment of the network's coin to its recipient.
+    /// Energy at the most: the recipient may empty his account before it is included.
+    pub energy_max: u64,
+    /// Whether it pays the network's coin: its recipient may be the first time in the network when it
+    /// is included.
+    pub is_coins: bool,
+    /// Whether that is so now.
     pub activates: bool,
     /// Whether there is a memo.
     pub has_memo: bool,
@@ -97,7 +102,8 @@ pub fn plan(
 ) -> Plan {
     let bandwidth_sun = bandwidth_sun(need, resources, prices);
     let beside_sun = beside_sun(need, prices);
-    let allowed = with_margin(need.energy);
+    let beside_max_sun = beside_sun_of(need, prices, need.is_coins);
+    let allowed = with_margin(need.energy.max(need.energy_max));
     let fee_limit_sun = allowed.saturating_mul(prices.energy_sun);
     let energy_lacking = need.energy.saturating_sub(resources.energy);
     let burnt_sun = energy_lacking.saturating_mul(prices.energy_sun);
@@ -114,7 +120,7 @@ pub fn plan(
         energy_lacking,
         expected_sun: bandwidth_sun.saturating_add(beside_sun).saturating_add(energy_sun),
         fee_limit_sun,
-        most_sun: fee_limit_sun.saturating_add(worst_bandwidth_sun).saturating_add(beside_sun),
+        most_sun: fee_limit_sun.saturating_add(worst_bandwidth_sun).saturating_add(beside_max_sun),
     }
 }
 
@@ -133,7 +139,11 @@ fn bandwidth_sun(need: &Need, resources: &Resources, prices: &Prices) -> u64 {
 
 /// What costs coins whatever the account has.
 fn beside_sun(need: &Need, prices: &Prices) -> u64 {
-    let new_account = if need.activates { prices.new_account_sun } else { 0 };
+    beside_sun_of(need, prices, need.activates)
+}
+
+fn beside_sun_of(need: &Need, prices: &Prices, activates: bool) -> u64 {
+    let new_account = if activates { prices.new_account_sun } else { 0 };
     let memo = if need.has_memo { prices.memo_sun } else { 0 };
     new_account.saturating_add(memo)
 }
@@ -150,8 +160,22 @@ mod tests {
         memo_sun: 1_000_000,
         fee_limit_max_sun: 15_000_000_000,
     };
-    const COINS: Need = Need { bytes: 270, energy: 0, activates: false, has_memo: false };
-    const TOKEN: Need = Need { bytes: 345, energy: 64_285, activates: false, has_memo: false };
+    const COINS: Need = Need {
+        bytes: 270,
+        energy: 0,
+        energy_max: 0,
+        is_coins: true,
+        activates: false,
+        has_memo: false,
+    };
+    const TOKEN: Need = Need {
+        bytes: 345,
+        energy: 64_285,
+        energy_max: 64_285,
+        is_coins: false,
+        activates: false,
+        has_memo: false,
+    };
 
     fn none(_: u64) -> Option<u64> {
         None
@@ -168,6 +192,8 @@ mod tests {
         assert_eq!(cost(COINS, free), 0);
         assert_eq!(cost(COINS, staked), 0);
         assert_eq!(cost(COINS, little), 270_000, "they do not add up");
+        let most = plan(&COINS, &staked, &PRICES, none).most_sun;
+        assert_eq!(most, 1_270_000, "it may be the first by then, and have no bandwidth");
         let first = Need { activates: true, ..COINS };
         assert_eq!(cost(first, free), 1_100_000);
         assert_eq!(cost(first, staked), 1_000_000);
@@ -181,6 +207,10 @@ mod tests {
         assert_eq!((burnt.source, burnt.expected_sun), (Source::Burnt, 6_428_500));
         assert_eq!(burnt.fee_limit_sun, 8_035_700);
         assert_eq!(burnt.most_sun, 8_035_700 + 345_000);
+        let cold = Need { energy_max: 130_285, ..TOKEN };
+        let cold = plan(&cold, &free, &PRICES, none);
+        assert_eq!(cold.expected_sun, burnt.expected_sun);
+        assert_eq!(cold.fee_limit_sun, 16_285_700, "what is not used costs nothing");
         let rented = plan(&TOKEN, &free, &PRICES, |energy| Some(energy * 30));
         let sun = 64_285 * 30;
         assert_eq!((rented.source, rented.expected_sun), (Source::Rented { sun }, sun));
@@ -201,7 +231,7 @@ mod tests {
 
     #[test]
     fn nothing_overflows() {
-        let need = Need { bytes: u64::MAX, energy: u64::MAX, activates: true, has_memo: true };
+        let need = Need { bytes: u64::MAX, energy: u64::MAX, activates: true, ..COINS };
         let prices = Prices { energy_sun: u64::MAX, byte_sun: u64::MAX, ..PRICES };
         let plan = plan(&need, &Resources::default(), &prices, Some);
         assert_eq!(plan.most_sun, u64::MAX);

@@ -32,7 +32,7 @@ use crate::{
     settings::{self, Settings},
     tokens::Tokens,
     tx::{self, Payment, Sent},
-    verdict::{self, Facts},
+    verdict::{self, Facts, Proof},
 };
 
 /// How many transactions that nodes contradict each other about are told.
@@ -58,6 +58,8 @@ pub struct Tron {
     pub(crate) promises: Promises,
     /// What the nodes contradict each other about, by the transaction.
     disputes: Mutex<BTreeMap<TxId, String>>,
+    /// What no proof can be had of, by the transaction, and why.
+    unproven: Mutex<BTreeMap<TxId, String>>,
 }
 
 impl Tron {
@@ -109,6 +111,7 @@ impl Tron {
             market: None,
             promises: Promises::default(),
             disputes: Mutex::default(),
+            unproven: Mutex::default(),
         })
     }
 
@@ -191,12 +194,16 @@ impl Tron {
 
     async fn hand_over(&self, signed: &SignedTx) -> Result<Handover, Unreachable> {
         let sent = Sent::read(&signed.raw).map_err(|what| misconfigured(&what))?;
-        self.provide_energy(&sent).await?;
+        if self.waits_for_energy(&sent).await {
+            return Err(Unreachable);
+        }
         let right = self.nodes.right().await;
         let txid = signed.txid.as_str();
         let answers = join_all(right.iter().map(|it| it.node.send(&signed.raw, txid))).await;
         let answers: Vec<Handover> = answers.into_iter().flatten().collect();
         if answers.contains(&Handover::Accepted) {
+            // What a node has it counts as used.
+            self.promises.forget(&sent.txid);
             return Ok(Handover::Accepted);
         }
         answers.into_iter().next().ok_or(Unreachable)
@@ -217,7 +224,7 @@ impl Tron {
     async fn observe_one(&self, sent: &Sent) -> Result<Observation, Unreachable> {
         let right = self.nodes.right().await;
         let asked = right.iter().map(|it| async move {
-            let facts = look(&it.node, sent).await;
+            let facts = look(it, sent).await;
             if facts.is_err() {
                 tracing::warn!(endpoint = it.name, "the node is of no use for now");
             }
@@ -231,6 +238,7 @@ impl Tron {
         let said: Vec<&Observation> = verdicts.iter().collect();
         let agreed = agreed(&said, self.nodes.quorum).map_err(|what| self.dispute(sent, &what))?;
         self.disputes().remove(&sent.txid);
+        self.take_down_proofs(sent, &told, &agreed);
         match &agreed {
             Observation::Final { .. } | Observation::Reverted { .. } => {
                 self.promises.forget(&sent.txid);
@@ -242,6 +250,33 @@ impl Tron {
             Observation::Pending | Observation::Missing => {}
         }
         Ok(agreed)
+    }
+
+    /// Takes down which nodes will never prove that a transaction can be included no more.
+    fn take_down_proofs(&self, sent: &Sent, told: &[Facts], agreed: &Observation) {
+        let why = told.iter().find_map(|it| match &it.proof {
+            Proof::Impossible(why) => Some(why),
+            Proof::Open | Proof::Excluded => None,
+        });
+        let mut unproven = self.unproven();
+        match why.filter(|_| *agreed == Observation::Pending) {
+            Some(why) if unproven.len() < DISPUTES_MAX => {
+                let txid = &sent.txid;
+                let what = format!(
+                    "nobody can tell whether {txid} was included: {why}; give the network a full \
+                     node that keeps old blocks and receipts"
+                );
+                if unproven.insert(txid.clone(), what.clone()).is_none() {
+                    tracing::error!(what, "the payout waits");
+                }
+            }
+            Some(_) => {}
+            None => drop(unproven.remove(&sent.txid)),
+        }
+    }
+
+    fn unproven(&self) -> MutexGuard<'_, BTreeMap<TxId, String>> {
+        self.unproven.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes down what an ended transaction shows of its token.
@@ -339,7 +374,11 @@ impl Rail for Tron {
     }
 
     fn alert(&self) -> Option<String> {
-        self.disputed().or_else(|| self.nodes.alert())
+        let unproven = || self.unproven().values().next().cloned();
+        self.disputed()
+            .or_else(unproven)
+            .or_else(|| self.nodes.alert())
+            .or_else(|| self.rent_alert())
     }
 
     fn examine<'a>(&'a self, lanes: &'a [Lane]) -> BoxFuture<'a, Vec<Finding>> {

@@ -30,7 +30,8 @@ impl Default for Settings {
             fee_max_sun: 100_000_000,
             expires_after_ms: 120_000,
             in_flight_max: 64,
-            attempts_max: 10,
+            // One that is lost costs nothing, and nodes may be away for long.
+            attempts_max: 1_000,
             poll_ms: 3_000,
             retry_ms: 3_000,
             // Tether's payment to somebody who has none yet.

@@ -40,8 +40,9 @@ impl Tokens {
         let odd = self.odd.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned();
         if let Some(txid) = odd {
             return Err(stopped(format!(
-                "{} paid another amount than it was asked to, by {txid}: look whether it takes a \
-                 fee of what it moves, then start again",
+                "{} paid another amount than it was asked to, or had another contract pay, by {txid}: \
+                 look whether it takes a fee of what it moves, or has a successor, which the catalog \
+                 must name; then start again",
                 asset.id
             )));
         }
@@ -52,6 +53,7 @@ impl Tokens {
             match node.call(As::Newest, token, token, &selector).await? {
                 Call::Done { output, .. } => Ok(Some(output)),
                 Call::Undone(_) => Ok(None),
+                Call::Failed(_) => Err(BuildError::Unreachable),
             }
         };
         let decimals = ask(abi::DECIMALS).await?.and_then(|it| abi::amount(&it));
@@ -97,7 +99,7 @@ pub(crate) async fn explain(
 ) -> BuildError {
     let ask = async |data: &[u8]| match node.call(As::Newest, owner, token, data).await {
         Ok(Call::Done { output, .. }) => Ok(abi::flag(&output)),
-        Ok(Call::Undone(_)) => Ok(None),
+        Ok(Call::Undone(_) | Call::Failed(_)) => Ok(None),
         Err(Unreachable) => Err(BuildError::Unreachable),
     };
     match ask(&abi::PAUSED).await {

@@ -173,6 +173,8 @@ pub struct Sent {
     pub tx: Tx,
     /// What the network calls it.
     pub txid: TxId,
+    /// The same in bytes.
+    pub digest: [u8; 32],
 }
 
 impl Sent {
@@ -183,7 +185,8 @@ impl Sent {
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         let signed = Transaction::decode(bytes).map_err(|_| "it is no transaction".to_owned())?;
         let tx = Tx::decode(&signed.raw_data)?;
-        Ok(Self { tx, txid: name(&digest(&signed.raw_data)) })
+        let digest = digest(&signed.raw_data);
+        Ok(Self { tx, txid: name(&digest), digest })
     }
 }
 

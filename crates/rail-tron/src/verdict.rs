@@ -25,8 +25,19 @@ pub(crate) struct Facts {
     pub(crate) newest: Option<Receipt>,
     /// Whether it waits for a block.
     pub(crate) waits: bool,
-    /// Whether no block can hold it: every one that may was read, and none does.
-    pub(crate) is_excluded: bool,
+    /// Whether no block can hold it.
+    pub(crate) proof: Proof,
+}
+
+/// Whether no block can hold a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// That is not known yet.
+    Open,
+    /// Every block that may was read, and none does.
+    Excluded,
+    /// This node will never tell; why.
+    Impossible(String),
 }
 
 /// Concludes.
@@ -44,7 +55,7 @@ pub(crate) fn of(tx: &Tx, facts: &Facts) -> Observation {
     if facts.newest.is_some() {
         return Observation::InBlock;
     }
-    if facts.is_excluded {
+    if facts.proof == Proof::Excluded {
         return Observation::Dead;
     }
     // Nobody takes it any more, so there is nothing to hand over: what is lacking is the proof.
@@ -77,7 +88,7 @@ mod tests {
     }
 
     fn facts(head_ms: i64) -> Facts {
-        Facts { head_ms, solid: None, newest: None, waits: false, is_excluded: false }
+        Facts { head_ms, solid: None, newest: None, waits: false, proof: Proof::Open }
     }
 
     fn receipt(undone: Option<&str>) -> Receipt {
@@ -90,7 +101,7 @@ mod tests {
         assert_eq!(of(&tx(), &facts(999)), Observation::Missing);
         assert_eq!(of(&tx(), &facts(1_000)), Observation::Pending, "nobody takes it any more");
         assert_eq!(of(&tx(), &Facts { waits: true, ..facts(0) }), Observation::Pending);
-        let excluded = Facts { is_excluded: true, ..facts(5_000) };
+        let excluded = Facts { proof: Proof::Excluded, ..facts(5_000) };
         assert_eq!(of(&tx(), &excluded), Observation::Dead);
         let included = Facts { newest: Some(receipt(None)), ..excluded };
         assert_eq!(of(&tx(), &included), Observation::InBlock);

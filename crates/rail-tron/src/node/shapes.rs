@@ -14,6 +14,28 @@ use crate::{
 const TRANSACTIONS_MAX: usize = 20_000;
 /// The most events of a transaction.
 const LOGS_MAX: usize = 10_000;
+/// How a call may have failed (`Transaction.Result.contractResult`).
+const FAILURES: [&str; 14] = [
+    "REVERT",
+    "BAD_JUMP_DESTINATION",
+    "OUT_OF_MEMORY",
+    "PRECOMPILED_CONTRACT",
+    "STACK_TOO_SMALL",
+    "STACK_TOO_LARGE",
+    "ILLEGAL_OPERATION",
+    "STACK_OVERFLOW",
+    "OUT_OF_ENERGY",
+    "OUT_OF_TIME",
+    "JVM_STACK_OVER_FLOW",
+    "UNKNOWN",
+    "TRANSFER_FAILED",
+    "INVALID_CODE",
+];
+/// Moments before and after which no block of the network was or will be made for long, in
+/// milliseconds: 2018, and 2100.
+const TIMES_MS: (i64, i64) = (1_500_000_000_000, 4_102_444_800_000);
+/// What a node says that runs no calls for others.
+const NOT_SUPPORTED: &str = "does not support";
 /// The longest explanation that is repeated.
 const MESSAGE_CHARS_MAX: usize = 300;
 
@@ -40,6 +62,8 @@ struct RawHeader {
     timestamp: i64,
     #[serde(rename = "parentHash")]
     parent: String,
+    #[serde(default, rename = "txTrieRoot")]
+    root: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,23 +75,32 @@ struct Named {
 /// A block, understood.
 pub(super) struct Read {
     pub(super) block: Block,
-    pub(super) transactions: Vec<String>,
+    pub(super) transactions: Vec<[u8; 32]>,
+    /// Whether there are transactions in the block, although perhaps none was told.
+    pub(super) is_full: bool,
 }
 
 impl Printed {
     /// The block; nothing if it is unknown.
     pub(super) fn read(self) -> Result<Option<Read>, ()> {
         let (Some(id), Some(header)) = (self.id, self.block_header) else { return Ok(None) };
-        let RawHeader { number, timestamp, parent } = header.raw_data;
+        let RawHeader { number, timestamp, parent, root } = header.raw_data;
         let id = hash(&id).ok_or(())?;
         let parent = hash(&parent).ok_or(())?;
         // An identifier begins with the number, or it is of another block.
         if id[..8] != number.to_be_bytes() || self.transactions.len() > TRANSACTIONS_MAX {
             return Err(());
         }
+        // The first block is as old as its network says.
+        if number > 0 && !(TIMES_MS.0..TIMES_MS.1).contains(&timestamp) {
+            return Err(());
+        }
         let block = Block { number, id, parent, time_ms: timestamp };
-        let transactions = self.transactions.into_iter().map(|it| it.txid).collect();
-        Ok(Some(Read { block, transactions }))
+        let transactions = self.transactions.iter().map(|it| hash(&it.txid));
+        let transactions: Option<Vec<_>> = transactions.collect();
+        let transactions = transactions.ok_or(())?;
+        let is_full = root.bytes().any(|it| it != b'0') || !transactions.is_empty();
+        Ok(Some(Read { block, transactions, is_full }))
     }
 }
 
@@ -111,15 +144,24 @@ impl Info {
         }
         let logs: Option<Vec<Log>> = self.log.into_iter().map(Event::read).collect();
         let ran = self.receipt.result;
-        // Payments of coins have no result of their own.
-        let undone = match (self.result.as_deref(), ran.as_deref()) {
-            (None | Some("SUCESS"), None | Some("SUCCESS")) => None,
-            (_, ran) => {
-                let why = self.message.as_deref().map(words).unwrap_or_default();
-                let how = ran.unwrap_or("FAILED");
-                Some(if why.is_empty() { how.to_owned() } else { format!("{how}: {why}") })
-            }
+        // Payments of coins have no result of their own. What is neither known to be good nor known
+        // to be bad is no answer: a payment must not count as undone that was made.
+        let failed = match self.result.as_deref() {
+            None | Some("SUCESS" | "SUCCESS") => false,
+            Some("FAILED") => true,
+            Some(_) => return None,
         };
+        let undone = match ran.as_deref() {
+            None | Some("SUCCESS") if !failed => None,
+            None => Some("FAILED"),
+            Some(how) if failed && FAILURES.contains(&how) => Some(how),
+            Some(_) => return None,
+        };
+        let why = self.message.as_deref().map(words).unwrap_or_default();
+        let undone = undone.map(|how| match why.as_str() {
+            "" => how.to_owned(),
+            why => format!("{how}: {why}"),
+        });
         Some(Receipt {
             block: self.block,
             fee_sun: self.fee,
@@ -243,9 +285,16 @@ impl Called {
         if self.result.result {
             return Some(Call::Done { output, energy: self.energy_used });
         }
-        // What it refuses before running it: there is no such contract, or not enough coins.
         match self.result.code.as_deref() {
+            // A node that is not set to run calls for others says it like what it refuses before it
+            // runs: that there is no such contract.
+            Some("CONTRACT_VALIDATE_ERROR") if message.contains(NOT_SUPPORTED) => {
+                tracing::warn!(message, "the node must be started with vm.supportConstant = true");
+                None
+            }
             Some("CONTRACT_VALIDATE_ERROR" | "CONTRACT_EXE_ERROR") => Some(Call::Undone(message)),
+            // The call ended in an exception, or the node failed.
+            Some("OTHER_ERROR") => Some(Call::Failed(message)),
             Some(_) | None => None,
         }
     }
@@ -333,9 +382,12 @@ mod tests {
         assert_eq!(called(undone), Some(Call::Undone("REVERT opcode executed".to_owned())));
         let nobody = json!({"result": {"code": "CONTRACT_VALIDATE_ERROR", "message": "no"}});
         assert_eq!(called(nobody), Some(Call::Undone("no".to_owned())));
+        let exception = json!({"result": {"code": "OTHER_ERROR", "message": "opCode[fe]"}});
+        assert_eq!(called(exception), Some(Call::Failed("opCode[fe]".to_owned())));
         for nonsense in [
             json!({}),
-            json!({"result": {"code": "OTHER_ERROR"}}),
+            json!({"result": {"code": "CONTRACT_VALIDATE_ERROR",
+                "message": hex::encode("this node does not support constant")}}),
             json!({"result": {"result": true}, "constant_result": ["xy"]}),
         ] {
             assert_eq!(called(nonsense.clone()), None, "{nonsense}");
@@ -346,7 +398,7 @@ mod tests {
     fn a_block_with_a_number_that_is_not_its_own_is_none() {
         let block = |id: &str, number: u64| {
             let told = json!({"blockID": id, "block_header": {"raw_data": {"number": number,
-                "timestamp": 5, "parentHash": "00".repeat(32)}}});
+                "timestamp": 1_700_000_000_000_i64, "parentHash": "00".repeat(32)}}});
             serde_json::from_value::<Printed>(told).unwrap().read().map(|it| it.is_some())
         };
         let id = format!("{:016x}{}", 7, "ab".repeat(24));
@@ -368,7 +420,15 @@ mod tests {
             info(json!({"id": "a", "result": "FAILED", "resMessage": hex::encode("Not enough"),
             "receipt": {"result": "OUT_OF_ENERGY"}}));
         assert_eq!(out.undone.as_deref(), Some("OUT_OF_ENERGY: Not enough"));
-        let odd = info(json!({"id": "a", "receipt": {"result": "SOMETHING_NEW"}}));
-        assert_eq!(odd.undone.as_deref(), Some("SOMETHING_NEW"));
+        for unknown in [
+            json!({"id": "a", "receipt": {"result": "SOMETHING_NEW"}}),
+            json!({"id": "a", "result": "FAILED", "receipt": {"result": "SOMETHING_NEW"}}),
+            json!({"id": "a", "receipt": {"result": "REVERT"}}),
+            json!({"id": "a", "result": "FAILED", "receipt": {"result": "SUCCESS"}}),
+            json!({"id": "a", "result": "PERHAPS"}),
+        ] {
+            let info: Info = serde_json::from_value(unknown.clone()).unwrap();
+            assert_eq!(info.read(), None, "{unknown}");
+        }
     }
 }

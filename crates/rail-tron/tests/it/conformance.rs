@@ -27,7 +27,8 @@ impl Harness {
     fn new() -> Self {
         let (keystore, address) = house::wallet();
         let (node, _) = house::founded(Address::parse(&address).unwrap());
-        let endpoint = rail_tron::Endpoint { name: "#1".to_owned(), rest: house::rest(&node) };
+        let (rest, solid) = (house::rest(&node), house::rest(&node));
+        let endpoint = rail_tron::Endpoint { name: "#1".to_owned(), rest, solid };
         let settings = Settings { expires_after_ms: 180_000, ..Settings::default() };
         let rail = Tron::new(&network(), &[coin()], vec![endpoint], settings).unwrap();
         let mut policy = Policy::default();

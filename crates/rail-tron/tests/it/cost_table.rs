@@ -56,6 +56,11 @@ impl Wallet {
     }
 }
 
+fn payment(energy: u64) -> Need {
+    let energy_max = ENERGY.1;
+    Need { bytes: BYTES, energy, energy_max, is_coins: false, activates: false, has_memo: false }
+}
+
 /// The payouts of a day, each with the seconds since the one before: many in the morning, few at night.
 fn day() -> Vec<(u64, Need)> {
     let mut state = 7_u64;
@@ -70,7 +75,7 @@ fn day() -> Vec<(u64, Need)> {
         let is_busy = (number * 24 / PAYOUTS) % 24 < 12;
         let pause = random(if is_busy { mean } else { mean * 3 });
         let energy = if random(4) == 0 { ENERGY.1 } else { ENERGY.0 };
-        all.push((pause, Need { bytes: BYTES, energy, activates: false, has_memo: false }));
+        all.push((pause, payment(energy)));
     }
     all
 }

@@ -2,9 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
+use tron_node::Fault;
+
 use crate::house::{House, Plan, somebody};
-use domain::{BoxFuture, payout::Status, ports::Unreachable};
-use rail_tron::energy::{Market, Offer, Order};
+use domain::{
+    BoxFuture,
+    payout::Status,
+    ports::{Rail as _, Unreachable},
+};
+use rail_tron::energy::{Market, Offer, Order, Taken};
 
 /// What a unit of energy is rented for, in sun.
 const RENT: u64 = 30;
@@ -43,10 +49,10 @@ impl Market for Lender {
         Box::pin(std::future::ready(Ok(Some(offer))))
     }
 
-    fn rent<'a>(&'a self, order: Order<'a>) -> BoxFuture<'a, Result<(), Unreachable>> {
+    fn rent<'a>(&'a self, order: Order<'a>) -> BoxFuture<'a, Result<Taken, Unreachable>> {
         let mut state = self.state.lock().unwrap();
         state.orders.push((order.receiver.to_owned(), order.energy));
-        let answer = if state.answers { Ok(()) } else { Err(Unreachable) };
+        let answer = if state.answers { Ok(Taken::Yes) } else { Err(Unreachable) };
         Box::pin(std::future::ready(answer))
     }
 }
@@ -128,5 +134,48 @@ async fn energy_is_not_promised_twice() {
     assert!(orders[1].1 >= quoted / 2, "{orders:?}");
     house.lend(&lender);
     house.end(&ids).await;
+    assert_eq!(ids.map(|id| house.status(id)), [Status::Paid; 2]);
+}
+
+#[tokio::test]
+async fn energy_that_never_comes_is_rented_no_more() {
+    let lender = Lender::new(true);
+    let market: Option<Box<dyn Market>> = Some(Box::new(lender.clone()));
+    let house = House::start(Plan { market, ..Plan::default() }).await;
+    for number in 0..5 {
+        let id = house.ask(&house.token, &somebody(number), 1_000).await;
+        house.end(&[id]).await;
+        assert_eq!(house.status(id), Status::Paid);
+    }
+    assert_eq!(lender.orders().len(), 3);
+    let alert = house.rail.alert().unwrap();
+    assert!(alert.contains("did not come"), "{alert}");
+}
+
+#[tokio::test]
+async fn a_node_that_tells_no_resources_keeps_nothing() {
+    let lender = Lender::new(true);
+    let market: Option<Box<dyn Market>> = Some(Box::new(lender.clone()));
+    let house = House::start(Plan { market, ..Plan::default() }).await;
+    house.node().fault("wallet/getaccountresource", 1_000_000, Fault::Status(403));
+    let id = house.ask(&house.token, &somebody(1), 1_000).await;
+    house.end(&[id]).await;
+    assert_eq!(house.status(id), Status::Paid);
+    assert!(lender.orders().is_empty());
+}
+
+#[tokio::test]
+async fn energy_in_use_is_counted_once() {
+    let lender = Lender::new(true);
+    let market: Option<Box<dyn Market>> = Some(Box::new(lender.clone()));
+    let house = House::start(Plan { market, ..Plan::default() }).await;
+    // Two and a half times what one takes.
+    house.all(|chain| chain.stake_energy(house.wallet, 71_045));
+    let ids = [
+        house.ask(&house.token, &somebody(1), 1_000).await,
+        house.ask(&house.token, &somebody(2), 1_000).await,
+    ];
+    house.end(&ids).await;
+    assert!(lender.orders().is_empty(), "{:?}", lender.orders());
     assert_eq!(ids.map(|id| house.status(id)), [Status::Paid; 2]);
 }

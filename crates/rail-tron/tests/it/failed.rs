@@ -1,18 +1,26 @@
 //! What cannot be paid, or not now.
 
-use domain::{event::EventKind, payout::Status, ports::HoldReason};
-use rail_tron::Settings;
+use std::sync::Arc;
+
+use domain::{
+    catalog::Asset,
+    event::EventKind,
+    ids::AssetId,
+    payout::Status,
+    ports::{HoldReason, Rail as _},
+};
+use rail_tron::{Settings, Tron};
+use serde_json::{Value, json};
 use tron_node::Address;
 
-use crate::house::{House, Plan, call, coin, settings, somebody, spelled};
+use crate::house::{
+    House, Plan, SOLID, coin, lane, network, rest, settings, signed_call, somebody, spelled,
+    transfer_call,
+};
 
 /// `setPaused(bool)`, `setBlackListed(address,bool)` and `setFee(uint256)` of the test token.
 fn set_paused(paused: u8) -> Vec<u8> {
-    call(selector("setPaused(bool)"), &[&[paused]])
-}
-
-fn selector(signature: &str) -> [u8; 4] {
-    alloy_primitives::keccak256(signature)[..4].try_into().unwrap()
+    signed_call("setPaused(bool)", &[&[paused]])
 }
 
 #[tokio::test]
@@ -26,6 +34,21 @@ async fn contracts_and_own_wallets_are_refused() {
     assert!(house.failure(to_own).contains("own wallets"), "{}", house.failure(to_own));
     assert!(house.failure(to_token).contains("contract of a token"));
     assert!(house.batch_of(to_own).attempts.is_empty(), "nothing was signed");
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_there_does_not_hide_what_a_wallet_has() {
+    let house = House::new().await;
+    let gone =
+        Asset { id: AssetId::new("GONE@tron"), contract: Some(somebody(9)), ..house.token.clone() };
+    let assets = [coin(), gone, house.token.clone()];
+    let (way, solid) = (rest(house.node()), rest(house.node()));
+    let endpoint = rail_tron::Endpoint { name: "#1".to_owned(), rest: way, solid };
+    let rail = Tron::new(&network(), &assets, vec![endpoint], settings()).unwrap();
+    let held = rail.holdings(&lane(&spelled(&house.wallet)), &assets).await.unwrap();
+    let held: Vec<u128> = held.iter().map(|it| it.amount.units()).collect();
+    let [coins, tokens] = [coin(), house.token.clone()].map(|it| house.held_by(&house.wallet, &it));
+    assert_eq!(held, [coins, 0, tokens]);
 }
 
 #[tokio::test]
@@ -53,7 +76,7 @@ async fn a_paused_token_waits_and_coins_do_not() {
 async fn who_is_on_the_blacklist_is_not_paid() {
     let house = House::new().await;
     let recipient = Address::parse(&somebody(1)).unwrap();
-    let data = call(selector("setBlackListed(address,bool)"), &[&recipient.bytes()[1..], &[1]]);
+    let data = signed_call("setBlackListed(address,bool)", &[&recipient.bytes()[1..], &[1]]);
     house.all(|chain| {
         chain.call_as(house.wallet, house.contract, &data);
         chain.mine();
@@ -66,7 +89,7 @@ async fn who_is_on_the_blacklist_is_not_paid() {
 #[tokio::test]
 async fn a_token_that_keeps_some_of_what_it_moves_is_stopped() {
     let house = House::new().await;
-    let data = call(selector("setFee(uint256)"), &[&[100]]);
+    let data = signed_call("setFee(uint256)", &[&[100]]);
     house.all(|chain| {
         chain.call_as(house.wallet, house.contract, &data);
         chain.mine();
@@ -134,7 +157,7 @@ async fn what_may_cost_more_than_the_cap_waits_until_it_does_not() {
 async fn a_wallet_without_coins_for_fees_waits_for_them() {
     let house = House::new().await;
     // What is left is enough for one of them.
-    let away = house.held_by(&house.wallet, &coin()) - 7_000_000;
+    let away = house.held_by(&house.wallet, &coin()) - 8_500_000;
     let first = house.ask(&coin(), &somebody(7), away).await;
     house.end(&[first]).await;
     let id = house.ask(&house.token, &somebody(1), 1_000).await;
@@ -157,4 +180,112 @@ async fn more_than_the_wallet_holds_waits() {
     let most = house.ask(&house.token, &somebody(1), tokens).await;
     house.end(&[most]).await;
     assert_eq!(house.status(most), Status::Paid);
+}
+
+#[tokio::test]
+async fn a_token_whose_successor_pays_is_paid_once_and_stopped() {
+    let house = House::start(Plan { is_succeeded: true, ..Plan::default() }).await;
+    let first = house.ask(&house.token, &somebody(1), 1_000).await;
+    house.until("ended", |it| it.payouts[&first].state.status().is_final()).await;
+    assert_eq!(house.got(&somebody(1), &house.token), 1_000);
+    assert_eq!(house.status(first), Status::Paid, "he has got it");
+    let second = house.ask(&house.token, &somebody(1), 1_000).await;
+    house.pass().await;
+    let (reason, detail) = house.hold_of(second).unwrap();
+    assert_eq!(reason, HoldReason::AssetStopped);
+    assert!(detail.contains("successor"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_recipient_who_empties_his_account_is_paid_all_the_same() {
+    let house = House::new().await;
+    let who = Address::parse(&somebody(1)).unwrap();
+    house.all(|chain| {
+        chain.activate(who);
+        let data = signed_call("issue(address,uint256)", &[&who.bytes()[1..], &[7]]);
+        chain.call_as(house.wallet, house.contract, &data);
+        chain.mine_many(SOLID);
+    });
+    let id = house.ask(&house.token, &somebody(1), 1_000).await;
+    house.turn().await;
+    house.all(|chain| {
+        let mut away = [0x41; 21];
+        away[1..].fill(0xee);
+        chain.call_as(who, house.contract, &transfer_call(&away, 7));
+    });
+    house.until("ended", |it| it.payouts[&id].state.status().is_final()).await;
+    assert_eq!(house.status(id), Status::Paid);
+}
+
+#[tokio::test]
+async fn coins_that_leave_between_two_questions_are_waited_for() {
+    let house = House::new().await;
+    // A first payout has the token looked at.
+    let first = house.ask(&house.token, &somebody(9), 1).await;
+    house.end(&[first]).await;
+    let held = house.held_by(&house.wallet, &house.token);
+    let id = house.ask(&house.token, &somebody(1), held).await;
+    house.group().await;
+    let (owner, token) = (house.wallet, house.contract);
+    // After the first question about a blacklist.
+    house.node().before("wallet/triggerconstantcontract", |_| ());
+    house.node().before("wallet/triggerconstantcontract", move |chain| {
+        let mut away = [0x41; 21];
+        away[1..].fill(0xee);
+        chain.call_as(owner, token, &transfer_call(&away, 5));
+        chain.mine();
+    });
+    house.turn().await;
+    assert_eq!(house.hold_of(id).map(|it| it.0), Some(HoldReason::AwaitingFunds));
+}
+
+#[tokio::test]
+async fn a_call_that_the_node_cannot_try_is_held_in_its_words() {
+    let exception = "class org.tron.core.vm.program.Program$IllegalOperationException";
+    let bend = move |path: &str, body: &Value, answer: Value| {
+        let data = body["data"].as_str().unwrap_or_default();
+        let is_tried = path.ends_with("triggerconstantcontract") && data.starts_with("a9059cbb");
+        let failed = json!({"result": {"code": "OTHER_ERROR", "message": hex::encode(exception)}});
+        Some(if is_tried { failed } else { answer })
+    };
+    let house = House::start(Plan { bend: Some(Arc::new(bend)), ..Plan::default() }).await;
+    let id = house.ask(&house.token, &somebody(1), 1_000).await;
+    house.pass().await;
+    let (reason, detail) = house.hold_of(id).unwrap();
+    assert_eq!(reason, HoldReason::NotEstimated);
+    assert!(detail.contains(exception), "{detail}");
+}
+
+#[tokio::test]
+async fn a_node_that_tries_no_calls_does_not_make_a_wallet_empty() {
+    let bend = |path: &str, _: &Value, answer: Value| {
+        let message = hex::encode("this node does not support constant");
+        let refused = json!({"result": {"code": "CONTRACT_VALIDATE_ERROR", "message": message}});
+        Some(if path.ends_with("triggerconstantcontract") { refused } else { answer })
+    };
+    let house = House::start(Plan { bend: Some(Arc::new(bend)), ..Plan::default() }).await;
+    let lane = lane(&spelled(&house.wallet));
+    let assets = [house.token.clone()];
+    assert!(house.rail.holdings(&lane, &assets).await.is_err());
+    let id = house.ask(&house.token, &somebody(1), 1_000).await;
+    house.pass().await;
+    assert_eq!(house.hold_of(id), None, "it is asked again");
+    let found = house.rail.examine(&[lane]).await;
+    assert!(found.iter().any(|it| it.what.contains("does not try calls")), "{found:?}");
+}
+
+#[tokio::test]
+async fn nothing_costs_more_than_was_said_at_most() {
+    let house = House::new().await;
+    let first = house.ask(&coin(), &somebody(1), 5).await;
+    house.turn().await;
+    // The account does not exist yet, but will by the first, as far as the node knows.
+    let second = house.ask(&coin(), &somebody(1), 6).await;
+    house.turn().await;
+    let tx = house.batch_of(second).attempts[0].clone();
+    let name: [u8; 32] = hex::decode(tx.tx.txid.as_str()).unwrap().try_into().unwrap();
+    house.all(|chain| chain.mine_only(&[name]));
+    house.until("ended", |it| it.payouts[&second].state.status().is_final()).await;
+    assert!(house.charged(second) <= tx.fee_max.units(), "{}", house.charged(second));
+    house.end(&[first]).await;
 }

@@ -27,8 +27,11 @@ use domain::{
     quote::{FeeBearer, Quote},
 };
 use engine::{Progress, World};
-use net::{Client, Endpoint, Guard, Reach, Rest};
+use net::{
+    Answer, BoxFuture, Client, Endpoint, Guard, Question, Reach, Rest, Transport, Unreachable,
+};
 use rail_tron::{Settings, Tron, energy::Market};
+use serde_json::Value;
 use signer::{Keystore, LocalSigner, Policy};
 use sim::store::{Contents, MemoryStore};
 use tron_node::{Address, Deploy, Options, TETHER, TronNode};
@@ -52,11 +55,38 @@ pub(crate) struct Plan {
     pub(crate) settings: Settings,
     /// Who rents energy.
     pub(crate) market: Option<Box<dyn Market>>,
+    /// What the first node's answers become on their way.
+    pub(crate) bend: Option<Bend>,
+    /// Whether the token has a successor that pays for it.
+    pub(crate) is_succeeded: bool,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { nodes: 1, settings: settings(), market: None }
+        let settings = settings();
+        Self { nodes: 1, settings, market: None, bend: None, is_succeeded: false }
+    }
+}
+
+/// Changes what a node answers to a path and a question, or loses it.
+pub(crate) type Bend = Arc<dyn Fn(&str, &Value, Value) -> Option<Value> + Send + Sync>;
+
+/// A way to a node on which answers are changed.
+struct Bent {
+    way: Endpoint,
+    bend: Bend,
+}
+
+impl Transport for Bent {
+    fn send<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Result<Answer, Unreachable>> {
+        Box::pin(async move {
+            let mut answer = self.way.send(question).await?;
+            if let Question::Post { path, body } = question {
+                let bent = (self.bend)(path, body, answer.body);
+                answer.body = bent.ok_or_else(|| Unreachable("lost".to_owned()))?;
+            }
+            Ok(answer)
+        })
     }
 }
 
@@ -141,16 +171,26 @@ pub(crate) fn network() -> Network {
 
 /// A way to a node.
 pub(crate) fn rest(node: &TronNode) -> Rest {
-    let client = Client::new(Guard::new(Reach::Anywhere, &[]).unwrap()).unwrap();
-    Rest::new(Arc::new(Endpoint::new(client, &node.url(), &[], Endpoint::LIMITS).unwrap()))
+    Rest::new(Arc::new(way(node)))
 }
 
-fn endpoints(nodes: &[TronNode]) -> Vec<rail_tron::Endpoint> {
-    let named = |(position, node)| rail_tron::Endpoint {
-        name: format!("#{}", position + 1),
-        rest: rest(node),
-    };
-    nodes.iter().enumerate().map(named).collect()
+fn way(node: &TronNode) -> Endpoint {
+    let client = Client::new(Guard::new(Reach::Anywhere, &[]).unwrap()).unwrap();
+    Endpoint::new(client, &node.url(), &[], Endpoint::LIMITS).unwrap()
+}
+
+fn endpoints(nodes: &[TronNode], bend: Option<&Bend>) -> Vec<rail_tron::Endpoint> {
+    let mut endpoints = vec![];
+    for (position, node) in nodes.iter().enumerate() {
+        let bend = bend.filter(|_| position == 0);
+        let rest = || match bend {
+            None => rest(node),
+            Some(bend) => Rest::new(Arc::new(Bent { way: way(node), bend: Arc::clone(bend) })),
+        };
+        let name = format!("#{}", position + 1);
+        endpoints.push(rail_tron::Endpoint { name, rest: rest(), solid: rest() });
+    }
+    endpoints
 }
 
 /// The wallet's key, and its address.
@@ -183,6 +223,31 @@ pub(crate) fn founded(wallet: Address) -> (TronNode, Address) {
     (node, contract)
 }
 
+/// As [`founded`], with a token that hands every call on to a successor, as Tether's does once it is
+/// deprecated: that one moves the coins and tells of it.
+fn succeeded(wallet: Address) -> (TronNode, Address) {
+    let node = TronNode::start(Options::default());
+    let contract = node.chain(|chain| {
+        chain.fund(wallet, COINS);
+        let issuer = Address::parse(&somebody(77)).unwrap();
+        let new = chain.deploy(&hex::decode(TETHER).unwrap(), issuer, &Deploy::default());
+        // Copies the call, calls the successor with it, and returns or reverts as that did.
+        let code = format!(
+            "603280600b6000396000f3363d3d373d3d363d3d73{}5af13d600060003e602d573d6000fd5b3d6000f3",
+            hex::encode(&new.bytes()[1..])
+        );
+        let old = chain.deploy(&hex::decode(code).unwrap(), issuer, &Deploy::default());
+        for who in [wallet, old] {
+            let data =
+                signed_call("issue(address,uint256)", &[&who.bytes()[1..], &TOKENS.to_be_bytes()]);
+            chain.call_as(issuer, new, &data);
+        }
+        chain.mine_many(SOLID + 5);
+        old
+    });
+    (node, contract)
+}
+
 impl House {
     /// A house that never did anything, over one node.
     pub(crate) async fn new() -> Self {
@@ -192,11 +257,12 @@ impl House {
     pub(crate) async fn start(plan: Plan) -> Self {
         let (keystore, address) = wallet();
         let wallet = Address::parse(&address).unwrap();
-        let (nodes, contracts): (Vec<_>, Vec<_>) = (0..plan.nodes).map(|_| founded(wallet)).unzip();
+        let found = if plan.is_succeeded { succeeded } else { founded };
+        let (nodes, contracts): (Vec<_>, Vec<_>) = (0..plan.nodes).map(|_| found(wallet)).unzip();
         let contract = contracts[0];
         let token = asset("USDT", Some(spelled(&contract)));
         let assets = [coin(), token.clone()];
-        let rail = rail(&nodes, &assets, plan.settings.clone(), &address);
+        let rail = rail(&nodes, &assets, plan.settings.clone(), &address, plan.bend.as_ref());
         let house = Self {
             rail: match plan.market {
                 Some(market) => rail.renting(market),
@@ -254,14 +320,14 @@ impl House {
     pub(crate) fn restart(&mut self) {
         let assets = [coin(), self.token.clone()];
         let (_, address) = wallet();
-        self.rail = rail(&self.nodes, &assets, self.settings.clone(), &address);
+        self.rail = rail(&self.nodes, &assets, self.settings.clone(), &address, None);
     }
 
     fn world(&self) -> World<'_> {
         World { catalog: &self.catalog, store: &self.store, rail: &self.rail, signer: &self.signer }
     }
 
-    fn draw(&self) -> u128 {
+    pub(crate) fn draw(&self) -> u128 {
         self.drawn.set(self.drawn.get() + 1);
         self.drawn.get()
     }
@@ -489,8 +555,13 @@ pub(crate) fn transfer_call(to: &[u8; 21], units: u128) -> Vec<u8> {
     call([0xa9, 0x05, 0x9c, 0xbb], &[&to[1..], &units.to_be_bytes()])
 }
 
+/// A call of a function by its signature.
+pub(crate) fn signed_call(signature: &str, words: &[&[u8]]) -> Vec<u8> {
+    call(alloy_primitives::keccak256(signature)[..4].try_into().unwrap(), words)
+}
+
 /// A call with words that begin with zeros.
-pub(crate) fn call(selector: [u8; 4], words: &[&[u8]]) -> Vec<u8> {
+fn call(selector: [u8; 4], words: &[&[u8]]) -> Vec<u8> {
     let mut data = selector.to_vec();
     for word in words {
         data.extend(std::iter::repeat_n(0, 32 - word.len()));
@@ -499,8 +570,14 @@ pub(crate) fn call(selector: [u8; 4], words: &[&[u8]]) -> Vec<u8> {
     data
 }
 
-fn rail(nodes: &[TronNode], assets: &[Asset], settings: Settings, wallet: &str) -> Tron {
-    let rail = Tron::new(&network(), assets, endpoints(nodes), settings).unwrap();
+fn rail(
+    nodes: &[TronNode],
+    assets: &[Asset],
+    settings: Settings,
+    wallet: &str,
+    bend: Option<&Bend>,
+) -> Tron {
+    let rail = Tron::new(&network(), assets, endpoints(nodes, bend), settings).unwrap();
     rail.never_paying([wallet]).unwrap()
 }
 

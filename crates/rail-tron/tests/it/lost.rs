@@ -1,10 +1,16 @@
 //! Lost answers, lost transactions, and nodes that are away.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use domain::{batch::AttemptStatus, payout::Status, ports::Rail};
 use engine::Progress;
+use serde_json::{Value, json};
 use tron_node::Fault;
 
-use crate::house::{House, SOLID, coin, somebody};
+use crate::house::{Bend, House, Plan, SOLID, coin, somebody};
 
 /// As long as a transaction lives in these tests, in blocks.
 const LIFE: usize = 20;
@@ -192,4 +198,159 @@ async fn dying_at_any_step_pays_once() {
         assert_eq!(house.status(id), Status::Paid, "after {steps} steps");
         assert_eq!(house.got(&somebody(1), &house.token), 5);
     }
+}
+
+/// Lets blocks pass into which nobody takes anything.
+async fn ignored(house: &House, blocks: usize) {
+    for _ in 0..blocks {
+        house.all(|chain| {
+            chain.forget_all_pending();
+            chain.mine_empty();
+        });
+        house.wait(3_000);
+        house.turn().await;
+    }
+}
+
+async fn bent(bend: Bend) -> House {
+    House::start(Plan { bend: Some(bend), ..Plan::default() }).await
+}
+
+#[tokio::test]
+async fn what_was_taken_without_a_word_is_found_out() {
+    let house = House::new().await;
+    house.node().fault("wallet/broadcasthex", 1_000_000, Fault::LostAfter);
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    house.end(&[id]).await;
+    assert_eq!(house.status(id), Status::Paid);
+    assert_eq!(house.batch_of(id).attempts.len(), 1);
+}
+
+#[tokio::test]
+async fn what_nobody_takes_is_made_anew_when_it_is_over() {
+    let house = House::new().await;
+    house.node().fault("wallet/broadcasthex", 1_000_000, Fault::Status(403));
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    for _ in 0..LIFE + SOLID + 5 {
+        house.pass().await;
+    }
+    assert_eq!(house.batch_of(id).attempts.len(), 2);
+    house.node().heal();
+    house.end(&[id]).await;
+    assert_eq!(house.status(id), Status::Paid);
+}
+
+#[tokio::test]
+async fn an_outage_of_hours_fails_no_payout() {
+    let house = House::new().await;
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    ignored(&house, 500).await;
+    assert!(!house.status(id).is_final());
+    house.end(&[id]).await;
+    assert_eq!(house.status(id), Status::Paid);
+}
+
+#[tokio::test]
+async fn a_proof_that_is_broken_off_goes_on() {
+    let count = AtomicUsize::new(0);
+    // One question of ten is one too many.
+    let bend = move |path: &str, _: &Value, answer: Value| {
+        let is_lost =
+            path == "/walletsolidity/getblock" && count.fetch_add(1, Ordering::Relaxed) % 10 == 9;
+        (!is_lost).then_some(answer)
+    };
+    let house = bent(Arc::new(bend)).await;
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    ignored(&house, LIFE + SOLID + 15).await;
+    assert_eq!(house.batch_of(id).attempts[0].status, AttemptStatus::Dead);
+    house.end(&[id]).await;
+}
+
+#[tokio::test]
+async fn the_blocks_of_one_proof_serve_all() {
+    let house = House::new().await;
+    let mut ids = vec![];
+    for number in 0..10 {
+        ids.push(house.ask(&coin(), &somebody(number), 5).await);
+    }
+    house.turn().await;
+    ignored(&house, LIFE + SOLID - 2).await;
+    let before = house.node().asked("walletsolidity/getblock");
+    ignored(&house, 4).await;
+    let asked = house.node().asked("walletsolidity/getblock") - before;
+    assert!(asked < 130, "{asked} questions about some forty blocks");
+    house.end(&ids).await;
+}
+
+#[tokio::test]
+async fn blocks_without_their_transactions_prove_nothing() {
+    let stripped = |path: &str, _: &Value, mut answer: Value| {
+        if path.ends_with("getblock") {
+            answer.as_object_mut().unwrap().remove("transactions");
+        }
+        Some(if path.ends_with("gettransactioninfobyid") { json!({}) } else { answer })
+    };
+    let capitals = |path: &str, _: &Value, mut answer: Value| {
+        let all = answer.get_mut("transactions").and_then(Value::as_array_mut);
+        for it in all.into_iter().flatten() {
+            it["txID"] = json!(it["txID"].as_str().unwrap().to_uppercase());
+        }
+        Some(if path.ends_with("gettransactioninfobyid") { json!({}) } else { answer })
+    };
+    let bends: [Bend; 2] = [Arc::new(stripped), Arc::new(capitals)];
+    for bend in bends {
+        let house = bent(bend).await;
+        let id = house.ask(&coin(), &somebody(1), 5).await;
+        for _ in 0..LIFE + SOLID + 15 {
+            house.pass().await;
+        }
+        assert_eq!(house.got(&somebody(1), &coin()), 5);
+        assert_eq!(house.batch_of(id).attempts.len(), 1);
+        assert!(!house.status(id).is_final(), "its receipt is lacking");
+    }
+}
+
+#[tokio::test]
+async fn a_node_without_old_blocks_is_told() {
+    let bend = |path: &str, body: &Value, answer: Value| {
+        let is_old = path == "/walletsolidity/getblock" && body["detail"] == json!(true);
+        Some(if is_old { json!({}) } else { answer })
+    };
+    let house = bent(Arc::new(bend)).await;
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    ignored(&house, LIFE + SOLID + 5).await;
+    assert_eq!(house.batch_of(id).attempts.len(), 1);
+    let alert = house.rail.alert().unwrap();
+    assert!(alert.contains("nobody can tell whether") && alert.contains("#1 does not have block"));
+}
+
+#[tokio::test]
+async fn nothing_is_made_while_no_block_has_become_final_for_long() {
+    let house = House::new().await;
+    house.all(|chain| {
+        chain.freeze_solid(true);
+        chain.mine_many(700);
+    });
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    house.turn().await;
+    let (_, detail) = house.hold_of(id).unwrap();
+    assert!(detail.contains("no block becomes final"), "{detail}");
+    house.all(|chain| {
+        chain.freeze_solid(false);
+        chain.mine_empty();
+    });
+    house.end(&[id]).await;
+    assert_eq!(house.status(id), Status::Paid);
+}
+
+#[tokio::test]
+async fn two_gateways_with_one_key_make_two_transactions() {
+    let (one, other) = (House::new().await, House::new().await);
+    // Payouts have identifiers of their own everywhere.
+    other.draw();
+    let a = one.ask(&coin(), &somebody(1), 5).await;
+    let b = other.ask(&coin(), &somebody(1), 5).await;
+    one.turn().await;
+    other.turn().await;
+    assert_ne!(one.batch_of(a).attempts[0].tx, other.batch_of(b).attempts[0].tx);
 }

@@ -1,7 +1,13 @@
 //! Several nodes: who is believed, and who is not.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use domain::{batch::AttemptStatus, payout::Status, ports::Rail};
-use tron_node::Address;
+use rail_tron::tx::Sent;
+use serde_json::{Value, json};
 
 use crate::house::{House, Plan, SOLID, coin, somebody};
 
@@ -109,11 +115,50 @@ async fn nodes_that_contradict_each_other_stop_the_payout_until_they_agree() {
 async fn one_that_lags_is_not_built_with() {
     let house = house(2).await;
     house.nodes[1].chain(|chain| chain.mine_many(30));
-    // The first does not know yet that this account exists, and would have it paid for again.
-    let known = Address::parse(&somebody(1)).unwrap();
-    house.nodes[1].chain(|chain| chain.activate(known));
     let id = house.ask(&coin(), &somebody(1), 5).await;
     house.turn().await;
-    let fee_max = house.batch_of(id).attempts[0].fee_max.units();
-    assert!(fee_max < 500_000, "{fee_max}");
+    let sent = Sent::read(&house.batch_of(id).attempts[0].tx.raw).unwrap();
+    let head_ms = house.nodes[1].chain(|chain| chain.head_time_ms());
+    assert!(sent.tx.expires_ms > head_ms, "it would be over by the time of the other");
+}
+
+#[tokio::test]
+async fn one_of_three_with_another_clock_dates_nothing() {
+    for time in [2_524_608_000_000_i64, i64::MAX, -5] {
+        let lies = Arc::new(AtomicBool::new(true));
+        let of = Arc::clone(&lies);
+        let bend = move |path: &str, _: &Value, mut answer: Value| {
+            let told = &mut answer["block_header"]["raw_data"]["timestamp"];
+            if of.load(Ordering::Relaxed) && path == "/wallet/getblock" && told.is_i64() {
+                *told = json!(time);
+            }
+            Some(answer)
+        };
+        let plan = Plan { nodes: 3, bend: Some(Arc::new(bend)), ..Plan::default() };
+        let house = House::start(plan).await;
+        let id = house.ask(&coin(), &somebody(1), 5).await;
+        house.turn().await;
+        lies.store(false, Ordering::Relaxed);
+        house.end(&[id]).await;
+        assert_eq!(house.status(id), Status::Paid, "{time}");
+    }
+}
+
+#[tokio::test]
+async fn one_of_three_refuses_nothing() {
+    let bend = |path: &str, body: &Value, answer: Value| {
+        let data = body["data"].as_str().unwrap_or_default();
+        let is_tried = path.ends_with("triggerconstantcontract") && data.starts_with("a9059cbb");
+        let message = hex::encode("REVERT opcode executed");
+        let undone = json!({"result": {"result": true, "message": message},
+            "constant_result": [""], "transaction": {"ret": [{"ret": "FAILED"}]}});
+        Some(if is_tried { undone } else { answer })
+    };
+    let plan = Plan { nodes: 3, bend: Some(Arc::new(bend)), ..Plan::default() };
+    let house = House::start(plan).await;
+    let id = house.ask(&house.token, &somebody(1), 1_000).await;
+    house.pass().await;
+    assert!(!house.status(id).is_final());
+    let (_, detail) = house.hold_of(id).unwrap();
+    assert!(detail.contains("#1 says that"), "{detail}");
 }

@@ -80,6 +80,7 @@ fn every_byte_name_and_signature_is_as_tronweb_has_it() {
         let signed = tx::finalize(&raw, &signature).unwrap();
         assert_eq!(signed.txid.as_str(), row.txid, "{name}");
         let sent = Sent::read(&signed.raw).unwrap();
+        assert_eq!(hex::encode(sent.digest), row.txid, "{name}");
         assert_eq!((sent.tx, sent.txid), (tx, signed.txid), "{name}");
         // The network counts what is sent, and 64 bytes for the result; never more than was planned.
         let size = signed.raw.len() as u64 + 64;

@@ -128,6 +128,9 @@ pub(crate) struct NetworkConfig {
     pub(crate) replace_after_ms: Option<u64>,
     /// How long a transaction may wait for a block until it is made anew, in milliseconds.
     pub(crate) expires_after_ms: Option<u64>,
+    /// Where the nodes of `rpc`, in the same order, tell what is final, if that is elsewhere.
+    #[serde(default)]
+    pub(crate) solidity: Vec<String>,
     /// Where energy is rented when that is cheaper than to burn coins.
     pub(crate) energy: Option<EnergyConfig>,
     /// How many transactions of one lane may be on their way at once.
@@ -187,6 +190,7 @@ impl NetworkConfig {
         let of_tron = [
             ("expires_after_ms", self.expires_after_ms.is_some()),
             ("energy", self.energy.is_some()),
+            ("solidity", !self.solidity.is_empty()),
         ];
         // What has transactions that replace others, and that pay several.
         let of_evm_and_bitcoin = [
@@ -400,6 +404,11 @@ impl Config {
             }
         }
         let count = network.rpc.len();
+        anyhow::ensure!(
+            network.solidity.is_empty() || network.solidity.len() == count,
+            "{}: there must be one for each of the {count} endpoints in rpc, in their order",
+            place("solidity")
+        );
         let quorum = network.quorum.map(|it| usize::try_from(it).unwrap_or(usize::MAX));
         anyhow::ensure!(
             quorum.is_none_or(|it| (1..=count).contains(&it)),

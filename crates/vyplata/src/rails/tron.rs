@@ -25,8 +25,7 @@ pub(super) async fn connect(
     wallets: impl Iterator<Item = &str>,
 ) -> anyhow::Result<Connected> {
     let wrong = |error: String| anyhow!("network {}: {error}", config.id);
-    let endpoints =
-        endpoints(&config.rpc).with_context(|| format!("network {}: rpc", config.id))?;
+    let endpoints = endpoints(config).with_context(|| format!("network {}: rpc", config.id))?;
     let fee_max_sun = u64::try_from(fee_max.units()).unwrap_or(u64::MAX);
     let settings = Settings { fee_max_sun, ..settings(config) };
     let rail = Tron::new(network, catalog.assets_of(&network.id), endpoints, settings)
@@ -60,15 +59,19 @@ fn settings(config: &NetworkConfig) -> Settings {
     }
 }
 
-fn endpoints(urls: &[String]) -> anyhow::Result<Vec<rail_tron::Endpoint>> {
+fn endpoints(config: &NetworkConfig) -> anyhow::Result<Vec<rail_tron::Endpoint>> {
     let client = client()?;
     let mut endpoints = vec![];
-    for (position, url) in urls.iter().enumerate() {
-        let (url, key) = without_key(url);
-        let headers: Vec<_> = key.map(|key| (NODE_KEY.to_owned(), key)).into_iter().collect();
-        let (name, rest) =
-            rest(&client, &url, &headers).with_context(|| format!("#{}", position + 1))?;
-        endpoints.push(rail_tron::Endpoint { name: format!("#{} {name}", position + 1), rest });
+    for (position, url) in config.rpc.iter().enumerate() {
+        let way = |url: &str| {
+            let (url, key) = without_key(url);
+            let headers: Vec<_> = key.map(|key| (NODE_KEY.to_owned(), key)).into_iter().collect();
+            rest(&client, &url, &headers).with_context(|| format!("#{}", position + 1))
+        };
+        let (name, rest) = way(url)?;
+        let (_, solid) = way(config.solidity.get(position).unwrap_or(url))?;
+        let name = format!("#{} {name}", position + 1);
+        endpoints.push(rail_tron::Endpoint { name, rest, solid });
     }
     Ok(endpoints)
 }
