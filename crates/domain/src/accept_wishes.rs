@@ -259,3 +259,11 @@ fn money_is_set_apart_and_taken_back() {
     };
     assert_eq!(one(&mut stored, &room, unknown, NOW), Err(Refusal::UnknownAsset));
 }
+
+#[test]
+fn what_may_be_exchanged_is_other_content_than_what_may_not() {
+    let mut stored = Stored::with(1_000);
+    stored.create(create(1, "order")).unwrap();
+    let other = CreatePayout { source: Source::Configured, ..create(2, "order") };
+    assert_eq!(stored.create(other), Err(Refusal::RefReused));
+}

@@ -4,6 +4,8 @@
 //! of their bytes, which is the same on every network. Amounts are whole satoshi. Paths and shapes:
 //! <https://github.com/Blockstream/esplora/blob/master/API.md>.
 
+mod shapes;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -20,9 +22,10 @@ use domain::{
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use net::{Rest, RpcError};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::Number;
 
+use self::shapes::{Block, Input, Output, Outspend, Priced, Stats, Tx, Utxo};
 use super::{
     Chain, Coin, Family, Movement, Place, RelayRules, Tip, amount, handover, lost, odd, raw_tx,
     replacing::Replacing,
@@ -67,95 +70,6 @@ pub struct Esplora {
     /// Transactions that wait and were found to spend nothing of the script that they pay, and that
     /// script.
     strangers: Mutex<BTreeSet<(Txid, ScriptBuf)>>,
-}
-
-/// Where a transaction is.
-#[derive(Debug, Deserialize)]
-struct Status {
-    confirmed: bool,
-    block_height: Option<u32>,
-}
-
-impl Status {
-    /// Where it is, if it is anywhere. A block above the newest came in between, or is a lie.
-    fn place(&self, newest: u32, path: &str) -> Result<Place, Unreachable> {
-        match (self.confirmed, self.block_height) {
-            (false, _) => Ok(Place::Mempool),
-            (true, Some(height)) if height <= newest => Ok(Place::Block(height)),
-            (true, _) => Err(odd(path)),
-        }
-    }
-}
-
-/// A coin of `/scripthash/:hash/utxo`.
-#[derive(Debug, Deserialize)]
-struct Utxo {
-    txid: String,
-    vout: u32,
-    value: u64,
-    status: Status,
-}
-
-/// A transaction.
-#[derive(Debug, Deserialize)]
-struct Tx {
-    txid: String,
-    vin: Vec<Input>,
-    vout: Vec<Output>,
-    status: Status,
-}
-
-/// What a transaction pays.
-#[derive(Debug, Deserialize)]
-struct Priced {
-    fee: u64,
-    weight: u64,
-    status: Status,
-}
-
-/// An input of a transaction.
-#[derive(Debug, Deserialize)]
-struct Input {
-    txid: String,
-    vout: u32,
-    is_coinbase: bool,
-    /// The output that it spends; none if a block made it.
-    prevout: Option<Output>,
-}
-
-/// An output of a transaction.
-#[derive(Debug, Deserialize)]
-struct Output {
-    scriptpubkey: String,
-    value: u64,
-}
-
-/// The answer to `/tx/:txid/outspend/:vout`.
-#[derive(Debug, Deserialize)]
-struct Outspend {
-    spent: bool,
-    txid: Option<String>,
-    status: Option<Status>,
-}
-
-/// The answer to `/scripthash/:hash`.
-#[derive(Debug, Deserialize)]
-struct Stats {
-    chain_stats: ChainStats,
-}
-
-/// What blocks brought a script, and took from it.
-#[derive(Debug, Deserialize)]
-struct ChainStats {
-    funded_txo_sum: u64,
-    spent_txo_sum: u64,
-}
-
-/// The answer to `/block/:hash`.
-#[derive(Debug, Deserialize)]
-struct Block {
-    id: String,
-    height: u32,
 }
 
 impl Esplora {
