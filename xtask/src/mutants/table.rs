@@ -156,6 +156,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         new: "",
     },
     Mutant {
+        name: "withdrawal-strands-the-others",
+        file: ACCEPT,
+        old: "        self.change.payouts.extend(change.payouts);\n",
+        new: "",
+    },
+    Mutant {
         name: "cancel-while-sending",
         file: PAYOUT,
         old: "            Self::AwaitingApproval | Self::Queued => Ok(Self::Cancelled),\n            \
@@ -233,10 +239,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "not-relayed-is-death",
         file: BATCH,
-        old: "                self.due_at = now.plus_ms(profile.retry_ms);\n                \
-              let _ = self.set(&txid, AttemptStatus::Broadcast);",
-        new: "                self.due_at = now.plus_ms(profile.retry_ms);\n                \
-              let _ = self.set(&txid, AttemptStatus::Dead);",
+        old: "        let _ = self.set(txid, AttemptStatus::Broadcast);\n",
+        new: "        let _ = self.set(txid, AttemptStatus::Dead);\n",
     },
     Mutant {
         name: "undone-counts-as-paid",

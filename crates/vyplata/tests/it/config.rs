@@ -133,8 +133,8 @@ fn prices_and_keys_that_make_no_sense_are_named_with_file_line_and_key() {
     it.refuses(&["doctor"], &["WRONG", ":4: network.ethereum.fee_max"]);
     let never = wallet.replace("rpc =", "replacement_budget_percent = 112\nrpc =");
     refuses(&it, &never, &["network.ethereum", "replacement_budget_percent", "at least 113"]);
-    let later = wallet.replace("ethereum", "tron");
-    refuses(&it, &later, &[":8: lane.tron/hot.key", "no keys that are known here"]);
+    let later = wallet.replace("ethereum", "solana");
+    refuses(&it, &later, &[":8: lane.solana/hot.key", "no keys that are known here"]);
     let other_path = wallet.replace("ethereum", "bitcoin");
     refuses(&it, &other_path, &[":8: lane.bitcoin/hot.key", "begins with m/84'"]);
     let no_witness = wallet.replace("ethereum", "dogecoin").replace("m/44'/60'", "m/84'/3'");
