@@ -191,6 +191,8 @@ impl Tron {
             }
             Some(since_ms) if is_patient(since_ms) => return Ok(true),
             Some(_) => {
+                let energy = need.energy;
+                self.promises.promise(txid, Promise { owner: *owner, energy, since_ms: None });
                 self.promises.did_not_come(head.time_ms);
                 return Ok(false);
             }
