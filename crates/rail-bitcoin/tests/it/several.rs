@@ -99,7 +99,7 @@ async fn branches_that_are_final_for_both_pause_until_they_are_one() {
         other.learn(&desk.node);
         desk.look_again().await;
         assert_eq!(desk.rail.alert(), None);
-        assert_eq!(desk.hold_of(large), Some(HoldReason::AwaitingFunds), "{}", desk.report());
+        assert_eq!(desk.hold_of(large), Some(HoldReason::MoreThanHeld), "{}", desk.report());
         assert!(desk.batch_of(large).attempts.is_empty());
     }
 }
