@@ -48,14 +48,13 @@ impl Tron {
         let wrong = |remedy, what: &str| {
             vec![finding(Weight::Wrong(remedy), format!("node {name} {what}"))]
         };
-        match member.node.genesis().await {
-            Ok(found) if self.nodes.is_genesis(&found) => {}
-            Ok(_) => return wrong("take it out of rpc", "is on another network"),
-            Err(Unreachable) => {
-                let remedy = "look at rpc of its [[network]], whether it needs a key, and whether \
-                              the node is up; the log above says why";
-                return wrong(remedy, "does not answer");
-            }
+        let Ok(found) = member.node.genesis().await else {
+            let remedy = "look at rpc and solidity of its [[network]], whether it needs a key, and \
+                          whether the node is up; the log above says why";
+            return wrong(remedy, "does not answer");
+        };
+        if self.nodes.other_network(&found).is_some() {
+            return wrong("look at its rpc and solidity", "is on another network");
         }
         let heads = async {
             let head = member.node.head(As::Newest).await?;

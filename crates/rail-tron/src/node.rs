@@ -100,10 +100,14 @@ impl Node {
         Self { rest, solid }
     }
 
-    /// The identifier of the network's first block, by which networks are told apart.
-    pub(crate) async fn genesis(&self) -> Result<[u8; 32], Unreachable> {
-        let block = self.block(As::Newest, json!({"id_or_num": "0", "detail": false})).await?;
-        block.map(|it| it.block.id).ok_or_else(|| odd("getblock"))
+    /// The identifiers of the first block, by which networks are told apart: as it tells what is
+    /// newest, and as it tells what is solid, which may be another node by mistake.
+    pub(crate) async fn genesis(&self) -> Result<[[u8; 32]; 2], Unreachable> {
+        let first = async |now| {
+            let block = self.block(now, json!({"id_or_num": "0", "detail": false})).await?;
+            block.map(|it| it.block.id).ok_or_else(|| odd("getblock"))
+        };
+        Ok([first(As::Newest).await?, first(As::Solid).await?])
     }
 
     /// The newest block.

@@ -124,9 +124,9 @@ impl Nodes {
         self.members.iter()
     }
 
-    /// Whether this is the first block of the network.
-    pub(crate) fn is_genesis(&self, id: &[u8; 32]) -> bool {
-        *id == self.genesis
+    /// The first block of another network, if one of these is.
+    pub(crate) fn other_network(&self, first_blocks: &[[u8; 32]; 2]) -> Option<String> {
+        first_blocks.iter().find(|it| **it != self.genesis).map(hex::encode)
     }
 
     /// Those that are on the right network, as far as they answer.
@@ -139,18 +139,13 @@ impl Nodes {
     }
 
     async fn is_right(&self, it: &Member) -> bool {
-        match it.node.genesis().await {
-            Ok(found) if self.is_genesis(&found) => {
-                it.is_right.store(true, Ordering::Relaxed);
-                true
-            }
-            Ok(found) => {
-                let (endpoint, found) = (&it.name, hex::encode(found));
-                tracing::error!(endpoint, found, "the node is on another network");
-                false
-            }
-            Err(Unreachable) => false,
-        }
+        let Ok(found) = it.node.genesis().await else { return false };
+        let Some(found) = self.other_network(&found) else {
+            it.is_right.store(true, Ordering::Relaxed);
+            return true;
+        };
+        tracing::error!(endpoint = it.name, found, "the node is on another network");
+        false
     }
 
     /// The preferred one of those that are not behind, with its newest block.

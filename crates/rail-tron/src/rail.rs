@@ -148,16 +148,17 @@ impl Tron {
         let title = &self.network.title;
         for member in self.nodes.all() {
             let name = member.name.as_str();
-            match member.node.genesis().await {
-                Ok(found) if self.nodes.is_genesis(&found) => answers += 1,
-                Ok(found) => {
-                    let found = hex::encode(found);
-                    return Err(NodeError::OtherChain(format!(
-                        "node {name} is on another network than {title}: its first block is {found}"
-                    )));
-                }
-                Err(Unreachable) => silent.push(name),
+            let Ok(found) = member.node.genesis().await else {
+                silent.push(name);
+                continue;
+            };
+            if let Some(found) = self.nodes.other_network(&found) {
+                return Err(NodeError::OtherChain(format!(
+                    "node {name} is on another network than {title}: its first block, in rpc or in \
+                     solidity, is {found}"
+                )));
             }
+            answers += 1;
         }
         if answers > 0 {
             return Ok(());

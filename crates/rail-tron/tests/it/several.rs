@@ -162,3 +162,19 @@ async fn one_of_three_refuses_nothing() {
     let (_, detail) = house.hold_of(id).unwrap();
     assert!(detail.contains("#1 says that"), "{detail}");
 }
+
+#[tokio::test]
+async fn what_is_solid_on_another_network_proves_nothing() {
+    let bend = |path: &str, body: &Value, mut answer: Value| {
+        if path == "/walletsolidity/getblock" && body["id_or_num"] == json!("0") {
+            answer["blockID"] = json!(format!("{:016x}{}", 0, "5a".repeat(24)));
+        }
+        Some(answer)
+    };
+    let house = House::start(Plan { bend: Some(Arc::new(bend)), ..Plan::default() }).await;
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    house.pass().await;
+    assert!(house.batch_of(id).attempts.is_empty(), "it is asked for nothing");
+    let told = house.rail.check_nodes().await.unwrap_err().to_string();
+    assert!(told.contains("on another network"), "{told}");
+}
