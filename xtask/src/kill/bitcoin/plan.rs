@@ -42,8 +42,8 @@ impl<'a> Draw<'a> {
         (0..count).map(|index| self.payout(index)).collect()
     }
 
-    /// The same with every tenth one at fault: it is dust, which fails, or to the wallet that pays,
-    /// which is refused.
+    /// The same with every tenth one at fault: it is dust, or to the wallet that pays. Both are
+    /// refused.
     pub(crate) fn mixed(&mut self, count: usize) -> Vec<Wanted> {
         let mut all = self.payouts(count);
         for (index, wanted) in all.iter_mut().enumerate().skip(4).step_by(10) {
@@ -105,8 +105,8 @@ impl<'a> Draw<'a> {
 }
 
 /// Makes it a payout of so little that nodes do not relay it.
-pub(crate) fn make_dust(wanted: &mut Wanted) {
-    (wanted.end, wanted.units) = (End::Unpaid, u128::from(DUST_SAT));
+fn make_dust(wanted: &mut Wanted) {
+    (wanted.end, wanted.units) = (End::Refused, u128::from(DUST_SAT));
 }
 
 /// The key of a secret made of these bytes; nearly all make one.
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(all.iter().map(|it| &it.place).collect::<BTreeSet<_>>().len(), 200);
         let of = |end| all.iter().filter(move |it| it.end == end);
         assert_eq!(of(End::Refused).filter(|it| it.address == "bc1qown").count(), 10);
-        assert_eq!(of(End::Unpaid).filter(|it| it.units == 200).count(), 10);
+        assert_eq!(of(End::Refused).filter(|it| it.units == 200).count(), 10);
         assert_eq!(all.iter().filter(|it| it.units >= 10_000_000).count(), 25);
     }
 

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use bitcoin::{OutPoint, Transaction, Txid};
 
 use super::{Depth, End};
 use crate::kill::{
-    bitcoin::{BATCH_MAX, Bitcoin, CAP_SAT, USUAL_SAT, plan::make_dust},
-    points::ordeal::{DEATH_MAX, HELPING_MAX, HELPINGS, Ordeal},
+    bitcoin::{Bitcoin, CAP_SAT, USUAL_SAT},
+    points::ordeal::{DEATH_MAX, Ordeal},
 };
 
 /// How many times as much transactions cost after a jump.
@@ -22,36 +22,6 @@ impl Ordeal<Bitcoin> {
     pub(super) fn calm(&self) -> Result<()> {
         self.chain.market.set(USUAL_SAT);
         self.look(DEATH_MAX, || Ok(self.chain.node.pool()?.is_empty().then_some(())))?;
-        Ok(())
-    }
-
-    pub(super) fn hostile(&mut self, count: usize) -> Result<()> {
-        for _ in 0..HELPINGS {
-            let mut drawn = self.chain.draw_with(&mut self.random).payouts(count);
-            drawn.iter_mut().for_each(make_dust);
-            self.ask(&drawn)?;
-            self.await_death(HELPING_MAX)?;
-            if self.has_died()? {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn requeued(&mut self, count: usize) -> Result<()> {
-        for _ in 0..HELPINGS {
-            let mut draw = self.chain.draw_with(&mut self.random);
-            let mut drawn = draw.payouts(count * BATCH_MAX);
-            for of_one in drawn.chunks_mut(BATCH_MAX) {
-                let place = usize::try_from(draw.random.below(BATCH_MAX as u64))?;
-                make_dust(of_one.get_mut(place).context("a short batch")?);
-            }
-            self.ask(&drawn)?;
-            self.await_death(HELPING_MAX)?;
-            if self.has_died()? {
-                break;
-            }
-        }
         Ok(())
     }
 
