@@ -1,6 +1,6 @@
 //! What brings about that one wallet brings another coins.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::kill::{
     gateway,
@@ -19,45 +19,20 @@ const REST_SUN: u128 = SUN / 2;
 /// How much the station may bring after everything else, in sun: enough for what is left to be paid.
 const LAST_SUN: u128 = 500 * SUN;
 
-/// How many transactions a chore may need until it is given up.
-const ATTEMPTS_MAX: usize = 10;
-
 impl Ordeal<Tron> {
     /// The wallet's coins are taken out of it, by the ledger and on the chain, while payouts wait that
-    /// need some. If bringing others is to fail, no transaction that does is ever in a block.
-    pub(super) fn shortage(&mut self, is_mended: bool) -> Result<()> {
+    /// need some.
+    pub(super) fn shortage(&mut self) -> Result<()> {
         for _ in 0..HELPINGS {
             self.drain()?;
             let mut draw = self.chain.draw_with(self.random.next())?;
             let drawn = draw.tokens(1);
             self.chain.give(&draw, &drawn)?;
             self.ask(&drawn)?;
-            if !is_mended {
-                self.starve()?;
-            }
             self.await_death(HELPING_MAX)?;
             if self.has_died()? {
                 break;
             }
-        }
-        Ok(())
-    }
-
-    /// Lets what the station hands over come to its end in no block, until it is given up.
-    fn starve(&self) -> Result<()> {
-        let station = self.chain.wallets()?.station.context("there is no station")?;
-        for _ in 0..ATTEMPTS_MAX {
-            let waiting = || {
-                let waiting = self.chain.waiting_of(&station);
-                Ok((!waiting.is_empty()).then_some(()))
-            };
-            if self.look(DEATH_MAX / 4, waiting)?.is_none() {
-                break;
-            }
-            let held = self.chain.miner.hold();
-            let lost: Vec<_> = self.chain.waiting_of(&station).iter().map(|it| it.0).collect();
-            self.chain.node.chain(|chain| moods::lapse(chain, &lost));
-            drop(held);
         }
         Ok(())
     }

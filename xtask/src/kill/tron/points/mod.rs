@@ -32,22 +32,20 @@ pub(crate) enum Act {
     /// Transactions are over before they are in any block.
     Lapsed,
     /// The wallet is short of coins until it is brought some.
-    Shortage {
-        /// Whether what is brought ever arrives.
-        is_mended: bool,
-    },
+    Shortage,
 }
 
 /// What can be played on this chain.
 pub(crate) struct Plays;
 
 /// Points that cannot be reached on this chain, by the beginning of their names, and why.
-const OUT_OF_REACH: [(&str, &str); 5] = [
+const OUT_OF_REACH: [(&str, &str); 6] = [
     ("commit.replaced", "no transaction replaces another one: it is proven dead first"),
     ("commit.underpriced", "nobody offers anything for being faster, so nothing is too little"),
     ("commit.requeued", "a transaction pays one payout, so that none parts from others"),
     ("commit.fill_", "transactions have no numbers that could be left out"),
     ("commit.prepare_", "a wallet prepares nothing"),
+    ("commit.top_up_failed", "what is lost on its way is made anew a thousand times"),
 ];
 
 impl Repertoire for Plays {
@@ -65,8 +63,7 @@ impl Repertoire for Plays {
             "commit.undone" => Act::Reorganisation,
             "commit.not_relayed" => Act::Refused,
             "commit.dead" => Act::Lapsed,
-            "commit.top_up_failed" => Act::Shortage { is_mended: false },
-            it if it.starts_with("commit.top_up_") => Act::Shortage { is_mended: true },
+            it if it.starts_with("commit.top_up_") => Act::Shortage,
             _ => return None,
         })
     }
@@ -74,7 +71,7 @@ impl Repertoire for Plays {
     fn manner(act: Act) -> Manner {
         match act {
             Act::AboveCap => Manner::Alone,
-            Act::Shortage { .. } => Manner::Chore,
+            Act::Shortage => Manner::Chore,
             Act::Hostile | Act::Undone | Act::Reorganisation | Act::Refused | Act::Lapsed => {
                 Manner::Together
             }
@@ -93,7 +90,7 @@ impl Theatre for Tron {
     fn before(stage: &mut Ordeal<Self>, act: Act) -> Result<()> {
         match act {
             // A gateway that starts meanwhile may find that coins are missing.
-            Act::Shortage { .. } => stage.drain().map(drop),
+            Act::Shortage => stage.drain().map(drop),
             Act::Hostile
             | Act::Undone
             | Act::AboveCap
@@ -111,7 +108,7 @@ impl Theatre for Tron {
             Act::Reorganisation => stage.reorganisation(count),
             Act::Refused => stage.refused(count),
             Act::Lapsed => stage.lapsed(count),
-            Act::Shortage { is_mended } => stage.shortage(is_mended),
+            Act::Shortage => stage.shortage(),
         }
     }
 
@@ -162,11 +159,11 @@ mod tests {
         let why = |act| Plays.out_of_reach(act);
         assert!(why("commit.fill_begun").is_some() && why("commit.prepare_failed").is_some());
         assert!(why("commit.replaced").is_some() && why("commit.requeued").is_some());
-        assert!(why("commit.dead").is_none() && why("commit.top_up_failed").is_none());
+        assert!(why("commit.dead").is_none() && why("commit.top_up_begun").is_none());
+        assert!(why("commit.top_up_failed").is_some());
         let act = |act| Plays.act(act);
         assert_eq!(act("commit.dead"), Some(Act::Lapsed));
-        assert_eq!(act("commit.top_up_failed"), Some(Act::Shortage { is_mended: false }));
-        assert_eq!(act("commit.top_up_begun"), Some(Act::Shortage { is_mended: true }));
+        assert_eq!(act("commit.top_up_begun"), Some(Act::Shortage));
         assert_eq!(act("commit.new_in_the_table"), None);
     }
 }
