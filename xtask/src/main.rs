@@ -43,8 +43,8 @@ cargo xtask COMMAND
                        both on a node of Bitcoin or Litecoin in the regression test mode
   kill --rail tron [--payouts 200] [--kills 50] [--seed 1] [--negative-control]
   kill --rail tron --every-point [--times 2] [--seed 1] [--negative-control]
-                       both on the test node of this workspace, whose blocks forget, come late and
-                       are undone, so that transactions are over and made anew
+                       both on the test node of this workspace; at random moments its blocks forget,
+                       come late and are undone, so that transactions are over and made anew
   contracts [--write]  the byte code of the contracts is what their sources compile to; --write
                        makes it so
   clients [--only NAME] [--base URL]
