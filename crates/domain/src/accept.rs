@@ -314,16 +314,14 @@ impl Sitting {
         let network =
             desk.catalog.network(batch.network.as_str()).ok_or(Refusal::NotCancellable)?;
         let others = batch.payouts.iter().filter(|it| **it != payout.id);
-        let others = others.filter_map(|it| self.view.payouts.get(it).cloned()).collect();
+        let loaded = |it| self.view.payouts.get(it).expect("a batch is loaded with its payouts");
+        let others = others.map(loaded).cloned().collect();
         self.view.batches.remove(&batch.id);
         let why = "another payout of its batch was withdrawn";
-        let change = follow::leave(batch, others, why, &network.fee_asset, now);
-        for it in &change.payouts {
-            self.view.payouts.insert(it.id, it.clone());
-        }
-        self.change.payouts.extend(change.payouts);
-        self.change.batches.extend(change.batches);
-        self.change.events.extend(change.events);
+        let begin = self.change.payouts.len();
+        follow::split(batch, others, &[], why, &network.fee_asset, now, &mut self.change);
+        let others = self.change.payouts.iter().skip(begin);
+        self.view.payouts.extend(others.map(|it| (it.id, it.clone())));
         payout.state = payout.state.requeue().map_err(|_| Refusal::NotCancellable)?;
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// A transaction that can never be included.
 fn dead() -> Attempt {
     Attempt {
         tx: SignedTx { txid: crate::ids::TxId::new("t"), raw: vec![] },

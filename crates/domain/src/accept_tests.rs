@@ -106,7 +106,6 @@ impl Room {
     }
 }
 
-/// A transaction that can never be included.
 fn create(id: u128, merchant_ref: &str) -> CreatePayout {
     let (dialect, address) = (DialectId::new("plain"), "to-bob".to_owned());
     CreatePayout {

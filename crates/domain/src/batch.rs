@@ -362,7 +362,8 @@ impl Batch {
                 let detail = format!("the network does not relay {txid}: its fee is too low");
                 self.hold(Hold { reason: HoldReason::NotRelayed, detail })
             }
-            // The one that it keeps is the first, which may still pay: nothing has to be mended.
+            // The one that it keeps is most likely the first, which may still pay: there is nothing to be
+            // mended.
             Input::Excluded(txid) if self.live().any(|it| it.tx.txid != txid) => {
                 self.due_at = now.plus_ms(profile.poll_ms);
                 self.hold = None;

@@ -169,50 +169,28 @@ pub fn fail(view: BatchView, failure: &Failure, fee_asset: &AssetId, now: Timest
     change
 }
 
-/// A batch of which nothing is signed is dissolved: its payouts wait again, and those at the places
-/// `alone` for a transaction of their own. Without any, it was too large.
+/// A batch of which nothing is signed is dissolved: these of its payouts wait again, and those at the
+/// places `alone` for a transaction of their own. Without any, it was too large, or somebody left.
 ///
 /// # Panics
 /// If a transaction of the batch may still pay.
 pub fn split(
-    view: BatchView,
+    batch: Batch,
+    payouts: Vec<Payout>,
     alone: &[u32],
     why: &str,
     fee_asset: &AssetId,
     now: Timestamp,
-) -> ChangeSet {
-    let BatchView { batch, payouts, .. } = view;
+    change: &mut ChangeSet,
+) {
     assert!(batch.live().next().is_none(), "a live attempt may still pay");
-    let mut change = ChangeSet::default();
     for (place, payout) in (0_u32..).zip(payouts) {
         let is_alone = alone.contains(&place);
         let is_told = is_alone || alone.is_empty();
         let told = if is_told { why } else { "others of its batch travel alone" };
-        requeue(payout, is_alone, told, now, &mut change);
+        requeue(payout, is_alone, told, now, change);
     }
-    close(batch, fee_asset, now, &mut change);
-    change
-}
-
-/// A batch of which nothing was ever signed is dissolved because a payout of it is withdrawn: the
-/// others wait again.
-///
-/// # Panics
-/// If a transaction was signed for it.
-pub fn leave(
-    batch: Batch,
-    others: Vec<Payout>,
-    why: &str,
-    fee_asset: &AssetId,
-    now: Timestamp,
-) -> ChangeSet {
-    assert!(batch.attempts.is_empty(), "nobody leaves what may have been paid");
-    let mut change = ChangeSet::default();
-    for payout in others {
-        requeue(payout, false, why, now, &mut change);
-    }
-    close(batch, fee_asset, now, &mut change);
-    change
+    close(batch, fee_asset, now, change);
 }
 
 /// A payout whose batch ends without paying it waits again, perhaps for a transaction of its own.

@@ -1,5 +1,7 @@
 //! Which payouts travel together, which alone, and which wait.
 
+use std::mem;
+
 use super::*;
 use crate::{
     batch::Batch,
@@ -7,9 +9,8 @@ use crate::{
     command::{Asked, CreatePayout},
     follow,
     ids::{BatchId, DialectId, LaneId, MerchantId, NetworkId, PayoutId},
-    lane::Lane,
     money::Amount,
-    ports::{BatchView, ChangeSet},
+    ports::ChangeSet,
     quote::{FeeBearer, Quote},
 };
 
@@ -140,16 +141,9 @@ fn whose_batch_was_dissolved_does_not_wait_for_company_again() {
     let batch = Batch::new(BatchId(1), network.clone(), lane.clone(), ids, NOW);
     let mut change = ChangeSet::default();
     follow::start(batch.clone(), payouts, NOW, &mut change);
-    let lane = Lane {
-        id: lane,
-        network,
-        address: String::new(),
-        key_path: String::new(),
-        next_sequence: 0,
-        version: 1,
-    };
-    let view = BatchView { batch, payouts: change.payouts, lane };
-    let queued = follow::split(view, &[2], "too little", &coin, NOW).payouts;
+    let payouts = mem::take(&mut change.payouts);
+    follow::split(batch, payouts, &[2], "too little", &coin, NOW, &mut change);
+    let queued = change.payouts;
     assert!(queued.iter().all(|it| it.updated_at == Timestamp(9_000)));
     check(queued.clone(), 1_000, 9, &[&[1, 2], &[3]], None);
     check(queued, 1_001, 9, &[&[3]], Some(10_001));

@@ -74,7 +74,7 @@ pub struct RailProfile {
     /// most urgent of a transaction sets the price of all of it.
     pub economy_apart: bool,
     /// How many batches of one lane may be in flight at once, that is, in no block yet: nodes keep no
-    /// more of one account.
+    /// more of one account. Half as many again may pass those of coins that are stuck above the cap.
     pub in_flight_max: u32,
     /// How many transactions may be signed for one batch before it waits or fails.
     pub attempts_max: u32,

@@ -188,7 +188,10 @@ impl Signing {
             Self::Input(input, lane) => (input, lane),
             Self::Split { alone, detail } if !is_replacement => {
                 let fee_asset = fee_asset(world, &view.batch);
-                return follow::split(view, &alone, &detail, fee_asset, now);
+                let BatchView { batch, payouts, .. } = view;
+                let mut change = ChangeSet::default();
+                follow::split(batch, payouts, &alone, &detail, fee_asset, now, &mut change);
+                return change;
             }
             // The first transaction may still pay them together.
             Self::Split { .. } => (Input::ReplacementNotNeeded, None),

@@ -139,9 +139,9 @@ fn basic_authentication(url: &Url) -> String {
     format!("Basic {}", BASE64.encode(pair))
 }
 
-/// Statuses that say "not by me, not now" rather than what the node thinks of the question:
-/// authentication, rate limits and gateways.
-const NOT_AN_ANSWER: &[u16] = &[401, 402, 403, 407, 408, 425, 429, 502, 503, 504];
+/// Statuses that say "not by me, not now" rather than what the node thinks of the question: payment,
+/// proxies, rate limits and gateways.
+const NOT_AN_ANSWER: &[u16] = &[402, 407, 408, 425, 429, 502, 503, 504];
 
 /// How it is said that a node answered and did not let us in.
 pub const ACCESS_REFUSED: &str =

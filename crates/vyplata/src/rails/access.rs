@@ -6,20 +6,23 @@ use futures_util::future::join_all;
 use net::{ACCESS_REFUSED, Question, Transport as _, Unreachable};
 use serde_json::json;
 
-use super::{Named, bitcoin::ESPLORA, client, named};
+use super::{Named, bitcoin::ESPLORA, client, named, tron};
 use crate::config::NetworkConfig;
 
 /// The names of a network's nodes that answer, and serve nothing with what stands in `rpc`.
 pub(crate) async fn refused(network: &Network, config: &NetworkConfig) -> Vec<String> {
     let (Ok(client), Some(call)) = (client(), call(&network.family)) else { return vec![] };
     let asked = config.rpc.iter().enumerate().map(|(position, url)| {
-        let (question, url) = match url.strip_prefix(ESPLORA) {
-            Some(url) => (Question::GetText { path: "/blocks/tip/hash".to_owned() }, url),
-            None => (call.clone(), url.as_str()),
+        let (question, node) = match url.strip_prefix(ESPLORA) {
+            Some(url) => {
+                let question = Question::GetText { path: "/blocks/tip/hash".to_owned() };
+                (question, named(&client, position, url))
+            }
+            None if network.family == "tron" => (call.clone(), tron::node(&client, position, url)),
+            None => (call.clone(), named(&client, position, url)),
         };
-        let named = named(&client, position, url);
         async move {
-            let Named { name, endpoint } = named.ok()?;
+            let Named { name, endpoint } = node.ok()?;
             let answer = endpoint.send(&question).await;
             let is_refused = |it: &Result<_, Unreachable>| {
                 it.as_ref().is_err_and(|it| it.0.contains(ACCESS_REFUSED))
@@ -30,12 +33,15 @@ pub(crate) async fn refused(network: &Network, config: &NetworkConfig) -> Vec<St
     join_all(asked).await.into_iter().flatten().collect()
 }
 
-/// A call that nodes of the family have, and that costs them nothing; nothing where keys are not sent
-/// as user and password.
+/// A call that nodes of the family have, and that costs them nothing.
 fn call(family: &str) -> Option<Question> {
     let method = match family {
         "bitcoin" => "getblockchaininfo",
         "evm" => "eth_chainId",
+        "tron" => {
+            let path = "/wallet/getnowblock".to_owned();
+            return Some(Question::Post { path, body: json!({}) });
+        }
         _ => return None,
     };
     let call = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": []});

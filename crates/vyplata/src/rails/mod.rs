@@ -86,7 +86,17 @@ fn client() -> anyhow::Result<Client> {
 
 /// The node at the place `position` of a network's list.
 fn named(client: &Client, position: usize, url: &str) -> anyhow::Result<Named> {
-    let endpoint = Endpoint::new(client.clone(), url, &[], Endpoint::LIMITS);
+    named_with(&[], client, position, url)
+}
+
+/// The same with headers for each question.
+fn named_with(
+    headers: &[(String, String)],
+    client: &Client,
+    position: usize,
+    url: &str,
+) -> anyhow::Result<Named> {
+    let endpoint = Endpoint::new(client.clone(), url, headers, Endpoint::LIMITS);
     let endpoint = endpoint.map_err(|error| anyhow!("#{}: {error}", position + 1))?;
     let name = format!("#{} {}", position + 1, endpoint.label());
     Ok(Named { name, endpoint })

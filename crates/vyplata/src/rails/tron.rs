@@ -10,7 +10,7 @@ use domain::{
 use net::{Client, Endpoint, Rest};
 use rail_tron::{Settings, Tron, energy::tronsave::TronSave};
 
-use super::{Connected, answers, client};
+use super::{Connected, Named, answers, client, named_with};
 use crate::config::{EnergyConfig, EnergyMarket, NetworkConfig};
 
 /// The header by which `TronGrid` knows whose question it is.
@@ -64,16 +64,21 @@ fn endpoints(config: &NetworkConfig) -> anyhow::Result<Vec<rail_tron::Endpoint>>
     let mut endpoints = vec![];
     for (position, url) in config.rpc.iter().enumerate() {
         let way = |url: &str| {
-            let (url, key) = without_key(url);
-            let headers: Vec<_> = key.map(|key| (NODE_KEY.to_owned(), key)).into_iter().collect();
-            rest(&client, &url, &headers).with_context(|| format!("#{}", position + 1))
+            let Named { name, endpoint } = node(&client, position, url)?;
+            Ok::<_, anyhow::Error>((name, Rest::new(Arc::new(endpoint))))
         };
         let (name, rest) = way(url)?;
         let (_, solid) = way(config.solidity.get(position).unwrap_or(url))?;
-        let name = format!("#{} {name}", position + 1);
         endpoints.push(rail_tron::Endpoint { name, rest, solid });
     }
     Ok(endpoints)
+}
+
+/// See [`super::named_with`].
+pub(super) fn node(client: &Client, position: usize, url: &str) -> anyhow::Result<Named> {
+    let (url, key) = without_key(url);
+    let headers: Vec<_> = key.map(|key| (NODE_KEY.to_owned(), key)).into_iter().collect();
+    named_with(&headers, client, position, &url)
 }
 
 fn market(config: &EnergyConfig) -> anyhow::Result<TronSave> {
@@ -82,18 +87,9 @@ fn market(config: &EnergyConfig) -> anyhow::Result<TronSave> {
         EnergyMarket::Tronsave => ("https://api.tronsave.io", "apikey"),
     };
     let headers = [(header.to_owned(), key.clone())];
-    let (_, rest) = rest(&client()?, url.as_deref().unwrap_or(default), &headers)?;
-    Ok(TronSave::new(rest))
-}
-
-fn rest(
-    client: &Client,
-    url: &str,
-    headers: &[(String, String)],
-) -> anyhow::Result<(String, Rest)> {
-    let endpoint = Endpoint::new(client.clone(), url, headers, Endpoint::LIMITS);
-    let endpoint = endpoint.map_err(|error| anyhow!("{error}"))?;
-    Ok((endpoint.label().to_owned(), Rest::new(Arc::new(endpoint))))
+    let url = url.as_deref().unwrap_or(default);
+    let endpoint = Endpoint::new(client()?, url, &headers, Endpoint::LIMITS);
+    Ok(TronSave::new(Rest::new(Arc::new(endpoint.map_err(|error| anyhow!("{error}"))?))))
 }
 
 /// A node's address and the key that stands before its host, as a user's name without a password.

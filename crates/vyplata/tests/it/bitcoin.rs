@@ -72,6 +72,9 @@ fn the_key_of_another_coin_is_noted() {
     let it = Installation::new(&config(9, "").replace("84'/0'", "84'/2'"));
     it.ok(&["keys", "init"]);
     it.refuses(&["doctor"], &["note   bitcoin/hot: m/84'/2'/0'/0/0 is the path of another coin"]);
+    it.configure(&config(9, "").replace("84'/0'", "86'/2'"));
+    let at = "a wallet that is made of the words looks for Bitcoin at m/86'/0'/0'/0/0";
+    it.refuses(&["doctor"], &[at]);
     it.configure(&config(9, ""));
     let said = it.run(&["doctor"]).stdout;
     assert!(!said.contains("another coin"), "{said}");

@@ -15,7 +15,7 @@ use domain::{
     ports::LaneView,
     reconcile::Verdict,
 };
-use signer::Keystore;
+use signer::{AddressFormat, Keystore};
 
 use super::{
     counted,
@@ -261,15 +261,19 @@ async fn coins(app: &App, report: &mut Report, work: &LaneWork, lane: &Lane) -> 
 
 /// What is to be said of a key of another coin's path (BIP-44, SLIP-44): it pays as well as any.
 fn foreign_path(network: &Network, key: &str) -> Option<String> {
-    let own = network.parameters.get("coin_type")?;
-    let coin = key.strip_prefix("m/")?.split('/').nth(1)?.trim_end_matches(['\'', 'h']);
+    let usual = signer::default_path(AddressFormat::of(network, key).ok()?, 0);
     let title = &network.title;
-    (coin != own).then(|| {
+    (coin_of(key)? != coin_of(&usual)?).then(|| {
         format!(
             "{key} is the path of another coin: a wallet that is made of the words looks for \
-             {title} below m/84'/{own}'"
+             {title} at {usual}"
         )
     })
+}
+
+/// The number of the coin in a path.
+fn coin_of(path: &str) -> Option<&str> {
+    Some(path.strip_prefix("m/")?.split('/').nth(1)?.trim_end_matches(['\'', 'h']))
 }
 
 /// Says for how many payouts a wallet's coins for fees are enough.
