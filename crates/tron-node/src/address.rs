@@ -6,7 +6,7 @@ use std::fmt;
 use alloy_primitives::{Address as Tail, keccak256};
 
 /// The first byte of every address.
-pub const PREFIX: u8 = 0x41;
+const PREFIX: u8 = 0x41;
 
 /// An address. Shown as `T…`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
-    time::Duration,
 };
 
 use crate::Chain;
@@ -36,7 +35,6 @@ impl fmt::Debug for Hook {
 pub(crate) struct Faults {
     /// By path: what, and how often.
     queued: BTreeMap<String, Vec<(Fault, usize)>>,
-    delays: BTreeMap<String, Duration>,
     hooks: BTreeMap<String, VecDeque<Hook>>,
     /// How often each path was asked.
     asked: BTreeMap<String, usize>,
@@ -46,10 +44,6 @@ pub(crate) struct Faults {
 impl Faults {
     pub(crate) fn queue(&mut self, path: &str, times: usize, fault: Fault) {
         self.queued.entry(key(path)).or_default().push((fault, times));
-    }
-
-    pub(crate) fn delay(&mut self, path: &str, delay: Duration) {
-        self.delays.insert(key(path), delay);
     }
 
     pub(crate) fn hook(&mut self, path: &str, hook: Hook) {
@@ -87,10 +81,6 @@ impl Faults {
             }
         }
         None
-    }
-
-    pub(crate) fn wait(&self, path: &str) -> Option<Duration> {
-        self.delays.get(&key(path)).or_else(|| self.delays.get("")).copied()
     }
 }
 

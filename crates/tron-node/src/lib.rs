@@ -36,7 +36,7 @@ mod trigger;
 mod tvm;
 mod wire;
 
-pub use address::{Address, PREFIX};
+pub use address::Address;
 pub use chain::{Chain, Deploy, Options, Solidified, TxId};
 pub use code::{Code, Ended};
 pub use faults::Fault;

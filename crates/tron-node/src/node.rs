@@ -7,7 +7,6 @@ use std::{
     path::Path,
     sync::{Arc, Mutex, atomic::Ordering},
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use crate::{
@@ -76,11 +75,6 @@ impl TronNode {
         if down {
             self.shared.hang_up();
         }
-    }
-
-    /// Requests to this path (or `""` for all others) wait so long before they are carried out.
-    pub fn delay(&self, path: &str, delay: Duration) {
-        Shared::lock(&self.shared.faults).delay(path, delay);
     }
 
     /// Does something to the chain right before the next request to this path is carried out.

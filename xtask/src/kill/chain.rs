@@ -26,6 +26,48 @@ pub(crate) struct Around {
     pub(crate) receiver: SocketAddr,
 }
 
+impl Around {
+    /// How every gateway's configuration begins.
+    pub(crate) fn head(self) -> String {
+        let Self { gateway, receiver, .. } = self;
+        format!(
+            r#"data = "data"
+listen = "{gateway}"
+
+# What is tested is the gateway, not its patience with a single client.
+[requests]
+per_address_per_second = 0
+per_key_per_second = 0
+
+[webhooks]
+allow = ["{receiver}"]
+
+[approvals]
+timeout_ms = 4000
+"#
+        )
+    }
+}
+
+/// How the last lane of a configuration is brought coins by one that comes after it, which has this
+/// key: when it has less than `below`, so many that it has `up_to`, and `daily_max` within a day.
+pub(crate) fn station(network: &str, key: &str, [below, up_to, daily_max]: [String; 3]) -> String {
+    format!(
+        r#"[lane.gas]
+from = "station"
+below = "{below}"
+up_to = "{up_to}"
+daily_max = "{daily_max}"
+
+[[lane]]
+network = "{network}"
+name = "station"
+key = "{key}"
+pays = false
+"#
+    )
+}
+
 /// The files that a gateway is given: their names and what is in them. One is `vyplata.toml`.
 pub(crate) type Files = Vec<(&'static str, String)>;
 

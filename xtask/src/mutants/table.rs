@@ -158,8 +158,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "withdrawal-strands-the-others",
         file: ACCEPT,
-        old: "        self.change.payouts.extend(change.payouts);\n",
-        new: "",
+        old: "batch.payouts.iter().filter(|it| **it != payout.id)",
+        new: "batch.payouts.iter().filter(|_| false)",
     },
     Mutant {
         name: "cancel-while-sending",

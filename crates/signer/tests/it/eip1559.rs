@@ -8,7 +8,7 @@ use domain::{
     ids::NetworkId,
     ports::{Intent, UnsignedTx},
 };
-use proptest::{prelude::*, sample::Index};
+use proptest::prelude::*;
 use signer::{LocalSigner, Policy, intent::eip1559::verify};
 
 use crate::world::{self, BOB, CAROL, Case, TETHER, amount, payment};
@@ -278,12 +278,8 @@ fn check_mutated(case: &Case, payload: &[u8]) {
 #[test]
 fn every_changed_bit_is_noticed() {
     for case in [native(), token()] {
-        for at in 0..case.unsigned.payload.len() {
-            for bit in 0..8 {
-                let mut changed = case.unsigned.payload.clone();
-                changed[at] ^= 1 << bit;
-                check_mutated(&case, &changed);
-            }
+        for changed in world::flipped(&case.unsigned.payload) {
+            check_mutated(&case, &changed);
         }
     }
 }
@@ -293,20 +289,11 @@ proptest! {
 
     #[test]
     fn arbitrary_changes_are_noticed(
-        changes in proptest::collection::vec((any::<Index>(), any::<u8>(), 0_u8..3), 1..4),
+        changes in world::changes(),
         of_token: bool,
     ) {
         let case = if of_token { token() } else { native() };
-        let mut payload = case.unsigned.payload.clone();
-        for (at, byte, kind) in changes {
-            let at = at.index(payload.len());
-            match kind {
-                0 => payload[at] = byte,
-                1 => payload.insert(at, byte),
-                _ => drop(payload.remove(at)),
-            }
-        }
-        check_mutated(&case, &payload);
+        check_mutated(&case, &world::mutated(&case.unsigned.payload, changes));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use domain::{
     money::Amount,
     ports::{Intent, Payment, SignError, Signer, UnsignedTx},
 };
+use proptest::{prelude::*, sample::Index};
 use signer::{Keystore, LocalSigner, Policy};
 
 /// The first three accounts of the mnemonic below.
@@ -104,4 +105,31 @@ impl Case {
         let why = changed.sign().expect_err(expected);
         assert!(why.contains(expected), "{why:?} does not say {expected:?}");
     }
+}
+
+/// Everything that differs from these bytes by one bit.
+pub(crate) fn flipped(payload: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    (0..payload.len() * 8).map(|at| {
+        let mut changed = payload.to_vec();
+        changed[at / 8] ^= 1 << (at % 8);
+        changed
+    })
+}
+
+/// Bytes that are set, put in or taken out: where, which, and what of the three.
+pub(crate) fn changes() -> impl Strategy<Value = Vec<(Index, u8, u8)>> {
+    proptest::collection::vec((any::<Index>(), any::<u8>(), 0_u8..3), 1..4)
+}
+
+pub(crate) fn mutated(payload: &[u8], changes: Vec<(Index, u8, u8)>) -> Vec<u8> {
+    let mut payload = payload.to_vec();
+    for (at, byte, kind) in changes {
+        let at = at.index(payload.len());
+        match kind {
+            0 => payload[at] = byte,
+            1 => payload.insert(at, byte),
+            _ => drop(payload.remove(at)),
+        }
+    }
+    payload
 }

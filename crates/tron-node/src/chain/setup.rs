@@ -67,8 +67,7 @@ impl Chain {
     /// # Panics
     /// If it fails.
     pub fn deploy(&mut self, code: &[u8], owner: Address, deploy: &Deploy) -> Address {
-        self.made += 1;
-        let hash = alloy_primitives::keccak256(self.made.to_be_bytes());
+        let hash = alloy_primitives::keccak256(self.next_made().to_be_bytes());
         let mut tail = [0; 20];
         tail.copy_from_slice(&hash[12..]);
         let (address, code) = (Address::from_tail(tail), Bytes::copy_from_slice(code));

@@ -95,13 +95,7 @@ fn talk(stream: &TcpStream, shared: &Shared) {
         if shared.stopped.load(Ordering::SeqCst) {
             return;
         }
-        let (fault, wait) = {
-            let mut faults = Shared::lock(&shared.faults);
-            (faults.next(&request.path), faults.wait(&request.path))
-        };
-        if let Some(wait) = wait {
-            thread::sleep(wait);
-        }
+        let fault = Shared::lock(&shared.faults).next(&request.path);
         let (status, body) = match fault {
             Some(Fault::LostBefore) => return,
             Some(Fault::Status(status)) => (status, too_much(status)),

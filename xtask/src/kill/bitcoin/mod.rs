@@ -60,6 +60,9 @@ const PRICES_SAT: (u64, u64) = (4, 60);
 /// The operator's cap.
 const CAP_SAT: u64 = 200;
 
+/// How many blocks are enough for whatever is paid here of either coin, the transaction's own counted.
+const FINAL_BLOCKS: usize = 6;
+
 /// The most payouts of one transaction: of four that come together one is left over.
 const BATCH_MAX: usize = 3;
 /// How long a payout waits for others, in milliseconds.
@@ -200,7 +203,7 @@ impl Chain for Bitcoin {
 
 /// The configuration of a gateway.
 fn configuration(coin: Coin, is_for_points: bool, around: Around) -> String {
-    let Around { gateway, node, receiver } = around;
+    let (head, node) = (around.head(), around.node);
     let (network, genesis) = (coin.network(), coin.genesis());
     let ticker = coin.asset().ticker.unwrap_or_default();
     let replaces = coin.is_replaced();
@@ -208,20 +211,7 @@ fn configuration(coin: Coin, is_for_points: bool, around: Around) -> String {
     // wallets are looked after every fifteenth time.
     let (in_flight_max, poll_ms) = if is_for_points { (200, 100) } else { (24, 200) };
     format!(
-        r#"data = "data"
-listen = "{gateway}"
-
-# What is tested is the gateway, not its patience with a single client.
-[requests]
-per_address_per_second = 0
-per_key_per_second = 0
-
-[webhooks]
-allow = ["{receiver}"]
-
-[approvals]
-timeout_ms = 4000
-
+        r#"{head}
 [rates]
 {ticker} = "100"
 

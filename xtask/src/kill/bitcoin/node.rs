@@ -19,7 +19,7 @@ use bitcoin::{
 };
 use serde_json::{Value, json};
 
-use super::coin::Coin;
+use super::{FINAL_BLOCKS, coin::Coin};
 use crate::{
     kill::http::{self, Message},
     process::Guarded,
@@ -33,9 +33,6 @@ const BLOCKS_FIRST: u32 = 120;
 
 /// How many blocks are asked for in one request.
 const BLOCKS_AT_ONCE: usize = 100;
-
-/// How many blocks are enough for every amount of every coin, the transaction's own counted.
-const FINAL_BLOCKS: u32 = 6;
 
 /// What a transaction of the miner offers beside its payments, in satoshi: more than any other.
 const FEE_SAT: u64 = 500_000;

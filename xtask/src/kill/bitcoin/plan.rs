@@ -23,11 +23,11 @@ const LARGE_SAT: u64 = 10_000_000;
 /// Draws payouts of all kinds of recipients and amounts.
 pub(crate) struct Draw<'a> {
     /// The coin.
-    pub(crate) coin: Coin,
+    coin: Coin,
     /// The address of the wallet that pays.
-    pub(crate) own: &'a str,
+    own: &'a str,
     /// What is drawn from.
-    pub(crate) random: Random,
+    random: Random,
     seed: u64,
 }
 

@@ -13,7 +13,7 @@ use super::{
     coins,
     node::{Node, quantity},
 };
-use crate::kill::chain::Around;
+use crate::kill::chain::{Around, station};
 
 /// How payouts share transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,32 +120,19 @@ pub(crate) struct Setup {
 impl Setup {
     /// The configuration of a gateway.
     pub(crate) fn configuration(self, around: Around) -> String {
-        let Around { gateway: address, node, receiver } = around;
+        let (head, node) = (around.head(), around.node);
         let Self { in_flight_max, batching, has_station } = self;
         // Where every death is followed by a rise of fees, a transaction may see many of them.
         let budget = if has_station { "replacement_budget_percent = 5000\n" } else { "" };
         // Wallets are looked after every fifth time.
         let poll_ms = if has_station { 100 } else { 200 };
-        let (batching, station) = (
-            batching.lines(BATCH_MAX as u64, WAIT_MS),
-            if has_station { station() } else { String::new() },
-        );
+        let batching = batching.lines(BATCH_MAX as u64, WAIT_MS);
+        let limits = [BELOW_WEI, UP_TO_WEI, DAILY_MAX_WEI].map(coins);
+        let station = has_station.then(|| station("ethereum", "m/44'/60'/0'/0/1", limits));
+        let station = station.unwrap_or_default();
         format!(
-            r#"data = "data"
-listen = "{address}"
-catalog = ["tokens.toml"]
-
-# What is tested is the gateway, not its patience with a single client.
-[requests]
-per_address_per_second = 0
-per_key_per_second = 0
-
-[webhooks]
-allow = ["{receiver}"]
-
-[approvals]
-timeout_ms = 4000
-
+            r#"catalog = ["tokens.toml"]
+{head}
 [rates]
 ETH = "3000"
 TOKEN = "1"
@@ -164,24 +151,6 @@ key = "m/44'/60'/0'/0/0"
 {station}"#
         )
     }
-}
-
-fn station() -> String {
-    let (below, up_to, daily_max) = (coins(BELOW_WEI), coins(UP_TO_WEI), coins(DAILY_MAX_WEI));
-    format!(
-        r#"[lane.gas]
-from = "station"
-below = "{below}"
-up_to = "{up_to}"
-daily_max = "{daily_max}"
-
-[[lane]]
-network = "ethereum"
-name = "station"
-key = "m/44'/60'/0'/0/1"
-pays = false
-"#
-    )
 }
 
 #[cfg(test)]

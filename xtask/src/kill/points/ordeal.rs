@@ -258,12 +258,24 @@ impl<T: Theatre> Ordeal<T> {
         end: End,
         approval: Option<Reply>,
     ) -> Result<()> {
+        self.again_and_again(HELPING_MAX, |it| {
+            let drawn = it.draw(count, end, approval)?;
+            it.ask(&drawn)
+        })
+    }
+
+    /// Does what leads to the death until it has come, since it cannot be told from outside whether
+    /// once was enough.
+    pub(crate) fn again_and_again(
+        &mut self,
+        patience: Duration,
+        mut cause: impl FnMut(&mut Self) -> Result<()>,
+    ) -> Result<()> {
         for _ in 0..HELPINGS {
-            let drawn = self.draw(count, end, approval)?;
-            self.ask(&drawn)?;
-            self.await_death(HELPING_MAX)?;
+            cause(self)?;
+            self.await_death(patience)?;
             if self.has_died()? {
-                return Ok(());
+                break;
             }
         }
         Ok(())

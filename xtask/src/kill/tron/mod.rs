@@ -106,8 +106,12 @@ impl Tron {
         self.wallets.context("there are no wallets yet")
     }
 
-    fn draw_with(&self, seed: u64) -> Result<Draw> {
-        Ok(Draw::new(self.contracts, self.wallets()?, seed))
+    /// Draws payouts, and gives their recipients what they have before.
+    fn drawn(&self, seed: u64, what: impl FnOnce(&mut Draw) -> Vec<Wanted>) -> Result<Vec<Wanted>> {
+        let mut draw = Draw::new(self.contracts, self.wallets()?, seed);
+        let plan = what(&mut draw);
+        self.give(&draw, &plan)?;
+        Ok(plan)
     }
 
     /// Gives recipients what they have before.
@@ -121,21 +125,22 @@ impl Tron {
         })
     }
 
-    /// What waits and was handed over by `wallet`.
-    fn waiting_of(&self, wallet: &Address) -> Vec<(TxId, Sent)> {
-        self.node.chain(|chain| {
+    /// What waits and was handed over by the wallet that pays.
+    fn paying(&self) -> Result<Vec<(TxId, Sent)>> {
+        let hot = self.wallets()?.hot;
+        Ok(self.node.chain(|chain| {
             let pending = chain.pending();
             let mut found: Vec<(TxId, Sent)> = Vec::new();
             // What is handed over again is there again.
             for received in chain.received().iter().rev() {
                 let is_new = found.iter().all(|it| it.0 != received.txid);
                 if found.len() < pending.len() && is_new && pending.contains(&received.txid) {
-                    let sent = Sent::read(&received.bytes).filter(|it| it.from == *wallet);
+                    let sent = Sent::read(&received.bytes).filter(|it| it.from == hot);
                     found.extend(sent.map(|it| (received.txid, it)));
                 }
             }
             found
-        })
+        }))
     }
 
     /// What a wallet has of the coin as of the newest final block, in sun.
@@ -200,10 +205,7 @@ impl Chain for Tron {
     }
 
     fn draw(&self, count: usize, seed: u64) -> Result<Vec<Wanted>> {
-        let mut draw = self.draw_with(seed)?;
-        let plan = draw.mixed(count);
-        self.give(&draw, &plan)?;
-        Ok(plan)
+        self.drawn(seed, |it| it.mixed(count))
     }
 
     fn upset(&self) -> Result<()> {

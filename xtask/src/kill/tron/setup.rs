@@ -6,7 +6,11 @@ use anyhow::{Context as _, Result};
 use tron_node::{Address, Chain, Options};
 
 use super::{LAG_BLOCKS, TOKEN, TRX, token::Contracts};
-use crate::kill::{api::Api, chain::Around, gateway::Gateway};
+use crate::kill::{
+    api::Api,
+    chain::{Around, station},
+    gateway::Gateway,
+};
 
 /// One coin, in sun.
 pub(super) const SUN: u128 = 1_000_000;
@@ -127,28 +131,17 @@ pub(super) fn catalog(contracts: Contracts) -> String {
 
 /// The configuration of a gateway; with a second wallet where every point is reached.
 pub(super) fn configuration(is_for_points: bool, around: Around) -> String {
-    let Around { gateway, node, receiver } = around;
+    let (head, node) = (around.head(), around.node);
     let genesis = hex::encode(options().genesis);
     // Where every point is reached there is room for a scene's own while the chain is held still, and
     // wallets are looked after every fifteenth time.
     let (in_flight_max, poll_ms) = if is_for_points { (200, 100) } else { (24, 200) };
-    let station = if is_for_points { station() } else { String::new() };
+    let limits = [BELOW_SUN, UP_TO_SUN, DAILY_MAX_SUN].map(|it| TRX.text(it));
+    let station = is_for_points.then(|| station("tron", "m/44'/195'/0'/0/1", limits));
+    let station = station.unwrap_or_default();
     format!(
-        r#"data = "data"
-listen = "{gateway}"
-catalog = ["tokens.toml"]
-
-# What is tested is the gateway, not its patience with a single client.
-[requests]
-per_address_per_second = 0
-per_key_per_second = 0
-
-[webhooks]
-allow = ["{receiver}"]
-
-[approvals]
-timeout_ms = 4000
-
+        r#"catalog = ["tokens.toml"]
+{head}
 [rates]
 TRX = "0.3"
 TOKEN = "1"
@@ -166,24 +159,5 @@ network = "tron"
 name = "hot"
 key = "m/44'/195'/0'/0/0"
 {station}"#
-    )
-}
-
-fn station() -> String {
-    let (below, up_to) = (TRX.text(BELOW_SUN), TRX.text(UP_TO_SUN));
-    let daily_max = TRX.text(DAILY_MAX_SUN);
-    format!(
-        r#"[lane.gas]
-from = "station"
-below = "{below}"
-up_to = "{up_to}"
-daily_max = "{daily_max}"
-
-[[lane]]
-network = "tron"
-name = "station"
-key = "m/44'/195'/0'/0/1"
-pays = false
-"#
     )
 }

@@ -4,7 +4,10 @@ use proptest::{prelude::*, sample::Index};
 use signer::intent::tron::{LIFE_MS_MAX, verify};
 
 use super::{ANY, CONTRACT, Case, FEE_MAX, MESSAGE, RAW, moment, named, native, token};
-use crate::wire::{self, Fields, Value, field, overlong, varint};
+use crate::{
+    wire::{self, Fields, Value, field, overlong, varint},
+    world,
+};
 
 const LEVELS: [&[u64]; 4] = [RAW, CONTRACT, ANY, MESSAGE];
 
@@ -258,12 +261,8 @@ fn check_mutated(case: &Case, payload: &[u8]) {
 #[test]
 fn every_changed_bit_is_noticed() {
     for case in cases() {
-        for at in 0..case.unsigned.payload.len() {
-            for bit in 0..8 {
-                let mut changed = case.unsigned.payload.clone();
-                changed[at] ^= 1 << bit;
-                check_mutated(&case, &changed);
-            }
+        for changed in world::flipped(&case.unsigned.payload) {
+            check_mutated(&case, &changed);
         }
     }
 }
@@ -281,21 +280,12 @@ proptest! {
 
     #[test]
     fn arbitrary_changes_are_noticed(
-        changes in proptest::collection::vec((any::<Index>(), any::<u8>(), 0_u8..3), 1..4),
+        changes in world::changes(),
         which: Index,
     ) {
         let cases = cases();
         let case = &cases[which.index(cases.len())];
-        let mut payload = case.unsigned.payload.clone();
-        for (at, byte, kind) in changes {
-            let at = at.index(payload.len());
-            match kind {
-                0 => payload[at] = byte,
-                1 => payload.insert(at, byte),
-                _ => drop(payload.remove(at)),
-            }
-        }
-        check_mutated(case, &payload);
+        check_mutated(case, &world::mutated(&case.unsigned.payload, changes));
     }
 
     #[test]

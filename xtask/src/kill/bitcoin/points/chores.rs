@@ -7,8 +7,8 @@ use bitcoin::Transaction;
 
 use super::End;
 use crate::kill::{
-    bitcoin::Bitcoin,
-    points::ordeal::{DEATH_MAX, HELPINGS, Ordeal},
+    bitcoin::{Bitcoin, FINAL_BLOCKS},
+    points::ordeal::{DEATH_MAX, Ordeal},
 };
 
 /// So many small coins the wallet is given if it has fewer: more than it lets lie.
@@ -29,26 +29,14 @@ const BLOCK_SEEN: Duration = Duration::from_millis(800);
 const BLOCKS_WITHOUT: usize = 8;
 /// What gathers small coins has more inputs than this.
 const INPUTS_MANY: usize = 20;
-/// After how many blocks a transaction is final, whatever it pays.
-const FINAL_BLOCKS: usize = 6;
-
 impl Ordeal<Bitcoin> {
     /// Does what makes a chore necessary until the death has come, since it cannot be told from
     /// outside whether the last one is over.
     pub(super) fn chore(&mut self, is_possible: bool) -> Result<()> {
-        for _ in 0..HELPINGS {
-            let lifts = is_possible && !self.chain.coin.is_replaced();
-            if lifts && self.random.below(2) == 0 {
-                self.stuck()?;
-            } else {
-                self.small_coins(is_possible)?;
-            }
-            self.await_death(CHORE_MAX)?;
-            if self.has_died()? {
-                break;
-            }
-        }
-        Ok(())
+        let lifts = is_possible && !self.chain.coin.is_replaced();
+        self.again_and_again(CHORE_MAX, |it| {
+            if lifts && it.random.below(2) == 0 { it.stuck() } else { it.small_coins(is_possible) }
+        })
     }
 
     /// The wallet is given small coins while they can be gathered for little. If that is not to come

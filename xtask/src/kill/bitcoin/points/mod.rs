@@ -136,7 +136,8 @@ impl Theatre for Bitcoin {
     ) -> Result<Vec<Wanted>> {
         // Alone, or with others.
         let each = if random.below(2) == 0 { 1 } else { BATCH_MAX };
-        let mut drawn = self.draw_with(random).payouts(transactions * each);
+        let mut drawn =
+            Draw::new(self.coin, &self.address, random.next()).payouts(transactions * each);
         for wanted in &mut drawn {
             (wanted.end, wanted.approval) = (end, approval);
         }
@@ -164,12 +165,6 @@ impl Theatre for Bitcoin {
 
     fn last(_stage: &mut Ordeal<Self>) -> Result<()> {
         Ok(())
-    }
-}
-
-impl Bitcoin {
-    fn draw_with(&self, random: &mut Random) -> Draw<'_> {
-        Draw::new(self.coin, &self.address, random.next())
     }
 }
 

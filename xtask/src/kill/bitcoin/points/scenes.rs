@@ -7,15 +7,12 @@ use bitcoin::{OutPoint, Transaction, Txid};
 
 use super::{Depth, End};
 use crate::kill::{
-    bitcoin::{Bitcoin, CAP_SAT, USUAL_SAT},
+    bitcoin::{Bitcoin, CAP_SAT, FINAL_BLOCKS, USUAL_SAT},
     points::ordeal::{DEATH_MAX, Ordeal},
 };
 
 /// How many times as much transactions cost after a jump.
 const JUMP: u64 = 3;
-
-/// After how many blocks a transaction is final, whatever it pays.
-const FINAL_BLOCKS: usize = 6;
 
 impl Ordeal<Bitcoin> {
     /// Waits until nothing of the wallet waits any more; then transactions cost what is usual.

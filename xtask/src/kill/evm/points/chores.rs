@@ -35,7 +35,7 @@ impl Ordeal<Evm> {
     /// the contract onto the chain before. If that is to fail, the token refuses it once.
     pub(crate) fn preparation(&mut self, is_possible: bool) -> Result<()> {
         let (node, hot) = (Arc::clone(&self.chain.node), self.chain.wallets.hot.clone());
-        self.again_and_again(|stage| {
+        self.again_and_again(HELPING_MAX, |stage| {
             token::revoke(&node, &hot)?;
             if is_possible {
                 return Ok(());
@@ -54,7 +54,7 @@ impl Ordeal<Evm> {
         let node = Arc::clone(&self.chain.node);
         let hot = self.chain.wallets.hot.clone();
         let station = self.chain.wallets.station.clone().context("there is no station")?;
-        self.again_and_again(|stage| {
+        self.again_and_again(HELPING_MAX, |stage| {
             stage.drain()?;
             if !is_mended {
                 let brings = |it: &Value| has(it, "to", &hot);
@@ -149,19 +149,6 @@ impl Ordeal<Evm> {
         };
         self.look(DEATH_MAX, is_calm)?;
         chain::lower_base_fee(&self.chain.node)
-    }
-
-    /// Does what makes a chore necessary until the death has come, since it cannot be told from
-    /// outside whether the last one is over.
-    fn again_and_again(&mut self, mut cause: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
-        for _ in 0..HELPINGS {
-            cause(self)?;
-            self.await_death(HELPING_MAX)?;
-            if self.has_died()? {
-                break;
-            }
-        }
-        Ok(())
     }
 
     /// Takes the coins out of the wallet, if it has been brought what it last needed; says whether.

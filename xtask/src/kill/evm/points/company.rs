@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::chain;
 use crate::kill::{
     evm::{Evm, plan, setup::BATCH_MAX},
-    points::ordeal::{DEATH_MAX, HELPING_MAX, HELPINGS, Ordeal},
+    points::ordeal::{DEATH_MAX, HELPING_MAX, Ordeal},
     random::Random,
     workload::{End, Wanted},
 };
@@ -65,20 +65,15 @@ enum Quarrel {
 impl Ordeal<Evm> {
     /// In each transaction one of several cannot be paid with the others.
     pub(crate) fn requeued(&mut self, count: usize) -> Result<()> {
-        for _ in 0..HELPINGS {
-            let quarrel = match self.random.below(3) {
+        self.again_and_again(HELPING_MAX, |it| {
+            let quarrel = match it.random.below(3) {
                 0 => Quarrel::Before,
                 1 => Quarrel::LeftOut,
                 _ => Quarrel::Once,
             };
-            let company = if self.random.below(2) == 0 { Company::Coins } else { Company::Tokens };
-            self.quarrel(company, quarrel, count)?;
-            self.await_death(HELPING_MAX)?;
-            if self.has_died()? {
-                break;
-            }
-        }
-        Ok(())
+            let company = if it.random.below(2) == 0 { Company::Coins } else { Company::Tokens };
+            it.quarrel(company, quarrel, count)
+        })
     }
 
     fn quarrel(&mut self, company: Company, quarrel: Quarrel, count: usize) -> Result<()> {

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use crate::kill::{
     gateway,
-    points::ordeal::{DEATH_MAX, HELPING_MAX, HELPINGS, Ordeal},
+    points::ordeal::{DEATH_MAX, HELPING_MAX, Ordeal},
     tron::{
         TRX, Tron, moods,
         setup::{BELOW_SUN, HOT, SUN},
@@ -23,18 +23,11 @@ impl Ordeal<Tron> {
     /// The wallet's coins are taken out of it, by the ledger and on the chain, while payouts wait that
     /// need some.
     pub(super) fn shortage(&mut self) -> Result<()> {
-        for _ in 0..HELPINGS {
-            self.drain()?;
-            let mut draw = self.chain.draw_with(self.random.next())?;
-            let drawn = draw.tokens(1);
-            self.chain.give(&draw, &drawn)?;
-            self.ask(&drawn)?;
-            self.await_death(HELPING_MAX)?;
-            if self.has_died()? {
-                break;
-            }
-        }
-        Ok(())
+        self.again_and_again(HELPING_MAX, |it| {
+            it.drain()?;
+            let drawn = it.chain.drawn(it.random.next(), |draw| draw.tokens(1))?;
+            it.ask(&drawn)
+        })
     }
 
     /// Takes the coins out of the wallet, if it has been brought what it last needed; says whether.

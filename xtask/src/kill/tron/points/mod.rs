@@ -119,12 +119,10 @@ impl Theatre for Tron {
         end: End,
         approval: Option<Reply>,
     ) -> Result<Vec<Wanted>> {
-        let mut draw = self.draw_with(random.next())?;
-        let mut drawn = draw.payouts(transactions);
+        let mut drawn = self.drawn(random.next(), |it| it.payouts(transactions))?;
         for wanted in &mut drawn {
             (wanted.end, wanted.approval) = (end, approval);
         }
-        self.give(&draw, &drawn)?;
         Ok(drawn)
     }
 
@@ -137,7 +135,7 @@ impl Theatre for Tron {
     }
 
     fn waiting(&self, plan: &[Wanted]) -> Result<Option<Vec<TxId>>> {
-        let waiting = self.waiting_of(&self.wallets()?.hot);
+        let waiting = self.paying()?;
         let find = |wanted: &Wanted| {
             let is_it = |sent: &super::Sent| place(wanted.asset, &sent.to, None) == wanted.place;
             waiting.iter().find(|it| is_it(&it.1)).map(|it| it.0)

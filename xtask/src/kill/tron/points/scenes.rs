@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use tron_node::{Code, Ended, TxId};
 
 use crate::kill::{
-    points::ordeal::{DEATH_MAX, HELPING_MAX, HELPINGS, Ordeal},
+    points::ordeal::{DEATH_MAX, HELPING_MAX, Ordeal},
     tron::{Tron, moods, setup::BELOW_SUN},
     workload::{End, Wanted},
 };
@@ -38,23 +38,14 @@ impl Ordeal<Tron> {
     }
 
     pub(super) fn hostile(&mut self, count: usize) -> Result<()> {
-        for _ in 0..HELPINGS {
-            let mut draw = self.chain.draw_with(self.random.next())?;
-            let drawn = draw.at_fault(count);
-            self.chain.give(&draw, &drawn)?;
-            self.ask(&drawn)?;
-            self.await_death(HELPING_MAX)?;
-            if self.has_died()? {
-                break;
-            }
-        }
-        Ok(())
+        self.again_and_again(HELPING_MAX, |it| {
+            let drawn = it.chain.drawn(it.random.next(), |draw| draw.at_fault(count))?;
+            it.ask(&drawn)
+        })
     }
 
     pub(super) fn undone(&mut self, count: usize) -> Result<()> {
-        let mut draw = self.chain.draw_with(self.random.next())?;
-        let mut drawn = draw.tokens(count);
-        self.chain.give(&draw, &drawn)?;
+        let mut drawn = self.chain.drawn(self.random.next(), |it| it.tokens(count))?;
         for wanted in &mut drawn {
             wanted.end = End::Unpaid;
         }
