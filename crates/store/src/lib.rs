@@ -3,8 +3,8 @@
 //! The tables are described in `migrations/sqlite`, and in this crate's README for people who
 //! want to read them by hand.
 
-mod codec;
 mod error;
+mod queries;
 mod sqlite;
 
 pub use error::StoreError;

@@ -7,11 +7,7 @@
 
 mod migrate;
 mod open;
-mod read;
-mod report;
-mod rows;
-mod table;
-mod write;
+mod session;
 mod writer;
 
 use std::{
@@ -35,10 +31,14 @@ use domain::{
         LaneView, PageQuery, PayoutKey, PayoutView, Store, Unreachable,
     },
 };
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::TransactionBehavior;
 
-use crate::error::{Fault, StoreError};
+use crate::{
+    error::{Fault, StoreError},
+    queries::{read, report, store::store, write},
+};
 use open::{BUSY_TIMEOUT, Connections};
+use session::{Transaction, at_once};
 use writer::Writer;
 
 /// Durable state in one `SQLite` file. Several processes may have it open at once.
@@ -113,195 +113,68 @@ impl Sqlite {
         self.connections.backup(path)
     }
 
-    /// Writes inside one transaction that nobody else can write beside.
-    fn write(
+    /// Decides inside one transaction that nobody else can write beside, and writes that.
+    async fn write_accept(
         &self,
-        work: impl FnOnce(&Connection) -> Result<(), Fault>,
+        needs: &AcceptNeeds,
+        decide: &mut Decide<'_>,
     ) -> Result<(), CommitError> {
         let mut writer = self.connections.writer();
-        let attempt = || -> Result<(), Fault> {
+        let mut attempt = || -> Result<(), Fault> {
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            work(&transaction)?;
+            let session = Transaction(&transaction);
+            let view = at_once(read::accept_view(&session, needs))?;
+            at_once(write::change_set(&session, &decide(view)))?;
             transaction.commit()?;
             Ok(())
         };
         attempt().map_err(|fault| fault.refusal())
     }
 
-    /// Reads as of one moment.
-    fn read<T>(
-        &self,
-        work: impl FnOnce(&Connection) -> Result<T, Fault>,
-    ) -> Result<T, Unreachable> {
-        let reader = self.connections.reader();
-        let attempt = || -> Result<T, Fault> {
+    async fn write_commit(&self, change: ChangeSet) -> Result<(), CommitError> {
+        self.writer.commit(change).await
+    }
+}
+
+/// Asks as of one moment.
+macro_rules! asking {
+    ($store:ident, $session:ident => $work:expr) => {{
+        let reader = $store.connections.reader();
+        let attempt = || {
             // Ends without a trace when it is dropped: there is nothing to commit.
             let transaction = reader.unchecked_transaction()?;
-            work(&transaction)
+            let $session = &Transaction(&transaction);
+            at_once($work)
         };
         attempt().map_err(|fault| fault.unreachable())
-    }
+    }};
 }
 
-impl Store for Sqlite {
-    fn accept<'a>(
-        &'a self,
-        needs: &'a AcceptNeeds,
-        decide: &'a mut Decide<'a>,
-    ) -> BoxFuture<'a, Result<(), CommitError>> {
-        Box::pin(async move {
-            self.write(|connection| {
-                let view = read::accept_view(connection, needs)?;
-                write::change_set(connection, &decide(view))
-            })
-        })
-    }
-
-    fn commit(&self, change: ChangeSet) -> BoxFuture<'_, Result<(), CommitError>> {
-        Box::pin(self.writer.commit(change))
-    }
-
-    fn load_batch(&self, id: BatchId) -> BoxFuture<'_, Result<BatchView, Unreachable>> {
-        Box::pin(async move { self.read(|it| read::batch_view(it, id)) })
-    }
-
-    fn peek_batch(&self, id: BatchId) -> BoxFuture<'_, Result<(Batch, Lane), Unreachable>> {
-        Box::pin(async move { self.read(|it| read::peek_batch(it, id)) })
-    }
-
-    fn commitments<'a>(
-        &'a self,
-        lane: &'a LaneId,
-        without: BatchId,
-    ) -> BoxFuture<'a, Result<Vec<Commitment>, Unreachable>> {
-        Box::pin(async move { self.read(|it| read::commitments(it, lane, without)) })
-    }
-
-    fn signed<'a>(
-        &'a self,
-        names: &'a BTreeSet<TxId>,
-    ) -> BoxFuture<'a, Result<Vec<Attempt>, Unreachable>> {
-        Box::pin(async move { self.read(|it| read::signed(it, names)) })
-    }
-
-    fn load_lane<'a>(
-        &'a self,
-        id: &'a LaneId,
-        queued_max: u32,
-    ) -> BoxFuture<'a, Result<Option<LaneView>, Unreachable>> {
-        Box::pin(async move { self.read(|it| read::lane_view(it, id, queued_max)) })
-    }
-
-    fn load_delivery(&self, id: DeliveryId) -> BoxFuture<'_, Result<DeliveryView, Unreachable>> {
-        Box::pin(async move { self.read(|it| read::delivery_view(it, id)) })
-    }
-
-    fn due_batches<'a>(
-        &'a self,
-        lane: &'a LaneId,
-        now: Timestamp,
-        count_max: u32,
-    ) -> BoxFuture<'a, Result<Vec<BatchId>, Unreachable>> {
-        Box::pin(async move { self.read(|it| read::due_batches(it, lane, now, count_max)) })
-    }
-
-    fn due_deliveries(
-        &self,
-        now: Timestamp,
-        count_max: u32,
-    ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Unreachable>> {
-        Box::pin(async move { self.read(|it| read::due_deliveries(it, now, count_max)) })
-    }
-
-    fn expired_approvals(
-        &self,
-        now: Timestamp,
-        count_max: u32,
-    ) -> BoxFuture<'_, Result<Vec<PayoutId>, Unreachable>> {
-        Box::pin(async move { self.read(|it| read::expired_approvals(it, now, count_max)) })
-    }
-
-    fn find_payout<'a>(
-        &'a self,
-        key: &'a PayoutKey,
-    ) -> BoxFuture<'a, Result<Option<PayoutView>, Unreachable>> {
-        Box::pin(async move { self.read(|it| report::payout_view(it, key)) })
-    }
-
-    fn page<'a>(&'a self, query: &'a PageQuery) -> BoxFuture<'a, Result<Vec<Payout>, Unreachable>> {
-        Box::pin(async move { self.read(|it| report::page(it, query)) })
-    }
-
-    fn balances(&self) -> BoxFuture<'_, Result<Vec<Balance>, Unreachable>> {
-        Box::pin(async move { self.read(report::balances) })
-    }
-
-    fn held<'a>(
-        &'a self,
-        account: &'a LedgerAccount,
-    ) -> BoxFuture<'a, Result<Vec<(AssetId, Amount)>, Unreachable>> {
-        Box::pin(async move { self.read(|it| report::held(it, account)) })
-    }
-
-    fn postings<'a>(
-        &'a self,
-        account: &'a LedgerAccount,
-        asset: &'a AssetId,
-        count_max: u32,
-    ) -> BoxFuture<'a, Result<Vec<Posting>, Unreachable>> {
-        Box::pin(async move { self.read(|it| report::postings(it, account, asset, count_max)) })
-    }
-
-    fn moved_since<'a>(
-        &'a self,
-        debit: &'a LedgerAccount,
-        credit: &'a LedgerAccount,
-        asset: &'a AssetId,
-        since: Timestamp,
-    ) -> BoxFuture<'a, Result<Amount, Unreachable>> {
-        Box::pin(
-            async move { self.read(|it| report::moved_since(it, (debit, credit), asset, since)) },
-        )
-    }
-
-    fn merchants(&self) -> BoxFuture<'_, Result<Vec<Merchant>, Unreachable>> {
-        Box::pin(async move { self.read(report::merchants) })
-    }
-
-    fn merchant(&self, id: MerchantId) -> BoxFuture<'_, Result<Option<Merchant>, Unreachable>> {
-        Box::pin(async move { self.read(|it| read::merchant(it, id)) })
-    }
-
-    fn keys_of(&self, merchant: MerchantId) -> BoxFuture<'_, Result<Vec<ApiKey>, Unreachable>> {
-        Box::pin(async move { self.read(|it| report::keys_of(it, merchant)) })
-    }
-
-    fn key(&self, id: KeyId) -> BoxFuture<'_, Result<Option<ApiKey>, Unreachable>> {
-        Box::pin(async move { self.read(|it| read::key(it, id)) })
-    }
-
-    fn keys_by_lookup<'a>(
-        &'a self,
-        dialect: &'a str,
-        lookup: &'a str,
-    ) -> BoxFuture<'a, Result<Vec<ApiKey>, Unreachable>> {
-        Box::pin(async move { self.read(|it| report::keys_by_lookup(it, dialect, lookup)) })
-    }
-
-    fn lanes(&self) -> BoxFuture<'_, Result<Vec<Lane>, Unreachable>> {
-        Box::pin(async move { self.read(report::lanes) })
-    }
-
-    fn counts(&self) -> BoxFuture<'_, Result<BTreeMap<String, u64>, Unreachable>> {
-        Box::pin(async move { self.read(report::counts) })
-    }
-}
+store!(Sqlite, asking);
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
     use sim::conformance::ready;
 
     use super::*;
+
+    #[test]
+    fn what_is_asked_all_the_time_is_found_by_an_index_and_in_order() {
+        let store = Sqlite::open_in_memory().unwrap();
+        let connection = store.connections.reader();
+        for sql in read::asked_often() {
+            let plan = format!("EXPLAIN QUERY PLAN {sql}");
+            let mut statement = connection.prepare(&plan).unwrap();
+            let mut rows = statement.raw_query();
+            let mut steps: Vec<String> = vec![];
+            while let Some(row) = rows.next().unwrap() {
+                steps.push(row.get("detail").unwrap());
+            }
+            assert!(steps[0].starts_with("SEARCH"), "{steps:?}");
+            assert!(!steps.iter().any(|it| it.contains("TEMP B-TREE FOR ORDER")), "{steps:?}");
+        }
+    }
 
     #[test]
     fn another_process_that_does_not_end_its_transaction_is_not_waited_for_for_ever() {

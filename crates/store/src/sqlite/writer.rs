@@ -15,8 +15,11 @@ use domain::ports::{ChangeSet, CommitError};
 use rusqlite::TransactionBehavior;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{open::Connections, write};
-use crate::error::Fault;
+use super::{
+    open::Connections,
+    session::{Transaction, at_once},
+};
+use crate::{error::Fault, queries::write};
 
 /// How many commits share a transaction at most.
 const TOGETHER_MAX: usize = 64;
@@ -110,8 +113,9 @@ fn transaction(
     let mut connection = connections.writer();
     let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
     let transaction = begun.map_err(for_all)?;
+    let session = Transaction(&transaction);
     for (place, change) in changes.iter().enumerate().filter(|it| refused[it.0].is_ok()) {
-        let written = catch_unwind(AssertUnwindSafe(|| write::change_set(&transaction, change)));
+        let written = catch_unwind(AssertUnwindSafe(|| at_once(write::change_set(&session, change))));
         let written = written.unwrap_or_else(|_| Err(Fault::Bug));
         written.map_err(|fault| (Some(place), fault.refusal()))?;
     }

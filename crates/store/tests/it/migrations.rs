@@ -17,7 +17,7 @@ use crate::support::{raw, step, write};
 
 /// Checks that a message names the file and holds `words`.
 /// How many migrations there are.
-const MIGRATIONS: u32 = 5;
+const MIGRATIONS: u32 = 6;
 
 #[track_caller]
 fn says(error: &StoreError, path: &Path, words: &str) {
@@ -69,10 +69,10 @@ fn a_file_of_a_newer_program_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gateway.db");
     drop(Sqlite::open_and_migrate(&path).unwrap());
-    raw(&path).execute_batch("INSERT INTO schema_migrations VALUES (6, '0006_more', '')").unwrap();
+    raw(&path).execute_batch("INSERT INTO schema_migrations VALUES (7, '0007_more', '')").unwrap();
     let store = Sqlite::open(&path).unwrap();
     for error in [store.check_schema().unwrap_err(), store.migrate().unwrap_err()] {
-        assert!(matches!(error, StoreError::Newer { applied: 6, known: MIGRATIONS, .. }));
+        assert!(matches!(error, StoreError::Newer { applied: 7, known: MIGRATIONS, .. }));
         says(&error, &path, "newer program");
     }
     assert!(Sqlite::open_and_migrate(&path).is_err());

@@ -1,6 +1,6 @@
 //! Rows become records. A value that this program does not write is an error that names it.
 
-use std::str::FromStr;
+use std::{borrow::Cow, str::FromStr};
 
 use domain::{
     Timestamp,
@@ -18,44 +18,61 @@ use domain::{
     quote::{Quote, Worth},
     rates::Priced,
 };
-use rusqlite::{
-    Row,
-    types::{FromSql, ValueRef},
+use super::{
+    codec,
+    value::{Cell, Record},
 };
-
-use crate::{codec, error::Fault};
+use crate::error::Fault;
 
 /// The cells of one row. The first column names the row in errors.
 pub(crate) struct Cells<'a> {
-    row: &'a Row<'a>,
+    row: &'a dyn Record,
     table: &'static str,
 }
 
 impl<'a> Cells<'a> {
-    pub(crate) fn new(row: &'a Row<'a>, table: &'static str) -> Self {
+    pub(crate) fn new(row: &'a dyn Record, table: &'static str) -> Self {
         Self { row, table }
     }
 
     fn damaged(&self, column: &'static str) -> Fault {
-        let row = match self.row.get_ref(0) {
-            Ok(ValueRef::Text(text)) => String::from_utf8_lossy(text).into_owned(),
-            Ok(ValueRef::Integer(number)) => number.to_string(),
-            Ok(ValueRef::Null | ValueRef::Real(_) | ValueRef::Blob(_)) | Err(_) => String::new(),
+        let row = match self.row.first() {
+            Some(Cell::Text(text)) => text.into_owned(),
+            Some(Cell::Integer(number)) => number.to_string(),
+            Some(Cell::Null | Cell::Bytes(_)) | None => String::new(),
         };
         Fault::Damaged { table: self.table, row, column }
     }
 
-    fn get<T: FromSql>(&self, column: &'static str) -> Result<T, Fault> {
-        self.row.get(column).map_err(|_| self.damaged(column))
+    fn cell(&self, column: &'static str) -> Result<Cell<'a>, Fault> {
+        self.row.cell(column).ok_or_else(|| self.damaged(column))
     }
 
-    fn maybe_str(&self, column: &'static str) -> Result<Option<&'a str>, Fault> {
-        let cell = self.row.get_ref(column).map_err(|_| self.damaged(column))?;
-        cell.as_str_or_null().map_err(|_| self.damaged(column))
+    fn maybe_str(&self, column: &'static str) -> Result<Option<Cow<'a, str>>, Fault> {
+        match self.cell(column)? {
+            Cell::Null => Ok(None),
+            Cell::Text(text) => Ok(Some(text)),
+            Cell::Integer(_) | Cell::Bytes(_) => Err(self.damaged(column)),
+        }
     }
 
-    fn str(&self, column: &'static str) -> Result<&'a str, Fault> {
+    fn str(&self, column: &'static str) -> Result<Cow<'a, str>, Fault> {
         self.maybe_str(column)?.ok_or_else(|| self.damaged(column))
+    }
+
+    fn bytes(&self, column: &'static str) -> Result<Vec<u8>, Fault> {
+        match self.cell(column)? {
+            Cell::Bytes(bytes) => Ok(bytes.to_vec()),
+            Cell::Null | Cell::Integer(_) | Cell::Text(_) => Err(self.damaged(column)),
+        }
+    }
+
+    fn maybe_integer(&self, column: &'static str) -> Result<Option<i64>, Fault> {
+        match self.cell(column)? {
+            Cell::Null => Ok(None),
+            Cell::Integer(number) => Ok(Some(number)),
+            Cell::Text(_) | Cell::Bytes(_) => Err(self.damaged(column)),
+        }
     }
 
     /// A text that `parse` understands.
@@ -64,7 +81,7 @@ impl<'a> Cells<'a> {
         column: &'static str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<T, Fault> {
-        parse(self.str(column)?).ok_or_else(|| self.damaged(column))
+        parse(&self.str(column)?).ok_or_else(|| self.damaged(column))
     }
 
     /// A text that `parse` understands, if there is one.
@@ -74,15 +91,15 @@ impl<'a> Cells<'a> {
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, Fault> {
         let Some(text) = self.maybe_str(column)? else { return Ok(None) };
-        parse(text).map(Some).ok_or_else(|| self.damaged(column))
+        parse(&text).map(Some).ok_or_else(|| self.damaged(column))
     }
 
     pub(crate) fn text(&self, column: &'static str) -> Result<String, Fault> {
-        self.str(column).map(str::to_owned)
+        self.str(column).map(Cow::into_owned)
     }
 
     fn maybe_text(&self, column: &'static str) -> Result<Option<String>, Fault> {
-        Ok(self.maybe_str(column)?.map(str::to_owned))
+        Ok(self.maybe_str(column)?.map(Cow::into_owned))
     }
 
     /// An identifier that prints as it is stored.
@@ -95,21 +112,21 @@ impl<'a> Cells<'a> {
     }
 
     pub(crate) fn asset(&self, column: &'static str) -> Result<AssetId, Fault> {
-        self.str(column).map(AssetId::new)
+        self.str(column).map(|it| AssetId::new(&it))
     }
 
     pub(crate) fn amount(&self, column: &'static str) -> Result<Amount, Fault> {
         self.word(column, codec::amount)
     }
 
-    /// A whole number of a type that may be narrower than `SQLite`'s.
+    /// A whole number of a type that may be narrower than the database's.
     pub(crate) fn number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<T, Fault> {
-        let wide: i64 = self.get(column)?;
+        let wide = self.maybe_integer(column)?.ok_or_else(|| self.damaged(column))?;
         T::try_from(wide).map_err(|_| self.damaged(column))
     }
 
     fn flag(&self, column: &'static str) -> Result<bool, Fault> {
-        match self.get(column)? {
+        match self.number::<i64>(column)? {
             0 => Ok(false),
             1 => Ok(true),
             i64::MIN..=-1 | 2.. => Err(self.damaged(column)),
@@ -121,7 +138,7 @@ impl<'a> Cells<'a> {
     }
 
     fn maybe_time(&self, column: &'static str) -> Result<Option<Timestamp>, Fault> {
-        let Some(ms) = self.get::<Option<i64>>(column)? else { return Ok(None) };
+        let Some(ms) = self.maybe_integer(column)? else { return Ok(None) };
         u64::try_from(ms).map(|it| Some(Timestamp(it))).map_err(|_| self.damaged(column))
     }
 
@@ -131,7 +148,7 @@ impl<'a> Cells<'a> {
     }
 }
 
-pub(crate) fn merchant(row: &Row<'_>) -> Result<Merchant, Fault> {
+pub(crate) fn merchant(row: &dyn Record) -> Result<Merchant, Fault> {
     let cells = Cells::new(row, "merchants");
     Ok(Merchant {
         id: cells.id("id")?,
@@ -143,15 +160,15 @@ pub(crate) fn merchant(row: &Row<'_>) -> Result<Merchant, Fault> {
     })
 }
 
-pub(crate) fn api_key(row: &Row<'_>) -> Result<ApiKey, Fault> {
+pub(crate) fn api_key(row: &dyn Record) -> Result<ApiKey, Fault> {
     let cells = Cells::new(row, "api_keys");
     Ok(ApiKey {
         id: cells.id("id")?,
         merchant: cells.id("merchant")?,
-        dialect: DialectId::new(cells.str("dialect")?),
+        dialect: DialectId::new(&cells.str("dialect")?),
         role: cells.text("role")?,
         lookup: cells.text("lookup")?,
-        secret: Sealed(cells.get("secret")?),
+        secret: Sealed(cells.bytes("secret")?),
         lenient_nonce: cells.flag("lenient_nonce")?,
         created_at: cells.time("created_at")?,
         revoked_at: cells.maybe_time("revoked_at")?,
@@ -159,11 +176,11 @@ pub(crate) fn api_key(row: &Row<'_>) -> Result<ApiKey, Fault> {
     })
 }
 
-pub(crate) fn lane(row: &Row<'_>) -> Result<Lane, Fault> {
+pub(crate) fn lane(row: &dyn Record) -> Result<Lane, Fault> {
     let cells = Cells::new(row, "lanes");
     Ok(Lane {
-        id: LaneId::new(cells.str("id")?),
-        network: NetworkId::new(cells.str("network")?),
+        id: LaneId::new(&cells.str("id")?),
+        network: NetworkId::new(&cells.str("network")?),
         address: cells.text("address")?,
         key_path: cells.text("key_path")?,
         next_sequence: cells.word("next_sequence", codec::canonical)?,
@@ -172,7 +189,7 @@ pub(crate) fn lane(row: &Row<'_>) -> Result<Lane, Fault> {
 }
 
 /// A batch without its payouts and attempts, which are rows of their own.
-pub(crate) fn batch(row: &Row<'_>) -> Result<Batch, Fault> {
+pub(crate) fn batch(row: &dyn Record) -> Result<Batch, Fault> {
     let cells = Cells::new(row, "batches");
     let hold = match cells.maybe_word("hold_reason", codec::hold)? {
         Some(reason) => Some(Hold { reason, detail: cells.text("hold_detail")? }),
@@ -180,8 +197,8 @@ pub(crate) fn batch(row: &Row<'_>) -> Result<Batch, Fault> {
     };
     Ok(Batch {
         id: cells.id("id")?,
-        network: NetworkId::new(cells.str("network")?),
-        lane: LaneId::new(cells.str("lane")?),
+        network: NetworkId::new(&cells.str("network")?),
+        lane: LaneId::new(&cells.str("lane")?),
         payouts: vec![],
         chore: cells.maybe_word("chore", codec::chore)?,
         attempts: vec![],
@@ -195,10 +212,10 @@ pub(crate) fn batch(row: &Row<'_>) -> Result<Batch, Fault> {
     })
 }
 
-pub(crate) fn attempt(row: &Row<'_>) -> Result<Attempt, Fault> {
+pub(crate) fn attempt(row: &dyn Record) -> Result<Attempt, Fault> {
     let cells = Cells::new(row, "attempts");
     Ok(Attempt {
-        tx: SignedTx { txid: TxId::new(cells.str("txid")?), raw: cells.get("raw")? },
+        tx: SignedTx { txid: TxId::new(&cells.str("txid")?), raw: cells.bytes("raw")? },
         sequence: cells.maybe_word("sequence", codec::canonical)?,
         fee_max: cells.amount("fee_max")?,
         status: cells.word("status", codec::attempt)?,
@@ -209,7 +226,7 @@ pub(crate) fn attempt(row: &Row<'_>) -> Result<Attempt, Fault> {
     })
 }
 
-pub(crate) fn payout(row: &Row<'_>) -> Result<Payout, Fault> {
+pub(crate) fn payout(row: &dyn Record) -> Result<Payout, Fault> {
     let cells = Cells::new(row, "payouts");
     let webhook = match cells.maybe_text("webhook_url")? {
         Some(url) => Some(Webhook { url, on: cells.word("webhook_on", codec::statuses)? }),
@@ -219,10 +236,10 @@ pub(crate) fn payout(row: &Row<'_>) -> Result<Payout, Fault> {
         id: cells.id("id")?,
         public_id: cells.text("public_id")?,
         merchant: cells.id("merchant")?,
-        dialect: DialectId::new(cells.str("dialect")?),
+        dialect: DialectId::new(&cells.str("dialect")?),
         key: cells.maybe_id("api_key")?,
         merchant_ref: cells.maybe_text("merchant_ref")?,
-        network: NetworkId::new(cells.str("network")?),
+        network: NetworkId::new(&cells.str("network")?),
         asset: cells.asset("asset")?,
         destination: Destination {
             address: cells.text("address")?,
@@ -295,7 +312,7 @@ fn payout_state(cells: &Cells<'_>) -> Result<PayoutState, Fault> {
     let status = cells.word("status", Status::from_word)?;
     let batch = cells.maybe_id("batch")?;
     let stage = cells.maybe_word("stage", codec::stage)?;
-    let txid = cells.maybe_str("txid")?.map(TxId::new);
+    let txid = cells.maybe_str("txid")?.map(|it| TxId::new(&it));
     let state = match (status, batch, stage) {
         (Status::AwaitingApproval, None, None) => PayoutState::AwaitingApproval,
         (Status::Queued, None, None) => PayoutState::Queued,
@@ -319,24 +336,24 @@ fn payout_state(cells: &Cells<'_>) -> Result<PayoutState, Fault> {
     if state.status() == status { Ok(state) } else { Err(cells.damaged("status")) }
 }
 
-pub(crate) fn delivery(row: &Row<'_>) -> Result<Delivery, Fault> {
+pub(crate) fn delivery(row: &dyn Record) -> Result<Delivery, Fault> {
     let cells = Cells::new(row, "deliveries");
     Ok(Delivery {
         id: DeliveryId { payout: cells.id("payout")?, number: cells.number("number")? },
         url: cells.text("url")?,
         status: cells.word("status", Status::from_word)?,
-        txid: cells.maybe_str("txid")?.map(TxId::new),
+        txid: cells.maybe_str("txid")?.map(|it| TxId::new(&it)),
         occurred_at: cells.time("occurred_at")?,
         state: cells.word("state", codec::delivery)?,
         tries: cells.number("tries")?,
         due_at: cells.time("due_at")?,
         last_result: cells.text("last_result")?,
-        body: cells.get("body")?,
+        body: cells.bytes("body")?,
         version: cells.number("version")?,
     })
 }
 
-pub(crate) fn event(row: &Row<'_>) -> Result<Event, Fault> {
+pub(crate) fn event(row: &dyn Record) -> Result<Event, Fault> {
     let cells = Cells::new(row, "events");
     Ok(Event {
         payout: cells.id("payout")?,
@@ -346,9 +363,9 @@ pub(crate) fn event(row: &Row<'_>) -> Result<Event, Fault> {
     })
 }
 
-pub(crate) fn posting(row: &Row<'_>) -> Result<Posting, Fault> {
+pub(crate) fn posting(row: &dyn Record) -> Result<Posting, Fault> {
     let cells = Cells::new(row, "postings");
-    let cause = codec::cause(cells.str("cause_kind")?, cells.str("cause")?);
+    let cause = codec::cause(&cells.str("cause_kind")?, &cells.str("cause")?);
     Ok(Posting {
         at: cells.time("at")?,
         cause: cause.ok_or_else(|| cells.damaged("cause"))?,

@@ -14,106 +14,117 @@ use domain::{
     payout::{Payout, Status},
     ports::{Balance, PageQuery, PayoutKey, PayoutView},
 };
-use rusqlite::{Connection, ToSql, params, params_from_iter};
+use futures_util::future::try_join4;
 
 use super::{
-    read::{amount, available_of, batch_of, first, list},
+    codec,
+    read::{amount, available_of, batch_of},
     rows::{self, Cells},
+    session::Session,
     table::{API_KEYS, DELIVERIES, LANES, MERCHANTS, PAYOUTS},
+    value::{Record, Value, values},
 };
-use crate::{codec, error::Fault};
+use crate::error::Fault;
 
-pub(crate) fn payout_view(
-    connection: &Connection,
+pub(crate) async fn payout_view(
+    session: &impl Session,
     key: &PayoutKey,
 ) -> Result<Option<PayoutView>, Fault> {
-    let select = |condition| format!("{} WHERE {condition}", PAYOUTS.select);
-    let found = match key {
-        PayoutKey::Id(id) => first(connection, &select("id = ?1"), [id.to_string()], rows::payout),
-        PayoutKey::PublicId(id) => first(connection, &select("public_id = ?1"), [id], rows::payout),
+    let (condition, values) = match key {
+        PayoutKey::Id(id) => ("id = ?1", vec![id.to_string().into()]),
+        PayoutKey::PublicId(id) => ("public_id = ?1", vec![Value::from(id)]),
         PayoutKey::MerchantRef(merchant, text) => {
-            let sql = select("merchant = ?1 AND merchant_ref = ?2");
-            first(connection, &sql, params![merchant.to_string(), text], rows::payout)
+            ("merchant = ?1 AND merchant_ref = ?2", vec![merchant.to_string().into(), text.into()])
         }
-        PayoutKey::TxId(merchant, txid) => {
-            let sql = select("txid = ?2 AND merchant = ?1 ORDER BY id LIMIT 1");
-            first(connection, &sql, params![merchant.to_string(), txid.as_str()], rows::payout)
-        }
+        PayoutKey::TxId(merchant, txid) => (
+            "merchant = ?1 AND txid = ?2 ORDER BY id LIMIT 1",
+            vec![merchant.to_string().into(), txid.as_str().into()],
+        ),
     };
-    let Some(payout) = found? else { return Ok(None) };
-    Ok(Some(PayoutView {
-        batch: batch_of(connection, payout.id)?,
-        events: events_of(connection, payout.id)?,
-        deliveries: deliveries_of(connection, payout.id)?,
-        available: available_of(connection, payout.merchant, payout.charged_asset())?,
-        payout,
-    }))
+    let sql = format!("{} WHERE {condition}", PAYOUTS.select);
+    let Some(payout) = session.first(&sql, &values, rows::payout).await? else {
+        return Ok(None);
+    };
+    let (batch, events, deliveries, available) = try_join4(
+        batch_of(session, payout.id),
+        events_of(session, payout.id),
+        deliveries_of(session, payout.id),
+        available_of(session, payout.merchant, payout.charged_asset()),
+    )
+    .await?;
+    Ok(Some(PayoutView { payout, batch, events, deliveries, available }))
 }
 
-fn events_of(connection: &Connection, id: PayoutId) -> Result<Vec<Event>, Fault> {
+async fn events_of(session: &impl Session, id: PayoutId) -> Result<Vec<Event>, Fault> {
     let sql = "SELECT seq, payout, at, kind, detail FROM events WHERE payout = ?1 ORDER BY seq";
-    list(connection, sql, [id.to_string()], rows::event)
+    session.list(sql, &values![id.to_string()], rows::event).await
 }
 
-fn deliveries_of(connection: &Connection, id: PayoutId) -> Result<Vec<Delivery>, Fault> {
+async fn deliveries_of(session: &impl Session, id: PayoutId) -> Result<Vec<Delivery>, Fault> {
     let sql = format!("{} WHERE payout = ?1 ORDER BY number", DELIVERIES.select);
-    list(connection, &sql, [id.to_string()], rows::delivery)
+    session.list(&sql, &values![id.to_string()], rows::delivery).await
 }
 
-pub(crate) fn page(connection: &Connection, query: &PageQuery) -> Result<Vec<Payout>, Fault> {
-    let text = |text: String| Box::new(text) as Box<dyn ToSql>;
-    let moment = |at: Timestamp| Box::new(codec::ms(at)) as Box<dyn ToSql>;
+pub(crate) async fn page(session: &impl Session, query: &PageQuery) -> Result<Vec<Payout>, Fault> {
+    let moment = |at: Timestamp| Value::from(codec::ms(at));
     let asked = [
-        ("merchant = ?", query.merchant.map(|it| text(it.to_string()))),
-        ("status = ?", query.status.map(|it| text(it.word().to_owned()))),
-        ("network = ?", query.network.as_ref().map(|it| text(it.to_string()))),
-        ("asset = ?", query.asset.as_ref().map(|it| text(it.to_string()))),
-        ("instr(asset, ?) = 1", query.ticker.as_ref().map(|it| text(format!("{it}@")))),
-        ("created_at >= ?", query.from.map(moment)),
-        ("created_at <= ?", query.until.map(moment)),
-        ("id < ?", query.before.map(|it| text(it.to_string()))),
-        ("id > ?", query.after.map(|it| text(it.to_string()))),
+        ("merchant = ", query.merchant.map(|it| it.to_string().into())),
+        ("status = ", query.status.map(|it| it.word().into())),
+        ("network = ", query.network.as_ref().map(|it| it.as_str().into())),
+        ("asset = ", query.asset.as_ref().map(|it| it.as_str().into())),
+        ("1 = instr(asset, ", query.ticker.as_ref().map(|it| format!("{it}@").into())),
+        ("created_at >= ", query.from.map(moment)),
+        ("created_at <= ", query.until.map(moment)),
+        ("id < ", query.before.map(|it| it.to_string().into())),
+        ("id > ", query.after.map(|it| it.to_string().into())),
     ];
-    let asked = asked.into_iter().filter_map(|(condition, value)| Some((condition, value?)));
-    let (conditions, mut values): (Vec<&str>, Vec<Box<dyn ToSql>>) = asked.unzip();
-    values.extend([Box::new(query.count_max) as Box<dyn ToSql>, Box::new(query.offset)]);
+    let mut values = vec![Value::from(query.count_max), query.offset.into()];
+    let mut conditions = vec![];
+    for (condition, value) in asked {
+        let Some(value) = value else { continue };
+        values.push(value);
+        let close = if condition.contains('(') { ")" } else { "" };
+        conditions.push(format!("{condition}?{}{close}", values.len()));
+    }
     let condition = match conditions.as_slice() {
         [] => String::new(),
         some => format!("WHERE {} ", some.join(" AND ")),
     };
     let order = if query.after.is_some() { "ASC" } else { "DESC" };
-    let sql = format!("{} {condition}ORDER BY id {order} LIMIT ? OFFSET ?", PAYOUTS.select);
-    let mut page = list(connection, &sql, params_from_iter(values), rows::payout)?;
+    let sql = format!("{} {condition}ORDER BY id {order} LIMIT ?1 OFFSET ?2", PAYOUTS.select);
+    let mut page = session.list(&sql, &values, rows::payout).await?;
     if query.after.is_some() {
         page.reverse();
     }
     Ok(page)
 }
 
-pub(crate) fn balances(connection: &Connection) -> Result<Vec<Balance>, Fault> {
+pub(crate) async fn balances(session: &impl Session) -> Result<Vec<Balance>, Fault> {
     let sql = "SELECT id, account, asset, units FROM balances WHERE units <> '0' \
                ORDER BY asset, account";
-    list(connection, sql, [], |row| {
+    let turn = |row: &dyn Record| {
         let cells = Cells::new(row, "balances");
         Ok(Balance {
             account: cells.id("account")?,
             asset: cells.asset("asset")?,
             units: cells.word("units", codec::canonical)?,
         })
-    })
+    };
+    session.list(sql, &[], turn).await
 }
 
-pub(crate) fn held(
-    connection: &Connection,
+pub(crate) async fn held(
+    session: &impl Session,
     account: &LedgerAccount,
 ) -> Result<Vec<(AssetId, Amount)>, Fault> {
     let sql = "SELECT id, asset, units FROM balances \
                WHERE account = ?1 AND units <> '0' AND units NOT LIKE '-%' ORDER BY asset";
-    list(connection, sql, [account.to_string()], |row| {
+    let turn = |row: &dyn Record| {
         let cells = Cells::new(row, "balances");
         let units = cells.word("units", |it| codec::canonical(it).and_then(amount))?;
         Ok((cells.asset("asset")?, units))
-    })
+    };
+    session.list(sql, &values![account.to_string()], turn).await
 }
 
 /// Postings that debit or credit one line of the balances: each side by its own index.
@@ -122,11 +133,11 @@ const POSTINGS: &str = "
     found AS (
         SELECT * FROM (
             SELECT seq FROM postings WHERE debit = (SELECT id FROM line) ORDER BY seq LIMIT ?3
-        )
+        ) AS debits
         UNION
         SELECT * FROM (
             SELECT seq FROM postings WHERE credit = (SELECT id FROM line) ORDER BY seq LIMIT ?3
-        )
+        ) AS credits
     )
     SELECT
         postings.seq, postings.at, postings.cause_kind, postings.cause, debited.asset,
@@ -139,14 +150,14 @@ const POSTINGS: &str = "
     LIMIT ?3
 ";
 
-pub(crate) fn postings(
-    connection: &Connection,
+pub(crate) async fn postings(
+    session: &impl Session,
     account: &LedgerAccount,
     asset: &AssetId,
     count_max: u32,
 ) -> Result<Vec<Posting>, Fault> {
-    let parameters = params![account.to_string(), asset.as_str(), count_max];
-    list(connection, POSTINGS, parameters, rows::posting)
+    let asked = values![account.to_string(), asset.as_str(), count_max];
+    session.list(POSTINGS, &asked, rows::posting).await
 }
 
 const MOVED_SINCE: &str = "
@@ -158,31 +169,34 @@ const MOVED_SINCE: &str = "
 ";
 
 /// What was posted from one account to another; the largest amount where the sum does not fit.
-pub(crate) fn moved_since(
-    connection: &Connection,
+pub(crate) async fn moved_since(
+    session: &impl Session,
     (debit, credit): (&LedgerAccount, &LedgerAccount),
     asset: &AssetId,
     since: Timestamp,
 ) -> Result<Amount, Fault> {
-    let asked = params![debit.to_string(), credit.to_string(), asset.as_str(), codec::ms(since)];
-    let amounts =
-        list(connection, MOVED_SINCE, asked, |row| Cells::new(row, "postings").amount("amount"))?;
+    let asked = values![debit.to_string(), credit.to_string(), asset.as_str(), codec::ms(since)];
+    let turn = |row: &dyn Record| Cells::new(row, "postings").amount("amount");
+    let amounts = session.list(MOVED_SINCE, &asked, turn).await?;
     let sum = amounts.into_iter().try_fold(Amount::ZERO, Amount::checked_add);
     Ok(sum.unwrap_or(Amount::MAX))
 }
 
-pub(crate) fn merchants(connection: &Connection) -> Result<Vec<Merchant>, Fault> {
+pub(crate) async fn merchants(session: &impl Session) -> Result<Vec<Merchant>, Fault> {
     let sql = format!("{} ORDER BY name", MERCHANTS.select);
-    list(connection, &sql, [], rows::merchant)
+    session.list(&sql, &[], rows::merchant).await
 }
 
-pub(crate) fn keys_of(connection: &Connection, merchant: MerchantId) -> Result<Vec<ApiKey>, Fault> {
+pub(crate) async fn keys_of(
+    session: &impl Session,
+    merchant: MerchantId,
+) -> Result<Vec<ApiKey>, Fault> {
     let sql = format!("{} WHERE merchant = ?1 ORDER BY created_at, id", API_KEYS.select);
-    list(connection, &sql, [merchant.to_string()], rows::api_key)
+    session.list(&sql, &values![merchant.to_string()], rows::api_key).await
 }
 
-pub(crate) fn keys_by_lookup(
-    connection: &Connection,
+pub(crate) async fn keys_by_lookup(
+    session: &impl Session,
     dialect: &str,
     lookup: &str,
 ) -> Result<Vec<ApiKey>, Fault> {
@@ -190,15 +204,15 @@ pub(crate) fn keys_by_lookup(
         "{} WHERE dialect = ?1 AND lookup = ?2 AND revoked_at IS NULL ORDER BY id",
         API_KEYS.select
     );
-    list(connection, &sql, [dialect, lookup], rows::api_key)
+    session.list(&sql, &values![dialect, lookup], rows::api_key).await
 }
 
-pub(crate) fn lanes(connection: &Connection) -> Result<Vec<Lane>, Fault> {
+pub(crate) async fn lanes(session: &impl Session) -> Result<Vec<Lane>, Fault> {
     let sql = format!("{} ORDER BY id", LANES.select);
-    list(connection, &sql, [], rows::lane)
+    session.list(&sql, &[], rows::lane).await
 }
 
-pub(crate) fn counts(connection: &Connection) -> Result<BTreeMap<String, u64>, Fault> {
+pub(crate) async fn counts(session: &impl Session) -> Result<BTreeMap<String, u64>, Fault> {
     let payouts = Status::ALL.into_iter().map(|it| format!("payouts.{}", it.word()));
     let deliveries = codec::DELIVERY_STATES
         .into_iter()
@@ -208,10 +222,10 @@ pub(crate) fn counts(connection: &Connection) -> Result<BTreeMap<String, u64>, F
                GROUP BY status \
                UNION ALL \
                SELECT 'deliveries.' || state, count(*) FROM deliveries GROUP BY state";
-    let found = list(connection, sql, [], |row| {
+    let turn = |row: &dyn Record| {
         let cells = Cells::new(row, "counts");
         Ok((cells.text("word")?, cells.number("count")?))
-    })?;
-    counts.extend(found);
+    };
+    counts.extend(session.list(sql, &[], turn).await?);
     Ok(counts)
 }
