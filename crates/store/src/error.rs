@@ -4,6 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use domain::ports::{CommitError, Unreachable};
 use rusqlite::{Error, ffi};
+use tokio_postgres::error::SqlState;
 
 /// Why a database file cannot be used. The text names the file and says what to do.
 #[derive(Debug)]
@@ -16,6 +17,20 @@ pub enum StoreError {
         doing: &'static str,
         /// What `SQLite` said.
         error: Error,
+    },
+    /// PostgreSQL refused, or cannot be reached.
+    Postgres {
+        /// The database: host and name.
+        database: String,
+        /// What was being done.
+        doing: &'static str,
+        /// What it said.
+        error: String,
+    },
+    /// The address of a database makes no sense.
+    Url {
+        /// What is wrong with it.
+        error: String,
     },
     /// The file could not be created.
     Create {
@@ -45,8 +60,8 @@ pub enum StoreError {
     },
     /// Migrations are waiting.
     Outdated {
-        /// The file.
-        file: PathBuf,
+        /// The database.
+        database: String,
         /// How many were applied.
         applied: u32,
         /// How many this program knows.
@@ -54,8 +69,8 @@ pub enum StoreError {
     },
     /// A newer program migrated the file.
     Newer {
-        /// The file.
-        file: PathBuf,
+        /// The database.
+        database: String,
         /// How many migrations were applied.
         applied: u32,
         /// How many this program knows.
@@ -63,8 +78,8 @@ pub enum StoreError {
     },
     /// A migration was applied whose text is not the one this program has.
     Changed {
-        /// The file.
-        file: PathBuf,
+        /// The database.
+        database: String,
         /// The migration.
         migration: String,
     },
@@ -78,6 +93,16 @@ impl fmt::Display for StoreError {
                 "{doing} failed for the database {}: {error}; check that the file and its folder \
                  are writable, the disk is not full, and the file is a database",
                 file.display()
+            ),
+            Self::Postgres { database, doing, error } => write!(
+                f,
+                "{doing} failed for the database {database}: {error}; check that the server runs, \
+                 that it can be reached from here, and that the user may do that"
+            ),
+            Self::Url { error } => write!(
+                f,
+                "the address of the database makes no sense: {error}; write \
+                 postgres://user:password@host:5432/name, or sqlite:path/of/the/file"
             ),
             Self::Create { file, error } => write!(
                 f,
@@ -100,22 +125,19 @@ impl fmt::Display for StoreError {
                  local disk",
                 file.display()
             ),
-            Self::Outdated { file, applied, known } => write!(
+            Self::Outdated { database, applied, known } => write!(
                 f,
-                "the database {} has {applied} of {known} migrations; back it up and migrate it",
-                file.display()
+                "the database {database} has {applied} of {known} migrations; back it up and migrate it"
             ),
-            Self::Newer { file, applied, known } => write!(
+            Self::Newer { database, applied, known } => write!(
                 f,
-                "the database {} has {applied} migrations and this program knows {known}; run \
-                 the newer program that migrated it",
-                file.display()
+                "the database {database} has {applied} migrations and this program knows {known}; run \
+                 the newer program that migrated it"
             ),
-            Self::Changed { file, migration } => write!(
+            Self::Changed { database, migration } => write!(
                 f,
-                "the database {} was migrated by another text of {migration}; run the program \
-                 that migrated it, or restore a backup",
-                file.display()
+                "the database {database} was migrated by another text of {migration}; run the \
+                 program that migrated it, or restore a backup"
             ),
         }
     }
@@ -126,7 +148,9 @@ impl std::error::Error for StoreError {
         match self {
             Self::Sqlite { error, .. } => Some(error),
             Self::Create { error, .. } | Self::NoThread { error, .. } => Some(error),
-            Self::Foreign { .. }
+            Self::Postgres { .. }
+            | Self::Url { .. }
+            | Self::Foreign { .. }
             | Self::NoWriteAheadLog { .. }
             | Self::Outdated { .. }
             | Self::Newer { .. }
@@ -140,6 +164,12 @@ impl std::error::Error for StoreError {
 pub(crate) enum Fault {
     /// `SQLite` said no.
     Sqlite(Error),
+    /// PostgreSQL said no, or the way to it broke.
+    Postgres(tokio_postgres::Error),
+    /// There is no connection to PostgreSQL to be had.
+    Pool(deadpool_postgres::PoolError),
+    /// PostgreSQL did not answer in time.
+    Silent,
     /// A stored value is not one that this program writes.
     Damaged {
         /// The table.
@@ -177,10 +207,25 @@ impl From<Error> for Fault {
     }
 }
 
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Postgres(error)
+    }
+}
+
+impl From<deadpool_postgres::PoolError> for Fault {
+    fn from(error: deadpool_postgres::PoolError) -> Self {
+        Self::Pool(error)
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(error) => write!(f, "{error}"),
+            Self::Postgres(error) => write_chain(f, error),
+            Self::Pool(error) => write_chain(f, error),
+            Self::Silent => f.write_str("it did not answer in time"),
             Self::Damaged { table, row, column } => {
                 write!(f, "{table}.{column} of {row:?} holds a value that is never written")
             }
@@ -195,14 +240,53 @@ impl fmt::Display for Fault {
     }
 }
 
+/// Writes an error and what caused it: what PostgreSQL says is a cause of what its client says.
+fn write_chain(f: &mut fmt::Formatter<'_>, error: &dyn std::error::Error) -> fmt::Result {
+    write!(f, "{error}")?;
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        write!(f, ": {error}")?;
+        cause = error.source();
+    }
+    Ok(())
+}
+
 impl Fault {
+    /// Whether the transactions of others got in the way, so that trying again is all it needs.
+    pub(crate) fn is_crossed(&self) -> bool {
+        let crossed = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
+        matches!(self, Self::Postgres(error) if error.code().is_some_and(|it| crossed.contains(it)))
+    }
+
+    /// Whether the database cannot be reached, so that there is no use in asking for less.
+    pub(crate) fn is_lost(&self) -> bool {
+        match self {
+            Self::Pool(_) | Self::Silent => true,
+            Self::Postgres(error) => error.is_closed() || error.code().is_none(),
+            Self::Sqlite(_)
+            | Self::Damaged { .. }
+            | Self::Missing { .. }
+            | Self::Forbidden { .. }
+            | Self::Conflict
+            | Self::Overdrawn
+            | Self::Bug => false,
+        }
+    }
+
     /// What a writer is told. Everything but a plain refusal goes to the log.
     pub(crate) fn refusal(&self) -> CommitError {
         match self {
             Self::Conflict => CommitError::Conflict,
             Self::Overdrawn => CommitError::Overdrawn,
             Self::Sqlite(error) if is_taken(error) => CommitError::Conflict,
+            Self::Postgres(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+                CommitError::Conflict
+            }
+            Self::Postgres(_) if self.is_crossed() => CommitError::Conflict,
             Self::Sqlite(_)
+            | Self::Postgres(_)
+            | Self::Pool(_)
+            | Self::Silent
             | Self::Damaged { .. }
             | Self::Missing { .. }
             | Self::Forbidden { .. }

@@ -17,7 +17,7 @@ use domain::{
     payout::Payout,
     ports::{AcceptNeeds, AcceptView, BatchView, Claim, Commitment, DeliveryView, LaneView},
 };
-use futures_util::future::{try_join, try_join3, try_join4, try_join_all};
+use futures_util::future::{try_join, try_join_all, try_join3, try_join4};
 
 use super::{
     codec,
@@ -149,10 +149,7 @@ pub(crate) async fn accept_view(
 }
 
 /// Whether a name was used, and if so, for which payout.
-async fn claimed(
-    session: &impl Session,
-    claim: &Claim,
-) -> Result<Option<Option<PayoutId>>, Fault> {
+async fn claimed(session: &impl Session, claim: &Claim) -> Result<Option<Option<PayoutId>>, Fault> {
     let sql = "SELECT text, payout FROM claims WHERE scope = ?1 AND owner = ?2 AND text = ?3";
     let (scope, owner) = (codec::scope_word(claim.scope), codec::claim_owner(claim));
     let turn = |row: &dyn Record| Cells::new(row, "claims").maybe_id("payout");
@@ -223,15 +220,17 @@ pub(crate) async fn signed(
     names: &BTreeSet<TxId>,
 ) -> Result<Vec<Attempt>, Fault> {
     let sql = format!("{ATTEMPTS} WHERE txid = ?1 ORDER BY batch, number");
-    let named = async |name: &TxId| session.list(&sql, &values![name.as_str()], rows::attempt).await;
+    let named =
+        async |name: &TxId| session.list(&sql, &values![name.as_str()], rows::attempt).await;
     Ok(try_join_all(names.iter().map(named)).await?.concat())
 }
 
 pub(crate) async fn batch_view(session: &impl Session, id: BatchId) -> Result<BatchView, Fault> {
     let (batch, lane) = peek_batch(session, id).await?;
-    let asked = batch.payouts.iter().map(async |id| {
-        payout(session, *id).await?.ok_or_else(|| missing("payouts", id))
-    });
+    let asked = batch
+        .payouts
+        .iter()
+        .map(async |id| payout(session, *id).await?.ok_or_else(|| missing("payouts", id)));
     let payouts = try_join_all(asked).await?;
     Ok(BatchView { batch, payouts, lane })
 }
@@ -302,9 +301,7 @@ pub(crate) async fn amounts(
         let cells = Cells::new(row, "payouts");
         Ok((cells.id("id")?, (cells.asset("asset")?, cells.amount("amount")?)))
     };
-    let asked = ids
-        .iter()
-        .map(async |id| session.first(sql, &values![id.to_string()], turn).await);
+    let asked = ids.iter().map(async |id| session.first(sql, &values![id.to_string()], turn).await);
     Ok(try_join_all(asked).await?.into_iter().flatten().collect())
 }
 
@@ -473,10 +470,9 @@ pub(crate) async fn due_deliveries(
         let cells = Cells::new(row, "deliveries");
         Ok(DeliveryId { payout: cells.id("payout")?, number: cells.number("number")? })
     };
-    let due = due_ranges(now)
-        .map(async |(from, to)| {
-            session.list(DUE_DELIVERIES, &values![from, to, count_max], turn).await
-        });
+    let due = due_ranges(now).map(async |(from, to)| {
+        session.list(DUE_DELIVERIES, &values![from, to, count_max], turn).await
+    });
     Ok(at_most(try_join_all(due).await?, count_max))
 }
 
@@ -500,10 +496,7 @@ pub(crate) async fn expired_approvals(
 }
 
 /// The batch that carries a payout, or the last that did.
-pub(crate) async fn batch_of(
-    session: &impl Session,
-    id: PayoutId,
-) -> Result<Option<Batch>, Fault> {
+pub(crate) async fn batch_of(session: &impl Session, id: PayoutId) -> Result<Option<Batch>, Fault> {
     let sql = "SELECT batch FROM batch_payouts JOIN batches ON batches.id = batch \
                WHERE payout = ?1 ORDER BY batches.closed, batches.created_at DESC, batch DESC LIMIT 1";
     let turn = |row: &dyn Record| Cells::new(row, "batch_payouts").id("batch");

@@ -2,6 +2,11 @@
 
 use std::{borrow::Cow, str::FromStr};
 
+use super::{
+    codec,
+    value::{Cell, Record},
+};
+use crate::error::Fault;
 use domain::{
     Timestamp,
     batch::{Attempt, Batch, SignedTx},
@@ -18,11 +23,6 @@ use domain::{
     quote::{Quote, Worth},
     rates::Priced,
 };
-use super::{
-    codec,
-    value::{Cell, Record},
-};
-use crate::error::Fault;
 
 /// The cells of one row. The first column names the row in errors.
 pub(crate) struct Cells<'a> {

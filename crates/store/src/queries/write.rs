@@ -17,7 +17,7 @@ use domain::{
     payout::{Payout, PayoutState},
     ports::{ChangeSet, Claim},
 };
-use futures_util::future::{try_join, try_join3, try_join_all};
+use futures_util::future::{try_join, try_join_all, try_join3};
 
 use super::{
     codec::{self, ms},
@@ -130,7 +130,11 @@ impl Facts {
     }
 
     /// The payouts of a batch, written once, and its attempts.
-    fn put_parts<'a>(&mut self, batch: &'a Batch, writes: &mut Vec<Write<'a>>) -> Result<(), Fault> {
+    fn put_parts<'a>(
+        &mut self,
+        batch: &'a Batch,
+        writes: &mut Vec<Write<'a>>,
+    ) -> Result<(), Fault> {
         let id = batch.id.to_string();
         let forbidden = |table| Fault::Forbidden { table, row: id.clone() };
         if batch.version == 1 {
@@ -190,7 +194,8 @@ impl Facts {
         }
         for it in &change.postings {
             let (kind, cause) = codec::cause_words(&it.cause);
-            let (debit, credit) = (numbers[&(&it.debit, &it.asset)], numbers[&(&it.credit, &it.asset)]);
+            let (debit, credit) =
+                (numbers[&(&it.debit, &it.asset)], numbers[&(&it.credit, &it.asset)]);
             let amount = it.amount.units().to_string();
             writes.push(POSTINGS.with(values![ms(it.at), kind, cause, debit, credit, amount]));
         }

@@ -1,13 +1,12 @@
-//! Bringing a database to the tables that this program knows.
+//! Bringing a file to the tables that this program knows.
 
 use rusqlite::{Connection, TransactionBehavior, params};
-use sha2::{Digest, Sha256};
 
 use super::open::{APPLICATION_ID, Connections};
-use crate::error::StoreError;
-
-/// One migration: its name and its statements. Its number is its place, counted from one.
-type Migration = (&'static str, &'static str);
+use crate::{
+    error::StoreError,
+    migrations::{self, Migration, count, sha256},
+};
 
 /// Every migration, oldest first. None is ever changed or taken away.
 const MIGRATIONS: &[Migration] = &[
@@ -25,10 +24,7 @@ const MIGRATIONS: &[Migration] = &[
         "0005_transactions_by_name",
         include_str!("../../migrations/sqlite/0005_transactions_by_name.sql"),
     ),
-    (
-        "0006_approvals_by_time",
-        include_str!("../../migrations/sqlite/0006_approvals_by_time.sql"),
-    ),
+    ("0006_approvals_by_time", include_str!("../../migrations/sqlite/0006_approvals_by_time.sql")),
 ];
 
 const LIST: &str = "
@@ -64,7 +60,7 @@ pub(crate) fn check(connections: &Connections) -> Result<(), StoreError> {
         return Ok(());
     }
     let (applied, known) = (count(applied), count(known));
-    Err(StoreError::Outdated { file: connections.file.clone(), applied, known })
+    Err(StoreError::Outdated { database: connections.name(), applied, known })
 }
 
 fn apply(connection: &Connection, applied: usize, missing: &[Migration]) -> rusqlite::Result<()> {
@@ -86,22 +82,12 @@ fn applied(
     connection: &Connection,
     known: &[Migration],
 ) -> Result<usize, StoreError> {
-    let list = stored(connection).map_err(|error| StoreError::Sqlite {
+    let stored = stored(connection).map_err(|error| StoreError::Sqlite {
         file: connections.file.clone(),
         doing: "reading the migrations of",
         error,
     })?;
-    if list.len() > known.len() {
-        let (applied, known) = (count(list.len()), count(known.len()));
-        return Err(StoreError::Newer { file: connections.file.clone(), applied, known });
-    }
-    for ((name, text), (stored_name, stored_sha256)) in known.iter().zip(&list) {
-        if name != stored_name || sha256(text) != *stored_sha256 {
-            let migration = stored_name.clone();
-            return Err(StoreError::Changed { file: connections.file.clone(), migration });
-        }
-    }
-    Ok(list.len())
+    migrations::applied(&connections.name(), &stored, known)
 }
 
 /// The names and hashes of the migrations that were applied, oldest first.
@@ -115,12 +101,4 @@ fn stored(connection: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     rows.collect()
-}
-
-fn sha256(text: &str) -> String {
-    hex::encode(Sha256::digest(text))
-}
-
-fn count(length: usize) -> u32 {
-    u32::try_from(length).expect("there are a handful of migrations")
 }

@@ -107,6 +107,11 @@ impl Connections {
         })
     }
 
+    /// What the database is called in messages.
+    pub(crate) fn name(&self) -> String {
+        self.file.display().to_string()
+    }
+
     /// Waits for the connection that writes.
     pub(crate) fn writer(&self) -> MutexGuard<'_, Connection> {
         lock(&self.writer)

@@ -115,7 +115,8 @@ fn transaction(
     let transaction = begun.map_err(for_all)?;
     let session = Transaction(&transaction);
     for (place, change) in changes.iter().enumerate().filter(|it| refused[it.0].is_ok()) {
-        let written = catch_unwind(AssertUnwindSafe(|| at_once(write::change_set(&session, change))));
+        let written =
+            catch_unwind(AssertUnwindSafe(|| at_once(write::change_set(&session, change))));
         let written = written.unwrap_or_else(|_| Err(Fault::Bug));
         written.map_err(|fault| (Some(place), fault.refusal()))?;
     }

@@ -4,5 +4,6 @@ mod conformance;
 mod damage;
 mod guards;
 mod migrations;
+mod postgres;
 mod sharing;
 mod support;

@@ -1,0 +1,191 @@
+//! [`Store`] over a database of PostgreSQL, or of another that speaks its protocol.
+
+mod migrate;
+mod session;
+mod writer;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use deadpool_postgres::{
+    Client, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime,
+};
+use domain::{
+    BoxFuture, Timestamp,
+    batch::{Attempt, Batch},
+    ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId, TxId},
+    lane::Lane,
+    ledger::{LedgerAccount, Posting},
+    merchant::{ApiKey, Merchant},
+    money::Amount,
+    payout::Payout,
+    ports::{
+        AcceptNeeds, Balance, BatchView, ChangeSet, CommitError, Commitment, Decide, DeliveryView,
+        LaneView, PageQuery, PayoutKey, PayoutView, Store, Unreachable,
+    },
+};
+use rustls::ClientConfig;
+use tokio::time::timeout;
+use tokio_postgres::{Config, Error, IsolationLevel, config::Host};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::{
+    error::{Fault, StoreError},
+    queries::{read, report, store::store, write},
+};
+use session::Asked;
+use writer::Writer;
+
+/// How many connections a process has at most.
+const CONNECTIONS_MAX: usize = 16;
+/// How long a connection may take to be made, or to become free.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// How long one operation of the store may take in all.
+const OPERATION_MAX: Duration = Duration::from_secs(60);
+
+/// A commit is on the disk when it is answered. Whoever stops in the middle of a transaction (a
+/// process that is frozen, or that nobody can reach) holds up the others no longer than this.
+const SETTINGS: &str = "
+    SET synchronous_commit = on;
+    SET statement_timeout = '30s';
+    SET lock_timeout = '20s';
+    SET idle_in_transaction_session_timeout = '5s';
+    SET default_transaction_isolation = 'read committed';
+    SET client_min_messages = warning;
+";
+
+/// Durable state in a database of PostgreSQL. Several processes may use it at once.
+pub struct Postgres {
+    pool: Pool,
+    name: String,
+    writer: Writer,
+}
+
+impl Postgres {
+    /// Gets ready to use the database of a URL (`postgres://user:password@host:port/name`), without
+    /// connecting to it yet. Use [`Self::migrate`] or [`Self::check_schema`] before anything else.
+    ///
+    /// # Errors
+    /// If the URL makes no sense.
+    ///
+    /// # Panics
+    /// If there is no runtime of tokio around it.
+    pub fn open(url: &str, tls: ClientConfig) -> Result<Self, StoreError> {
+        let mut config: Config = url.parse().map_err(|error: Error| StoreError::Url {
+            // It says which part it cannot read, and the password is none it would refuse.
+            error: std::error::Error::source(&error)
+                .map_or_else(|| error.to_string(), ToString::to_string),
+        })?;
+        let name = name(&config);
+        config.application_name("vyplata");
+        config.connect_timeout(CONNECT_MAX);
+        config.keepalives_idle(Duration::from_secs(10));
+        config.keepalives_interval(Duration::from_secs(5));
+        config.keepalives_retries(3);
+        config.tcp_user_timeout(Duration::from_secs(20));
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(config, MakeRustlsConnect::new(tls), recycling);
+        let settle = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
+            Box::pin(
+                async move { client.batch_execute(SETTINGS).await.map_err(HookError::Backend) },
+            )
+        });
+        let pool = Pool::builder(manager)
+            .max_size(CONNECTIONS_MAX)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(CONNECT_MAX))
+            .create_timeout(Some(CONNECT_MAX))
+            .recycle_timeout(Some(CONNECT_MAX))
+            .post_create(settle)
+            .build()
+            .expect("a runtime is named");
+        let writer = Writer::start(pool.clone());
+        Ok(Self { pool, name, writer })
+    }
+
+    /// Opens a database and migrates it.
+    ///
+    /// # Errors
+    /// Says which database it is about and what to do.
+    pub async fn open_and_migrate(url: &str, tls: ClientConfig) -> Result<Self, StoreError> {
+        let store = Self::open(url, tls)?;
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// What the database is called in messages: host and name, without the password.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn connect(&self, doing: &'static str) -> Result<Client, StoreError> {
+        self.pool.get().await.map_err(|error| StoreError::Postgres {
+            database: self.name.clone(),
+            doing,
+            error: Fault::from(error).to_string(),
+        })
+    }
+
+    fn failed(&self, doing: &'static str, error: Error) -> StoreError {
+        let error = Fault::from(error).to_string();
+        StoreError::Postgres { database: self.name.clone(), doing, error }
+    }
+
+    /// Loads, decides and writes in one transaction. Nobody else moves the balances meanwhile, and
+    /// whoever else writes one of the records is noticed.
+    async fn write_accept(
+        &self,
+        needs: &AcceptNeeds,
+        decide: &mut Decide<'_>,
+    ) -> Result<(), CommitError> {
+        let attempt = async {
+            let mut client = self.pool.get().await?;
+            let transaction = client.transaction().await?;
+            let session = Asked(&transaction);
+            let view = read::accept_view(&session, needs).await?;
+            let change = decide(view);
+            write::change_set(&session, &change).await?;
+            transaction.commit().await?;
+            Ok(())
+        };
+        in_time(attempt).await.map_err(|fault| fault.refusal())
+    }
+
+    async fn write_commit(&self, change: ChangeSet) -> Result<(), CommitError> {
+        self.writer.commit(change).await
+    }
+}
+
+/// Waits no longer than an operation may take.
+async fn in_time<T>(operation: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    timeout(OPERATION_MAX, operation).await.unwrap_or(Err(Fault::Silent))
+}
+
+fn name(config: &Config) -> String {
+    let hosts = config.get_hosts().iter().map(|it| match it {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(path) => path.display().to_string(),
+    });
+    let hosts: Vec<String> = hosts.collect();
+    format!("{}/{}", hosts.join(","), config.get_dbname().unwrap_or("postgres"))
+}
+
+/// Asks as of one moment.
+macro_rules! asking {
+    ($store:ident, $session:ident => $work:expr) => {{
+        let attempt = async {
+            let mut client = $store.pool.get().await?;
+            let moment = client.build_transaction().read_only(true);
+            let moment = moment.isolation_level(IsolationLevel::RepeatableRead);
+            // Ends without a trace when it is dropped: there is nothing to commit.
+            let transaction = moment.start().await?;
+            let $session = &Asked(&transaction);
+            $work.await
+        };
+        in_time(attempt).await.map_err(|fault: Fault| fault.unreachable())
+    }};
+}
+
+store!(Postgres, asking);

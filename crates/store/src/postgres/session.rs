@@ -1,0 +1,225 @@
+//! The queries' session over a transaction of PostgreSQL. Whatever is asked together is sent together
+//! and answered together, over one connection.
+
+use std::{borrow::Cow, error::Error, pin::pin, ptr, task::Poll};
+
+use bytes::BytesMut;
+use deadpool_postgres::Transaction;
+use futures_util::{TryStreamExt as _, future::try_join_all, poll};
+use tokio_postgres::{
+    Row, Statement,
+    types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked},
+};
+
+use crate::{
+    error::Fault,
+    queries::{
+        session::Session,
+        table::Write,
+        value::{Cell, Record, Value},
+    },
+};
+
+/// A transaction.
+pub(crate) struct Asked<'a>(pub(crate) &'a Transaction<'a>);
+
+impl Asked<'_> {
+    /// The statement of a text with numbered places, which is known to the server after the first
+    /// time.
+    async fn statement(&self, sql: &str) -> Result<Statement, Fault> {
+        Ok(self.0.prepare_cached(&sql.replace('?', "$")).await?)
+    }
+
+    /// The statement that writes some rows of one kind.
+    async fn statement_of(&self, writes: &[Write<'_>]) -> Result<Statement, Fault> {
+        let one = self.statement(&writes[0].statement.sql).await?;
+        let (Some(insert), 2..) = (&writes[0].statement.insert, writes.len()) else {
+            return Ok(one);
+        };
+        let arrays = (1..).zip(one.params()).map(|(number, kind)| {
+            let kind = match kind.kind() {
+                Kind::Domain(of) => of,
+                _ => kind,
+            };
+            format!("?{number}::{}[]", kind.name())
+        });
+        let arrays: Vec<String> = arrays.collect();
+        self.statement(&format!("{insert} SELECT * FROM unnest({})", arrays.join(", "))).await
+    }
+
+    /// Writes some rows of one kind: one, or several by one array for each column.
+    async fn execute(&self, statement: &Statement, writes: &[Write<'_>]) -> Result<(), Fault> {
+        if let [one] = writes {
+            let written = self.0.execute_raw(statement, &one.values).await?;
+            return one.check(written);
+        }
+        let column = |index: usize| writes.iter().map(|it| &it.values[index]).collect();
+        let columns: Vec<Vec<&Value<'_>>> = (0..writes[0].values.len()).map(column).collect();
+        let written = self.0.execute_raw(statement, &columns).await?;
+        if usize::try_from(written) == Ok(writes.len()) { Ok(()) } else { Err(Fault::Conflict) }
+    }
+}
+
+impl Session for Asked<'_> {
+    const LOCKING: &'static str = " FOR UPDATE";
+
+    async fn list<T>(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        turn: impl Fn(&dyn Record) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        let statement = self.statement(sql).await?;
+        let mut rows = pin!(self.0.query_raw(&statement, values).await?);
+        let mut found = vec![];
+        while let Some(row) = rows.try_next().await? {
+            found.push(turn(&row)?);
+        }
+        Ok(found)
+    }
+
+    async fn first<T>(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        turn: impl Fn(&dyn Record) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        Ok(self.list(sql, values, turn).await?.into_iter().next())
+    }
+
+    async fn write(&self, writes: Vec<Write<'_>>) -> Result<(), Fault> {
+        let is_one_kind = |one: &Write<'_>, next: &Write<'_>| {
+            one.statement.insert.is_some() && ptr::eq(one.statement, next.statement)
+        };
+        let groups: Vec<&[Write<'_>]> = writes.chunk_by(is_one_kind).collect();
+        let statements = try_join_all(groups.iter().map(|it| self.statement_of(it))).await?;
+        // All are sent before the first answer is waited for, in this order.
+        let mut sent = Vec::with_capacity(groups.len());
+        for (statement, group) in statements.iter().zip(&groups) {
+            let mut execution = Box::pin(self.execute(statement, group));
+            if let Poll::Ready(done) = poll!(execution.as_mut()) {
+                done?;
+            } else {
+                sent.push(execution);
+            }
+        }
+        for execution in sent {
+            execution.await?;
+        }
+        Ok(())
+    }
+}
+
+/// Begins what stands for a character that PostgreSQL cannot hold. It is no character, so that it
+/// is hardly ever found in a text; where it is, it is doubled.
+const ESCAPE: char = '\u{ffff}';
+
+/// A text without the character 0.
+fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\0', ESCAPE]) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        match character {
+            '\0' => escaped.extend([ESCAPE, '0']),
+            ESCAPE => escaped.extend([ESCAPE, ESCAPE]),
+            other => escaped.push(other),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// The text of which [`escaped`] made this; `None` if it made it of none.
+fn unescaped(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains(ESCAPE) {
+        return Some(Cow::Borrowed(text));
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if character != ESCAPE {
+            plain.push(character);
+            continue;
+        }
+        match characters.next()? {
+            '0' => plain.push('\0'),
+            ESCAPE => plain.push(ESCAPE),
+            _ => return None,
+        }
+    }
+    Some(Cow::Owned(plain))
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(
+        &self,
+        kind: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Integer(number) if *kind == Type::INT4 => {
+                i32::try_from(*number)?.to_sql(kind, out)
+            }
+            Self::Integer(number) => number.to_sql(kind, out),
+            Self::Text(text) => escaped(text).to_sql(kind, out),
+            Self::Bytes(bytes) => bytes.to_sql(kind, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+impl<'a> FromSql<'a> for Cell<'a> {
+    fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        match *kind {
+            Type::INT8 => i64::from_sql(kind, raw).map(Self::Integer),
+            Type::INT4 => i32::from_sql(kind, raw).map(|it| Self::Integer(it.into())),
+            Type::BYTEA => <&[u8]>::from_sql(kind, raw).map(Self::Bytes),
+            _ => {
+                let text = unescaped(<&str>::from_sql(kind, raw)?);
+                text.map(Self::Text).ok_or_else(|| "a text that is never written".into())
+            }
+        }
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self::Null)
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        [Type::INT8, Type::INT4, Type::BYTEA, Type::TEXT, Type::VARCHAR].contains(kind)
+    }
+}
+
+impl Record for Row {
+    fn first(&self) -> Option<Cell<'_>> {
+        self.try_get(0).ok()
+    }
+
+    fn cell(&self, column: &str) -> Option<Cell<'_>> {
+        self.try_get(column).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_text_comes_back_and_holds_no_zero_meanwhile() {
+        for text in ["", "plain", "\0", "a\0b\u{ffff}c", "\u{ffff}0", "\u{ffff}\u{ffff}\0"] {
+            let escaped = escaped(text);
+            assert!(!escaped.contains('\0'));
+            assert_eq!(unescaped(&escaped).as_deref(), Some(text));
+        }
+        for never in ["\u{ffff}", "\u{ffff}1", "a\u{ffff}"] {
+            assert_eq!(unescaped(never), None);
+        }
+    }
+}
