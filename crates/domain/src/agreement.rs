@@ -34,7 +34,8 @@ pub fn agreed(said: &[&Observation], quorum: usize) -> Result<Observation, Strin
     Ok(most)
 }
 
-fn is_end(observation: &Observation) -> bool {
+/// Whether it ends what it is about.
+pub fn is_end(observation: &Observation) -> bool {
     match observation {
         Observation::Final { .. } | Observation::Reverted { .. } | Observation::Dead => true,
         Observation::InBlock | Observation::Pending | Observation::Missing => false,

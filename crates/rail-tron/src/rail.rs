@@ -7,7 +7,7 @@ use std::{
 
 use domain::{
     BoxFuture,
-    agreement::agreed,
+    agreement::{agreed, is_end},
     batch::{Attempt, Observation, SignedTx},
     catalog::{Asset, Network},
     grouping::BatchSize,
@@ -35,8 +35,8 @@ use crate::{
     verdict::{self, Facts, Proof},
 };
 
-/// How many transactions that nodes contradict each other about are told.
-const DISPUTES_MAX: usize = 1_000;
+/// How many transactions that nodes will never prove anything about are told.
+const UNPROVEN_MAX: usize = 1_000;
 
 /// TRON as a rail.
 pub struct Tron {
@@ -56,7 +56,8 @@ pub struct Tron {
     pub(crate) market: Option<Box<dyn Market>>,
     /// What energy is meant for.
     pub(crate) promises: Promises,
-    /// What the nodes contradict each other about, by the transaction.
+    /// What the nodes contradict each other about, by the transaction. They are few: nothing is built
+    /// meanwhile.
     disputes: Mutex<BTreeMap<TxId, String>>,
     /// What no proof can be had of, by the transaction, and why.
     unproven: Mutex<BTreeMap<TxId, String>>,
@@ -237,8 +238,12 @@ impl Tron {
         }
         let verdicts: Vec<Observation> = told.iter().map(|it| verdict::of(&sent.tx, it)).collect();
         let said: Vec<&Observation> = verdicts.iter().collect();
-        let agreed = agreed(&said, self.nodes.quorum).map_err(|what| self.dispute(sent, &what))?;
-        self.disputes().remove(&sent.txid);
+        let needed = self.needed(&sent.txid);
+        let agreed = agreed(&said, needed).map_err(|what| self.dispute(sent, &what))?;
+        let is_open = !is_end(&agreed) && said.iter().any(|it| is_end(it));
+        if said.len() >= needed && !is_open {
+            self.disputes().remove(&sent.txid);
+        }
         self.take_down_proofs(sent, &told, &agreed);
         match &agreed {
             Observation::Final { .. } | Observation::Reverted { .. } => {
@@ -261,7 +266,7 @@ impl Tron {
         });
         let mut unproven = self.unproven();
         match why.filter(|_| *agreed == Observation::Pending) {
-            Some(why) if unproven.len() < DISPUTES_MAX => {
+            Some(why) if unproven.len() < UNPROVEN_MAX => {
                 let txid = &sent.txid;
                 let what = format!(
                     "nobody can tell whether {txid} was included: {why}; give the network a full \
@@ -293,14 +298,18 @@ impl Tron {
         }
     }
 
+    /// How many nodes must conclude the same: where they contradicted each other, one alone ends
+    /// nothing, although another falls silent.
+    fn needed(&self, txid: &TxId) -> usize {
+        let is_disputed = self.disputes().contains_key(txid);
+        if is_disputed { self.nodes.quorum.max(2) } else { self.nodes.quorum }
+    }
+
     fn dispute(&self, sent: &Sent, what: &str) -> Unreachable {
         let (network, txid) = (&self.network.id, &sent.txid);
         let what = format!("the nodes of {network} disagree about {txid}: {what}");
         tracing::error!(what, "nothing ends until they agree");
-        let mut disputes = self.disputes();
-        if disputes.len() < DISPUTES_MAX {
-            disputes.insert(txid.clone(), what);
-        }
+        self.disputes().insert(txid.clone(), what);
         Unreachable
     }
 

@@ -6,10 +6,10 @@ use std::sync::{
 };
 
 use domain::{batch::AttemptStatus, payout::Status, ports::Rail};
-use rail_tron::tx::Sent;
+use rail_tron::{Settings, tx::Sent};
 use serde_json::{Value, json};
 
-use crate::house::{House, Plan, SOLID, coin, somebody};
+use crate::house::{House, Plan, SOLID, coin, settings, somebody};
 
 async fn house(nodes: usize) -> House {
     House::start(Plan { nodes, ..Plan::default() }).await
@@ -109,6 +109,46 @@ async fn nodes_that_contradict_each_other_stop_the_payout_until_they_agree() {
     assert!(!house.status(id).is_final());
     let alert = house.rail.alert().unwrap();
     assert!(alert.contains("disagree"), "{alert}");
+}
+
+#[tokio::test]
+async fn of_two_that_contradict_each_other_none_is_believed_when_the_other_falls_silent() {
+    // A third one lags, and says neither.
+    for nodes in [2, 3] {
+        let settings = Settings { quorum: Some(1), ..settings() };
+        let mut house = House::start(Plan { nodes, settings, ..Plan::default() }).await;
+        let id = house.ask(&coin(), &somebody(1), 5).await;
+        house.turn().await;
+        let look = async |house: &House| {
+            house.wait(3_000);
+            house.turn().await;
+        };
+        house.nodes[0].chain(|chain| {
+            chain.freeze_solid(true);
+            chain.mine_many(50);
+        });
+        house.nodes[1].chain(|chain| {
+            chain.forget_all_pending();
+            chain.mine_many(50);
+        });
+        look(&house).await;
+        assert_eq!(house.batch_of(id).attempts[0].status, AttemptStatus::InBlock);
+        house.nodes[0].chain(|chain| chain.freeze_solid(false));
+        look(&house).await;
+        house.nodes[0].down(true);
+        for _ in 0..5 {
+            look(&house).await;
+        }
+        assert_eq!(house.batch_of(id).attempts.len(), 1, "it is not paid once more");
+        let alert = house.rail.alert().unwrap();
+        assert!(alert.contains("disagree"), "{alert}");
+        // Its operator finds out which one is wrong, and does without it.
+        house.nodes[0].down(false);
+        drop(house.nodes.remove(1));
+        house.restart();
+        house.end(&[id]).await;
+        assert_eq!(house.status(id), Status::Paid);
+    }
 }
 
 #[tokio::test]
