@@ -56,6 +56,8 @@ pub(crate) struct Nodes {
 pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) node: Node,
+    /// The network's first block.
+    genesis: [u8; 32],
     is_right: AtomicBool,
     /// Solid blocks that were read, by their height: the proofs of several transactions are about the
     /// same ones, and one that was broken off goes on.
@@ -85,6 +87,15 @@ impl Member {
         Ok(Some(solid))
     }
 
+    /// Whether it is still on the right network: an address may come to lead elsewhere. One that is
+    /// not is believed no more until it is again.
+    async fn stays(&self) -> Result<bool, Unreachable> {
+        let first = self.node.solid_header(0).await?;
+        let stays = first.is_some_and(|it| it.id == self.genesis);
+        self.is_right.fetch_and(stays, Ordering::Relaxed);
+        Ok(stays)
+    }
+
     fn read(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Solid>>> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -112,6 +123,7 @@ impl Nodes {
         let member = |Endpoint { name, rest, solid }| Member {
             name,
             node: Node::new(rest, solid),
+            genesis,
             is_right: AtomicBool::new(false),
             read: Mutex::default(),
         };
@@ -265,6 +277,8 @@ enum Named {
     Nowhere,
     /// The node does not have one that it could be.
     Unknown(u64),
+    /// The node is on another network by now.
+    Elsewhere,
 }
 
 /// Whether no block can hold a transaction that is over as of `solid_head`: every one that may is there,
@@ -274,10 +288,13 @@ async fn prove(member: &Member, sent: &Sent, solid_head: &Block) -> Result<Proof
     let lacks = |number| {
         Proof::Impossible(format!("{name} does not have block {number}, so that it proves nothing"))
     };
-    let mut before = match named_block(&member.node, sent, solid_head).await? {
+    let mut before = match named_block(member, sent, solid_head).await? {
         Named::Block(block) => block,
         Named::Nowhere => return Ok(Proof::Excluded),
         Named::Unknown(number) => return Ok(lacks(number)),
+        Named::Elsewhere => {
+            return Ok(Proof::Impossible(format!("{name} is on another network now")));
+        }
     };
     let txid = sent.digest;
     for _ in 0..BLOCKS_READ_MAX {
@@ -301,15 +318,21 @@ async fn prove(member: &Member, sent: &Sent, solid_head: &Block) -> Result<Proof
 
 /// Looks for the block that a transaction names by two bytes of its height and eight of its identifier.
 /// A block that holds the transaction is at most a day older than its expiration, and names one of the
-/// 65,536 before it.
-async fn named_block(node: &Node, sent: &Sent, solid_head: &Block) -> Result<Named, Unreachable> {
+/// 65,536 before it. That there is none proves something on the network only that it was made for.
+async fn named_block(
+    member: &Member,
+    sent: &Sent,
+    solid_head: &Block,
+) -> Result<Named, Unreachable> {
     const ROUND: u64 = 1 << 16;
     let low = u64::from(u16::from_be_bytes(sent.tx.ref_block.height));
     let back = solid_head.number.wrapping_sub(low) % ROUND;
     let oldest_ms = sent.tx.expires_ms.saturating_sub(NAMED_AGE_MS_MAX);
     let mut number = solid_head.number.checked_sub(back);
     while let Some(at) = number {
-        let Some(block) = node.solid_header(at).await? else { return Ok(Named::Unknown(at)) };
+        let Some(block) = member.node.solid_header(at).await? else {
+            return Ok(Named::Unknown(at));
+        };
         if block.as_reference() == sent.tx.ref_block {
             return Ok(Named::Block(block));
         }
@@ -318,5 +341,5 @@ async fn named_block(node: &Node, sent: &Sent, solid_head: &Block) -> Result<Nam
         }
         number = at.checked_sub(ROUND);
     }
-    Ok(Named::Nowhere)
+    Ok(if member.stays().await? { Named::Nowhere } else { Named::Elsewhere })
 }

@@ -218,3 +218,33 @@ async fn what_is_solid_on_another_network_proves_nothing() {
     let told = house.rail.check_nodes().await.unwrap_err().to_string();
     assert!(told.contains("on another network"), "{told}");
 }
+
+#[tokio::test]
+async fn an_address_that_comes_to_lead_to_another_network_proves_nothing() {
+    let is_led_away = Arc::new(AtomicBool::new(false));
+    let of = Arc::clone(&is_led_away);
+    let bend = move |path: &str, _: &Value, mut answer: Value| {
+        if !of.load(Ordering::Relaxed) {
+            return Some(answer);
+        }
+        if let Some(id) = answer["blockID"].as_str() {
+            answer["blockID"] = json!(format!("{}{}", &id[..16], "5a".repeat(24)));
+        }
+        Some(if path.ends_with("gettransactioninfobyid") { json!({}) } else { answer })
+    };
+    let house = House::start(Plan { bend: Some(Arc::new(bend)), ..Plan::default() }).await;
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    house.turn().await;
+    is_led_away.store(true, Ordering::Relaxed);
+    for _ in 0..2 * SOLID + 5 {
+        house.pass().await;
+    }
+    assert_eq!(house.got(&somebody(1), &coin()), 5, "it is in a block of the right one");
+    assert_eq!(house.batch_of(id).attempts.len(), 1);
+    assert_ne!(house.batch_of(id).attempts[0].status, AttemptStatus::Dead);
+    let alert = house.rail.alert().unwrap();
+    assert!(alert.contains("#1 is on another network now"), "{alert}");
+    is_led_away.store(false, Ordering::Relaxed);
+    house.end(&[id]).await;
+    assert_eq!(house.status(id), Status::Paid);
+}
