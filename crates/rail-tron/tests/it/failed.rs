@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tron_node::Address;
 
 use crate::house::{
-    House, Plan, SOLID, coin, lane, network, rest, settings, signed_call, somebody, spelled,
+    AWAY, House, Plan, SOLID, coin, lane, network, rest, settings, signed_call, somebody, spelled,
     transfer_call,
 };
 
@@ -209,9 +209,7 @@ async fn a_recipient_who_empties_his_account_is_paid_all_the_same() {
     let id = house.ask(&house.token, &somebody(1), 1_000).await;
     house.turn().await;
     house.all(|chain| {
-        let mut away = [0x41; 21];
-        away[1..].fill(0xee);
-        chain.call_as(who, house.contract, &transfer_call(&away, 7));
+        chain.call_as(who, house.contract, &transfer_call(&AWAY, 7));
     });
     house.until("ended", |it| it.payouts[&id].state.status().is_final()).await;
     assert_eq!(house.status(id), Status::Paid);
@@ -230,13 +228,39 @@ async fn coins_that_leave_between_two_questions_are_waited_for() {
     // After the first question about a blacklist.
     house.node().before("wallet/triggerconstantcontract", |_| ());
     house.node().before("wallet/triggerconstantcontract", move |chain| {
-        let mut away = [0x41; 21];
-        away[1..].fill(0xee);
-        chain.call_as(owner, token, &transfer_call(&away, 5));
+        chain.call_as(owner, token, &transfer_call(&AWAY, 5));
         chain.mine();
     });
     house.turn().await;
     assert_eq!(house.hold_of(id).map(|it| it.0), Some(HoldReason::AwaitingFunds));
+}
+
+#[tokio::test]
+async fn coins_that_come_between_two_questions_fail_nothing() {
+    let house = House::new().await;
+    // A first payout has the token looked at.
+    let first = house.ask(&house.token, &somebody(9), 1).await;
+    house.end(&[first]).await;
+    let (owner, token) = (house.wallet, house.contract);
+    let held = house.held_by(&owner, &house.token);
+    house.all(|chain| {
+        chain.call_as(owner, token, &transfer_call(&AWAY, 5));
+        chain.mine_many(SOLID);
+    });
+    let id = house.ask(&house.token, &somebody(1), held).await;
+    house.group().await;
+    // After those about a blacklist, and about what the payment takes.
+    house.node().before("wallet/triggerconstantcontract", |_| ());
+    house.node().before("wallet/triggerconstantcontract", |_| ());
+    house.node().before("wallet/triggerconstantcontract", move |chain| {
+        let data = signed_call("issue(address,uint256)", &[&owner.bytes()[1..], &[5]]);
+        chain.call_as(owner, token, &data);
+        chain.mine();
+    });
+    house.turn().await;
+    assert!(!house.status(id).is_final(), "{}", house.report());
+    house.end(&[id]).await;
+    assert_eq!(house.status(id), Status::Paid);
 }
 
 #[tokio::test]

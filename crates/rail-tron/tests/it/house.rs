@@ -42,6 +42,9 @@ const KEY_PATH: &str = "m/44'/195'/0'/0/0";
 const COINS: i64 = 10_000_000_000;
 /// What the lane holds of the token.
 const TOKENS: u128 = 1_000_000_000_000;
+/// Where coins go that the house does not need.
+pub(crate) const AWAY: [u8; 21] =
+    *b"A\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee\xee";
 /// How often the clock may be moved until something must have happened.
 const PASSES_MAX: usize = 400;
 /// How many blocks make the newest one solid.
@@ -295,10 +298,8 @@ impl House {
         }
         // The token's whole supply is more than the house needs.
         let surplus = self.held_by(&self.wallet, &self.token) - TOKENS;
-        let mut away = [0x41; 21];
-        away[1..].fill(0xee);
         self.all(|chain| {
-            let data = transfer_call(&away, surplus);
+            let data = transfer_call(&AWAY, surplus);
             chain.call_as(self.wallet, self.contract, &data);
             chain.mine_many(SOLID);
         });
