@@ -204,8 +204,7 @@ impl Tron {
         let answers = join_all(right.iter().map(|it| it.node.send(&signed.raw, txid))).await;
         let answers: Vec<Handover> = answers.into_iter().flatten().collect();
         if answers.contains(&Handover::Accepted) {
-            // What a node has it counts as used.
-            self.promises.forget(&sent.txid);
+            self.promises.used(&sent.txid);
             return Ok(Handover::Accepted);
         }
         answers.into_iter().next().ok_or(Unreachable)
@@ -252,8 +251,9 @@ impl Tron {
                     self.take_in(sent, facts);
                 }
             }
-            Observation::InBlock | Observation::Dead => self.promises.forget(&sent.txid),
-            Observation::Pending | Observation::Missing => {}
+            Observation::Dead => self.promises.forget(&sent.txid),
+            Observation::InBlock | Observation::Pending => self.promises.used(&sent.txid),
+            Observation::Missing => {}
         }
         Ok(agreed)
     }
