@@ -49,6 +49,7 @@ pub(crate) struct Nodes {
     genesis: [u8; 32],
     /// How many must conclude the same before anything ends.
     pub(crate) quorum: usize,
+    /// Why not all is well with them.
     trouble: Mutex<Option<String>>,
 }
 
@@ -166,52 +167,66 @@ impl Nodes {
         let heads = join_all(right.iter().map(|it| it.node.head(As::Newest))).await;
         let told = right.into_iter().zip(heads).filter_map(|(it, head)| Some((it, head.ok()?)));
         let told: Vec<(&Member, Block)> = told.collect();
-        let trouble = self.trouble_with(&told);
-        let is_split = trouble.as_ref().is_some_and(|it| it.is_split);
-        *self.trouble() = trouble.map(|it| it.words);
-        if is_split {
-            return Err(Unreachable);
-        }
         // One of several that claims to be far ahead does not make all others be behind, and one
         // whose clock is another does not date a transaction.
-        let top = second(told.iter().map(|(_, head)| head.number)).ok_or(Unreachable)?;
-        let now_ms = second(told.iter().map(|(_, head)| head.time_ms)).ok_or(Unreachable)?;
+        let top = second(told.iter().map(|(_, head)| head.number)).unwrap_or_default();
+        let now_ms = second(told.iter().map(|(_, head)| head.time_ms)).unwrap_or_default();
         let keeps_up = |head: &Block| {
             head.number.saturating_add(LAG_BLOCKS_MAX) >= top
                 && (told.len() < 2 || head.time_ms.abs_diff(now_ms) <= APART_MS_MAX.unsigned_abs())
         };
+        let split = self.split_between(&told);
+        let is_split = split.is_some();
+        *self.trouble() = split.or_else(|| self.too_few(&told, keeps_up));
+        if is_split {
+            return Err(Unreachable);
+        }
         told.iter().find(|(_, head)| keeps_up(head)).cloned().ok_or(Unreachable)
     }
 
-    /// What is wrong with the nodes that told their newest blocks.
-    fn trouble_with(&self, told: &[(&Member, Block)]) -> Option<Trouble> {
-        let silent = |it: &&Member| !told.iter().any(|(member, _)| it.name == member.name);
-        let silent = self.members.iter().filter(silent).map(|it| it.name.as_str());
-        let needed = self.quorum;
-        if told.len() < needed {
-            let silent = silent.collect::<Vec<_>>().join(", ");
-            let words =
-                format!("nothing ends: {needed} nodes must agree, and {silent} does not answer");
-            return Some(Trouble { words, is_split: false });
-        }
-        // Of two nobody knows which one is right.
+    /// How the only two that told their newest blocks are too far apart to agree: nobody knows which
+    /// one is right.
+    fn split_between(&self, told: &[(&Member, Block)]) -> Option<String> {
         let [(one, first), (other, second)] = told else { return None };
         let blocks = first.number.abs_diff(second.number);
         let is_apart = blocks > APART_BLOCKS_MAX
             || first.time_ms.abs_diff(second.time_ms) > APART_MS_MAX.unsigned_abs();
-        if needed < 2 || !is_apart {
+        if self.quorum != 2 || !is_apart {
             return None;
         }
         let place = |it: &Block| format!("block {} of the moment {} ms", it.number, it.time_ms);
-        let words = format!(
+        Some(format!(
             "nothing is paid: {} is at {} and {} at {}; take out of rpc the one that is not where a \
              block explorer is",
             one.name,
             place(first),
             other.name,
             place(second)
-        );
-        Some(Trouble { words, is_split: true })
+        ))
+    }
+
+    /// Who is in the way, if fewer keep up than must agree. One that stands still ends nothing, as one
+    /// that is silent.
+    fn too_few(
+        &self,
+        told: &[(&Member, Block)],
+        keeps_up: impl Fn(&Block) -> bool,
+    ) -> Option<String> {
+        let needed = self.quorum;
+        if told.iter().filter(|(_, head)| keeps_up(head)).count() >= needed {
+            return None;
+        }
+        let excuse = |it: &Member| {
+            let name = &it.name;
+            match told.iter().find(|(member, _)| member.name == *name) {
+                None => Some(format!("{name} does not answer")),
+                Some((_, head)) if keeps_up(head) => None,
+                Some(_) => Some(format!("{name} is not where the others are")),
+            }
+        };
+        let excuses: Vec<String> = self.members.iter().filter_map(excuse).collect();
+        let excuses = excuses.join(", ");
+        Some(format!("nothing ends: {needed} nodes must agree, and {excuses}"))
     }
 
     /// What an operator must know about the nodes, as of the last look.
@@ -222,13 +237,6 @@ impl Nodes {
     fn trouble(&self) -> MutexGuard<'_, Option<String>> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Why not all is well with the nodes.
-struct Trouble {
-    words: String,
-    /// Whether nobody knows which one to believe.
-    is_split: bool,
 }
 
 /// The second highest if there are three or more, and else the highest.

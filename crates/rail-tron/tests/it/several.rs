@@ -163,6 +163,27 @@ async fn one_that_lags_is_not_built_with() {
 }
 
 #[tokio::test]
+async fn one_that_stands_still_is_told_where_it_must_agree() {
+    let house = house(2).await;
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    house.turn().await;
+    assert_eq!(house.rail.alert(), None);
+    for _ in 0..SOLID + 5 {
+        house.nodes[1].chain(tron_node::Chain::mine);
+        house.wait(3_000);
+        house.turn().await;
+    }
+    house.rail.quote_fee(&coin()).await.unwrap();
+    let alert = house.rail.alert().unwrap();
+    assert!(alert.contains("2 nodes must agree, and #1 is not where the others are"), "{alert}");
+    assert_eq!(house.batch_of(id).attempts[0].status, AttemptStatus::InBlock);
+    house.nodes[0].chain(|chain| chain.mine_many(SOLID + 5));
+    house.end(&[id]).await;
+    house.rail.quote_fee(&coin()).await.unwrap();
+    assert_eq!(house.rail.alert(), None);
+}
+
+#[tokio::test]
 async fn one_of_three_with_another_clock_dates_nothing() {
     for time in [2_524_608_000_000_i64, i64::MAX, -5] {
         let lies = Arc::new(AtomicBool::new(true));
