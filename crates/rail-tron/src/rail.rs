@@ -229,18 +229,19 @@ impl Tron {
             if facts.is_err() {
                 tracing::warn!(endpoint = it.name, "the node is of no use for now");
             }
-            facts.ok()
+            Some((it.name.as_str(), facts.ok()?))
         });
-        let told: Vec<Facts> = join_all(asked).await.into_iter().flatten().collect();
+        let told = join_all(asked).await.into_iter().flatten();
+        let (names, told): (Vec<&str>, Vec<Facts>) = told.unzip();
         if told.is_empty() {
             return Err(Unreachable);
         }
         let verdicts: Vec<Observation> = told.iter().map(|it| verdict::of(&sent.tx, it)).collect();
-        let said: Vec<&Observation> = verdicts.iter().collect();
+        let said: Vec<(&str, &Observation)> = names.into_iter().zip(&verdicts).collect();
         let needed = self.needed(&sent.txid);
         let agreed = agreed(&said, needed).map_err(|what| self.dispute(sent, &what))?;
-        let is_open = !is_end(&agreed) && said.iter().any(|it| is_end(it));
-        if said.len() >= needed && !is_open {
+        let is_open = !is_end(&agreed) && verdicts.iter().any(is_end);
+        if verdicts.len() >= needed && !is_open {
             self.disputes().remove(&sent.txid);
         }
         self.take_down_proofs(sent, &told, &agreed);
@@ -305,11 +306,15 @@ impl Tron {
         if is_disputed { self.nodes.quorum.max(2) } else { self.nodes.quorum }
     }
 
+    /// Takes down a contradiction. The first words stand, so that what a payout waits for reads the
+    /// same for as long as it waits.
     fn dispute(&self, sent: &Sent, what: &str) -> Unreachable {
         let (network, txid) = (&self.network.id, &sent.txid);
-        let what = format!("the nodes of {network} disagree about {txid}: {what}");
-        tracing::error!(what, "nothing ends until they agree");
-        self.disputes().insert(txid.clone(), what);
+        self.disputes().entry(txid.clone()).or_insert_with(|| {
+            let what = format!("the nodes of {network} disagree about {txid}: {what}");
+            tracing::error!(what, "nothing ends until they agree");
+            what
+        });
         Unreachable
     }
 

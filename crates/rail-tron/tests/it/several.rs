@@ -112,6 +112,25 @@ async fn nodes_that_contradict_each_other_stop_the_payout_until_they_agree() {
 }
 
 #[tokio::test]
+async fn who_contradicts_whom_is_told_and_the_first_words_stand() {
+    let house = house(3).await;
+    house.ask(&coin(), &somebody(1), 5).await;
+    house.turn().await;
+    house.nodes[1].chain(tron_node::Chain::forget_all_pending);
+    house.all(|chain| chain.mine_many(50));
+    let look = async || {
+        house.wait(3_000);
+        house.turn().await;
+        house.rail.alert().unwrap()
+    };
+    let alert = look().await;
+    let [first, second] = ["#1 says that it is in a final block", "; #2 says that it can never be"];
+    assert!(alert.contains(first) && alert.contains(second), "{alert}");
+    house.nodes[0].down(true);
+    assert_eq!(look().await, alert);
+}
+
+#[tokio::test]
 async fn of_two_that_contradict_each_other_none_is_believed_when_the_other_falls_silent() {
     // A third one lags, and says neither.
     for nodes in [2, 3] {
