@@ -29,12 +29,16 @@ pub fn agreed(said: &[(&str, &Observation)], quorum: usize) -> Result<Observatio
             return Ok((*first).clone());
         }
     }
+    let is_said = |what| said.iter().any(|(_, it)| **it == what);
     let most = if is_included {
         Observation::InBlock
-    } else if said.iter().any(|(_, it)| **it == Observation::Pending) {
+    } else if is_said(Observation::Pending) {
         Observation::Pending
-    } else {
+    } else if is_said(Observation::Missing) || said.is_empty() {
         Observation::Missing
+    } else {
+        // Dead, by too few: nobody takes it, and nobody else bears that out.
+        Observation::Pending
     };
     Ok(most)
 }
@@ -98,6 +102,8 @@ mod tests {
             (vec![UNDONE, Pending], 2, Some(InBlock)),
             (vec![Dead, Missing], 1, Some(Dead)),
             (vec![Dead, Missing], 2, Some(Missing)),
+            (vec![Dead], 2, Some(Pending)),
+            (vec![Dead, Dead], 3, Some(Pending)),
             (vec![Dead, Dead, InBlock], 2, Some(InBlock)),
             (vec![Missing, Pending], 1, Some(Pending)),
             (vec![Missing, Missing], 1, Some(Missing)),

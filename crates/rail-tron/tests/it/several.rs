@@ -51,6 +51,40 @@ async fn one_alone_ends_nothing() {
 }
 
 #[tokio::test]
+async fn what_one_alone_proves_dead_is_neither_made_anew_nor_handed_over_again() {
+    let house = house(2).await;
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    house.turn().await;
+    house.nodes[1].down(true);
+    let pass = async || {
+        house.nodes[0].chain(|chain| {
+            chain.forget_all_pending();
+            chain.mine_empty();
+        });
+        house.wait(3_000);
+        house.turn().await;
+    };
+    // It lives for twenty blocks.
+    for _ in 0..2 * SOLID + 5 {
+        pass().await;
+    }
+    let sent = house.node().asked("wallet/broadcasthex");
+    for _ in 0..5 {
+        pass().await;
+    }
+    assert_eq!(house.node().asked("wallet/broadcasthex"), sent);
+    assert_eq!(house.batch_of(id).attempts.len(), 1);
+    house.nodes[1].down(false);
+    house.nodes[1].chain(|chain| {
+        chain.forget_all_pending();
+        chain.mine_many(2 * SOLID + 10);
+    });
+    house.end(&[id]).await;
+    assert_eq!(house.batch_of(id).attempts[0].status, AttemptStatus::Dead);
+    assert_eq!(house.status(id), Status::Paid);
+}
+
+#[tokio::test]
 async fn of_two_that_are_far_apart_nobody_is_believed() {
     let house = house(2).await;
     house.nodes[0].chain(|chain| chain.mine_many(200));
