@@ -264,7 +264,7 @@ impl Tron {
 
     /// What one payment of an asset costs now, with nothing staked, to somebody who has none yet.
     pub(crate) async fn quote(&self, asset: &Asset) -> Result<Amount, Unreachable> {
-        let (member, _) = self.nodes.current().await?;
+        let (member, head) = self.nodes.current().await?;
         let prices = member.node.prices().await?;
         let (coins, token) = QUOTE_BYTES;
         let need = match self.contracts.get(&asset.id) {
@@ -289,7 +289,9 @@ impl Tron {
             }
         };
         let offered = match (&self.market, self.own.first()) {
-            (Some(market), Some(wallet)) if need.energy > 0 => {
+            (Some(market), Some(wallet))
+                if need.energy > 0 && self.promises.may_rent(head.time_ms) =>
+            {
                 market.offer(&spelled(wallet), need.energy).await.ok().flatten()
             }
             _ => None,

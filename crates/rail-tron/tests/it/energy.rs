@@ -169,6 +169,8 @@ async fn energy_is_not_promised_twice() {
 #[tokio::test]
 async fn energy_that_never_comes_is_rented_no_more() {
     let (house, lender) = renting(true).await;
+    let quoted = async || house.rail.quote_fee(&house.token).await.unwrap();
+    let rented = quoted().await;
     for number in 0..5 {
         let id = house.ask(&house.token, &somebody(number), 1_000).await;
         house.end(&[id]).await;
@@ -177,6 +179,8 @@ async fn energy_that_never_comes_is_rented_no_more() {
     assert_eq!(lender.orders().len(), 3);
     let alert = house.rail.alert().unwrap();
     assert!(alert.contains("did not come"), "{alert}");
+    let burnt = quoted().await;
+    assert!(burnt.units() > 2 * rented.units(), "{burnt:?} is quoted, and {rented:?} before");
 }
 
 #[tokio::test]
