@@ -26,6 +26,10 @@ const BLOCKS_READ_MAX: u64 = 2_400;
 /// How much older than its expiration the block is that a transaction names, at the most, in
 /// milliseconds: a day, and 65,536 blocks, which take two days and a quarter if none is missing.
 const NAMED_AGE_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
+/// After how many blocks the two bytes of a height by which a transaction names one come again.
+const ROUND: u64 = 1 << 16;
+/// How far back a proof looks at blocks, at the most: a week of them, and a round.
+pub(crate) const BLOCKS_BACK_MAX: u64 = 4 * ROUND;
 /// How many solid blocks of each node are kept: half an hour of them.
 const BLOCKS_KEPT_MAX: usize = 600;
 /// How far two nodes may be apart, in blocks, and both be believed: five minutes.
@@ -332,7 +336,6 @@ async fn named_block(
     sent: &Sent,
     solid_head: &Block,
 ) -> Result<Named, Unreachable> {
-    const ROUND: u64 = 1 << 16;
     let low = u64::from(u16::from_be_bytes(sent.tx.ref_block.height));
     let back = solid_head.number.wrapping_sub(low) % ROUND;
     let oldest_ms = sent.tx.expires_ms.saturating_sub(NAMED_AGE_MS_MAX);

@@ -325,6 +325,19 @@ async fn a_node_without_old_blocks_is_told() {
 }
 
 #[tokio::test]
+async fn the_doctor_looks_at_an_old_block() {
+    let bend = |path: &str, body: &Value, answer: Value| {
+        let is_old = path == "/walletsolidity/getblock" && body["id_or_num"] == json!("1");
+        Some(if is_old { json!({}) } else { answer })
+    };
+    for (house, is_told) in [(House::new().await, false), (bent(Arc::new(bend)).await, true)] {
+        let found = house.rail.examine(&[]).await;
+        let told = found.iter().any(|it| it.what.contains("#1 does not tell of block 1"));
+        assert_eq!(told, is_told, "{found:?}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_made_while_no_block_has_become_final_for_long() {
     let house = House::new().await;
     house.all(|chain| {
