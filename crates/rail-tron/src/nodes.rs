@@ -22,7 +22,7 @@ use crate::{
 const LAG_BLOCKS_MAX: u64 = 3;
 /// How many blocks are read for one transaction at the most: an hour of them, and those that are not
 /// solid for some time after it.
-const BLOCKS_READ_MAX: u64 = 2_400;
+const BLOCKS_READ_MAX: usize = 2_400;
 /// How much older than its expiration the block is that a transaction names, at the most, in
 /// milliseconds: a day, and 65,536 blocks, which take two days and a quarter if none is missing.
 const NAMED_AGE_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
@@ -30,8 +30,9 @@ const NAMED_AGE_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
 const ROUND: u64 = 1 << 16;
 /// How far back a proof looks at blocks, at the most: a week of them, and a round.
 pub(crate) const BLOCKS_BACK_MAX: u64 = 4 * ROUND;
-/// How many solid blocks of each node are kept: half an hour of them.
-const BLOCKS_KEPT_MAX: usize = 600;
+/// How many solid blocks of each node are kept: all that one proof reads, as one that was broken off
+/// would else begin anew each time. With 300 transactions a block that is 25 MB.
+const BLOCKS_KEPT_MAX: usize = BLOCKS_READ_MAX;
 /// How far two nodes may be apart, in blocks, and both be believed: five minutes.
 const APART_BLOCKS_MAX: u64 = 100;
 /// How far the newest blocks of two nodes may be apart by their moments, in milliseconds.

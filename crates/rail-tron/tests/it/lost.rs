@@ -7,10 +7,11 @@ use std::sync::{
 
 use domain::{batch::AttemptStatus, payout::Status, ports::Rail};
 use engine::Progress;
+use rail_tron::Settings;
 use serde_json::{Value, json};
 use tron_node::Fault;
 
-use crate::house::{Bend, House, Plan, SOLID, coin, somebody};
+use crate::house::{Bend, House, Plan, SOLID, coin, settings, somebody};
 
 /// As long as a transaction lives in these tests, in blocks.
 const LIFE: usize = 20;
@@ -263,6 +264,36 @@ async fn a_proof_that_is_broken_off_goes_on() {
     let id = house.ask(&coin(), &somebody(1), 5).await;
     ignored(&house, LIFE + SOLID + 15).await;
     assert_eq!(house.batch_of(id).attempts[0].status, AttemptStatus::Dead);
+    house.end(&[id]).await;
+}
+
+#[tokio::test]
+async fn a_long_proof_that_is_broken_off_reads_no_block_again() {
+    const LONG_LIFE: usize = 1_100;
+    let read = Arc::new(AtomicUsize::new(0));
+    let of = Arc::clone(&read);
+    let bend = move |path: &str, body: &Value, answer: Value| {
+        let is_read = path == "/walletsolidity/getblock" && body["detail"] == json!(true);
+        let is_lost = is_read && of.fetch_add(1, Ordering::Relaxed) == 850;
+        (!is_lost).then_some(answer)
+    };
+    let expires_after_ms = u64::try_from(LONG_LIFE * 3_000).unwrap();
+    let settings = Settings { expires_after_ms, ..settings() };
+    let bend: Option<Bend> = Some(Arc::new(bend));
+    let house = House::start(Plan { settings, bend, ..Plan::default() }).await;
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    house.turn().await;
+    house.all(|chain| {
+        chain.forget_all_pending();
+        chain.mine_many(LONG_LIFE + SOLID + 1);
+    });
+    for _ in 0..2 {
+        house.wait(3_000);
+        house.turn().await;
+    }
+    assert_eq!(house.batch_of(id).attempts[0].status, AttemptStatus::Dead);
+    let read = read.load(Ordering::Relaxed);
+    assert!(read > LONG_LIFE && read < LONG_LIFE + SOLID + 5, "{read}");
     house.end(&[id]).await;
 }
 
