@@ -295,7 +295,7 @@ impl Tron {
         match receipt.paid(&sent.tx) {
             Paid::Yes => {}
             Paid::No(why) => tracing::warn!(txid = %sent.txid, why, "a payment was undone"),
-            Paid::Otherwise(_) => self.tokens.paid_otherwise(contract, sent.txid.as_str()),
+            Paid::Otherwise => self.tokens.paid_otherwise(contract, sent.txid.as_str()),
         }
     }
 
