@@ -48,7 +48,11 @@ async fn every_question_may_be_lost_once() {
                 house.ask(&coin(), &somebody(1), 5).await,
                 house.ask(&house.token, &somebody(1), 5).await,
             ];
+            // Whether one waits is asked only while it is in no block.
+            house.turn().await;
+            ignored(&house, 1).await;
             house.end(&ids).await;
+            assert!(house.node().asked(path) > 0, "{path}");
             let paid = ids.map(|id| house.status(id));
             assert_eq!(paid, [Status::Paid; 2], "{path} {fault:?}");
         }
@@ -75,12 +79,7 @@ async fn one_that_is_over_is_made_anew_only_once_that_is_proven() {
     let first = house.batch_of(id).attempts[0].clone();
     // Nobody includes it.
     for blocks in 1..LIFE + SOLID + 5 {
-        house.all(|chain| {
-            chain.forget_all_pending();
-            chain.mine_empty();
-        });
-        house.wait(3_000);
-        house.turn().await;
+        ignored(&house, 1).await;
         let count = house.batch_of(id).attempts.len();
         if blocks < LIFE + SOLID - 1 {
             assert_eq!(count, 1, "after {blocks} blocks nothing is proven");
@@ -103,14 +102,7 @@ async fn one_that_comes_back_at_the_last_moment_pays_once() {
     let id = house.ask(&coin(), &somebody(1), 5).await;
     house.turn().await;
     let first = house.batch_of(id).attempts[0].clone();
-    for _ in 1..LIFE {
-        house.all(|chain| {
-            chain.forget_all_pending();
-            chain.mine_empty();
-        });
-        house.wait(3_000);
-        house.turn().await;
-    }
+    ignored(&house, LIFE - 1).await;
     // Somebody else hands it over, one block before its end.
     let raw = first.tx.raw.clone();
     house.all(|chain| {
@@ -146,14 +138,7 @@ async fn nothing_is_proven_while_no_block_becomes_solid() {
     let id = house.ask(&coin(), &somebody(1), 5).await;
     house.turn().await;
     house.all(|chain| chain.freeze_solid(true));
-    for _ in 0..200 {
-        house.all(|chain| {
-            chain.forget_all_pending();
-            chain.mine_empty();
-        });
-        house.wait(3_000);
-        house.turn().await;
-    }
+    ignored(&house, 200).await;
     assert_eq!(house.batch_of(id).attempts.len(), 1);
     house.all(|chain| {
         chain.freeze_solid(false);
