@@ -2,39 +2,49 @@
 //!
 //! An end (final, reverted, dead) needs as many nodes as the quorum that conclude exactly the same, and
 //! nobody who contradicts it. Whoever says less may only lag.
+//!
+//! EVM networks' rail concludes by itself: its ends rest on blocks and numbers, which must be the same
+//! at all nodes, too (`quorum.rs` of `rail-evm`).
 
 use crate::batch::Observation;
 
-/// What follows from what nodes said.
+/// What follows from what nodes, by name, said.
 ///
 /// # Errors
-/// If two conclude different ends; says which.
-pub fn agreed(said: &[&Observation], quorum: usize) -> Result<Observation, String> {
-    let mut ends = said.iter().filter(|it| is_end(it));
-    if let Some(first) = ends.next() {
+/// If two conclude different ends; who says what.
+pub fn agreed(said: &[(&str, &Observation)], quorum: usize) -> Result<Observation, String> {
+    let is_included = said.iter().any(|(_, it)| is_in(it));
+    let mut ends = said.iter().filter(|(_, it)| is_end(it));
+    if let Some((name, first)) = ends.next() {
         let mut count = 1;
-        for other in ends {
+        for (other_name, other) in ends {
             if other != first {
-                return Err(format!("one says {}, another {}", words(first), words(other)));
+                let (first, other) = (words(first), words(other));
+                return Err(format!("{name} says {first}; {other_name} says {other}"));
             }
             count += 1;
         }
-        let is_contradicted = **first == Observation::Dead && said.iter().any(|it| is_in(it));
+        let is_contradicted = **first == Observation::Dead && is_included;
         if count >= quorum && !is_contradicted {
             return Ok((*first).clone());
         }
     }
-    let most = if said.iter().any(|it| is_in(it)) {
+    let is_said = |what| said.iter().any(|(_, it)| **it == what);
+    let most = if is_included {
         Observation::InBlock
-    } else if said.iter().any(|it| **it == Observation::Pending) {
+    } else if is_said(Observation::Pending) {
         Observation::Pending
-    } else {
+    } else if is_said(Observation::Missing) || said.is_empty() {
         Observation::Missing
+    } else {
+        // Dead, by too few: nobody takes it, and nobody else bears that out.
+        Observation::Pending
     };
     Ok(most)
 }
 
-fn is_end(observation: &Observation) -> bool {
+/// Whether it ends what it is about.
+pub fn is_end(observation: &Observation) -> bool {
     match observation {
         Observation::Final { .. } | Observation::Reverted { .. } | Observation::Dead => true,
         Observation::InBlock | Observation::Pending | Observation::Missing => false,
@@ -92,13 +102,25 @@ mod tests {
             (vec![UNDONE, Pending], 2, Some(InBlock)),
             (vec![Dead, Missing], 1, Some(Dead)),
             (vec![Dead, Missing], 2, Some(Missing)),
+            (vec![Dead], 2, Some(Pending)),
+            (vec![Dead, Dead], 3, Some(Pending)),
             (vec![Dead, Dead, InBlock], 2, Some(InBlock)),
             (vec![Missing, Pending], 1, Some(Pending)),
             (vec![Missing, Missing], 1, Some(Missing)),
             (vec![], 1, Some(Missing)),
         ] {
-            let all: Vec<&Observation> = said.iter().collect();
+            let all: Vec<(&str, &Observation)> = said.iter().map(|it| ("#", it)).collect();
             assert_eq!(agreed(&all, quorum).ok(), expected, "{said:?} of which {quorum}");
         }
+    }
+
+    #[test]
+    fn who_contradicts_whom_is_told() {
+        let said = [("#1", &Observation::Pending), ("#2", &CHEAP), ("#3", &Observation::Dead)];
+        assert_eq!(
+            agreed(&said, 1).unwrap_err(),
+            "#2 says that it is in a final block for a fee of 0 units; #3 says that it can never be \
+             included"
+        );
     }
 }

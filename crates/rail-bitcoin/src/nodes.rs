@@ -319,16 +319,20 @@ impl Nodes {
                 tracing::warn!(endpoint, "the node is of no use for now");
             }
         }
-        let told: Vec<Vec<Seen>> = told.into_iter().flatten().collect();
+        let names = asked.iter().map(|it| it.endpoint.name.as_str());
+        let told = names.zip(told).filter_map(|(name, seen)| Some((name, seen.ok()?)));
+        let told: Vec<(&str, Vec<Seen>)> = told.collect();
         if told.is_empty() {
             return Err(Unreachable);
         }
         let of = |place: usize| {
-            let said: Vec<&Seen> = told.iter().filter_map(|it| it.get(place)).collect();
-            let observations: Vec<&Observation> = said.iter().map(|it| &it.observation).collect();
-            let observation = agreed(&observations, self.quorum)?;
-            let is_lost = said.iter().all(|it| it.lost.is_some());
-            let lost = said.iter().find_map(|it| it.lost).filter(|_| is_lost);
+            let seen = told.iter().filter_map(|(name, it)| Some((*name, it.get(place)?)));
+            let seen: Vec<(&str, &Seen)> = seen.collect();
+            let said: Vec<(&str, &Observation)> =
+                seen.iter().map(|(name, it)| (*name, &it.observation)).collect();
+            let observation = agreed(&said, self.quorum)?;
+            let is_lost = seen.iter().all(|(_, it)| it.lost.is_some());
+            let lost = seen.iter().find_map(|(_, it)| it.lost).filter(|_| is_lost);
             Ok(Seen { observation, lost })
         };
         Ok((0..question.wanted.len()).map(of).collect())

@@ -237,9 +237,15 @@ impl Bitcoin {
         };
         let network = &self.network.id;
         let mut disputes = self.disputes();
-        for txid in txids.take(TOLD_MAX.saturating_sub(disputes.len())) {
-            let what = format!("the nodes of {network} disagree about {txid}: {disagreement}");
-            disputes.insert(txid, what);
+        for txid in txids {
+            if disputes.len() >= TOLD_MAX {
+                break;
+            }
+            disputes.entry(txid).or_insert_with(|| {
+                let what = format!("the nodes of {network} disagree about {txid}: {disagreement}");
+                tracing::error!(what, "nothing ends until they agree");
+                what
+            });
         }
         Err(Unreachable)
     }

@@ -195,23 +195,28 @@ impl Tron {
     ) -> Result<u64, BuildError> {
         let Payment::Token { contract, units, .. } = &tx.payment else { return Ok(0) };
         let data = abi::transfer(to, *units);
-        let simulated = node.call(As::Newest, &tx.owner, contract, &data).await?;
-        if let Call::Done { energy, .. } = simulated {
-            return Ok(energy.max(1));
-        }
-        // It is asked for afterwards: what has left meanwhile is why it would be undone.
-        if node.token_balance(As::Newest, contract, &tx.owner).await? < *units {
-            return Err(lacks_funds(wish.asset, "less than the payment"));
-        }
-        match simulated {
-            Call::Undone(why) => {
-                Err(tokens::explain(node, wish.asset, contract, &tx.owner, &why).await)
+        let mut is_covered = false;
+        loop {
+            let simulated = match node.call(As::Newest, &tx.owner, contract, &data).await? {
+                Call::Done { energy, .. } => return Ok(energy.max(1)),
+                Call::Undone(why) => Ok(why),
+                Call::Failed(why) => Err(why),
+            };
+            // It is asked for afterwards: what has left meanwhile is why it would be undone.
+            if node.token_balance(As::Newest, contract, &tx.owner).await? < *units {
+                return Err(lacks_funds(wish.asset, "less than the payment"));
             }
-            Call::Failed(why) => {
-                let detail = format!("the node cannot try the payment: {why}");
-                Err(hold(HoldReason::NotEstimated, detail))
+            match simulated {
+                // What has come meanwhile may be why: it is tried once more.
+                Ok(_) if !is_covered => is_covered = true,
+                Ok(why) => {
+                    return Err(tokens::explain(node, wish.asset, contract, &tx.owner, &why).await);
+                }
+                Err(why) => {
+                    let detail = format!("the node cannot try the payment: {why}");
+                    return Err(hold(HoldReason::NotEstimated, detail));
+                }
             }
-            Call::Done { .. } => Err(BuildError::Unreachable),
         }
     }
 

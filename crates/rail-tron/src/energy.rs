@@ -84,7 +84,7 @@ pub trait Market: Send + Sync {
     fn rent<'a>(&'a self, order: Order<'a>) -> BoxFuture<'a, Result<Taken, Unreachable>>;
 }
 
-/// What energy was rented for, and is not used yet.
+/// What energy was rented for.
 #[derive(Default)]
 pub(crate) struct Promises {
     open: Mutex<BTreeMap<TxId, Promise>>,
@@ -94,8 +94,9 @@ pub(crate) struct Promises {
 #[derive(Clone, Copy, Debug)]
 struct Promise {
     owner: Address,
+    /// How much is kept for it.
     energy: u64,
-    /// When it was rented, in milliseconds of the chain; never if it could not be.
+    /// Since when it is waited for, in milliseconds of the chain, if it still is.
     since_ms: Option<i64>,
 }
 
@@ -116,7 +117,15 @@ impl Promises {
         self.vain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A transaction is with a node, or never will be.
+    /// A transaction is with a node, which counts what it takes as used. That something was rented for
+    /// it is remembered: nodes may forget it, and it is handed over again.
+    pub(crate) fn used(&self, txid: &TxId) {
+        if let Some(promise) = self.open().get_mut(txid) {
+            (promise.energy, promise.since_ms) = (0, None);
+        }
+    }
+
+    /// A transaction has ended.
     pub(crate) fn forget(&self, txid: &TxId) {
         self.open().remove(txid);
     }
@@ -255,7 +264,7 @@ impl Tron {
 
     /// What one payment of an asset costs now, with nothing staked, to somebody who has none yet.
     pub(crate) async fn quote(&self, asset: &Asset) -> Result<Amount, Unreachable> {
-        let (member, _) = self.nodes.current().await?;
+        let (member, head) = self.nodes.current().await?;
         let prices = member.node.prices().await?;
         let (coins, token) = QUOTE_BYTES;
         let need = match self.contracts.get(&asset.id) {
@@ -280,7 +289,9 @@ impl Tron {
             }
         };
         let offered = match (&self.market, self.own.first()) {
-            (Some(market), Some(wallet)) if need.energy > 0 => {
+            (Some(market), Some(wallet))
+                if need.energy > 0 && self.promises.may_rent(head.time_ms) =>
+            {
                 market.offer(&spelled(wallet), need.energy).await.ok().flatten()
             }
             _ => None,

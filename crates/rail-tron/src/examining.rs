@@ -8,7 +8,7 @@ use domain::{
 use crate::{
     abi, address,
     node::As,
-    nodes::Member,
+    nodes::{BLOCKS_BACK_MAX, Member},
     plan::{Prices, Resources},
     rail::Tron,
 };
@@ -82,7 +82,7 @@ impl Tron {
             );
             found.push(finding(Weight::Good, what));
         }
-        found.extend(self.examine_memory(member).await);
+        found.extend(self.examine_memory(member, solid.number).await);
         for lane in lanes {
             found.extend(self.examine_wallet(member, lane).await);
         }
@@ -90,7 +90,7 @@ impl Tron {
     }
 
     /// Looks whether a node tries calls, and keeps what payouts are proven by.
-    async fn examine_memory(&self, member: &Member) -> Vec<Finding> {
+    async fn examine_memory(&self, member: &Member, solid: u64) -> Vec<Finding> {
         let name = member.name.as_str();
         let mut found = vec![];
         if let Some(token) = self.contracts.values().next()
@@ -101,8 +101,18 @@ impl Tron {
                 format!("node {name} does not try calls of contracts: no token can be paid"),
             ));
         }
+        let old = solid.saturating_sub(BLOCKS_BACK_MAX).max(1);
+        if !matches!(member.node.solid_block(old).await, Ok(Some(_))) {
+            found.push(finding(
+                Weight::Wrong("use a full node that keeps all blocks, and no light node"),
+                format!(
+                    "node {name} does not tell of block {old}: that a transaction was never \
+                     included is proven by old blocks"
+                ),
+            ));
+        }
         let kept = async {
-            let mut number = member.node.head(As::Solid).await?.number;
+            let mut number = solid;
             for _ in 0..BLOCKS_TRIED {
                 let Some((_, transactions)) = member.node.solid_block(number).await? else {
                     return Ok(false);

@@ -22,12 +22,17 @@ use crate::{
 const LAG_BLOCKS_MAX: u64 = 3;
 /// How many blocks are read for one transaction at the most: an hour of them, and those that are not
 /// solid for some time after it.
-const BLOCKS_READ_MAX: u64 = 2_400;
+const BLOCKS_READ_MAX: usize = 2_400;
 /// How much older than its expiration the block is that a transaction names, at the most, in
 /// milliseconds: a day, and 65,536 blocks, which take two days and a quarter if none is missing.
 const NAMED_AGE_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
-/// How many solid blocks of each node are kept: half an hour of them.
-const BLOCKS_KEPT_MAX: usize = 600;
+/// After how many blocks the two bytes of a height by which a transaction names one come again.
+const ROUND: u64 = 1 << 16;
+/// How far back a proof looks at blocks, at the most: a week of them, and a round.
+pub(crate) const BLOCKS_BACK_MAX: u64 = 4 * ROUND;
+/// How many solid blocks of each node are kept: all that one proof reads, as one that was broken off
+/// would else begin anew each time. With 300 transactions a block that is 25 MB.
+const BLOCKS_KEPT_MAX: usize = BLOCKS_READ_MAX;
 /// How far two nodes may be apart, in blocks, and both be believed: five minutes.
 const APART_BLOCKS_MAX: u64 = 100;
 /// How far the newest blocks of two nodes may be apart by their moments, in milliseconds.
@@ -49,6 +54,7 @@ pub(crate) struct Nodes {
     genesis: [u8; 32],
     /// How many must conclude the same before anything ends.
     pub(crate) quorum: usize,
+    /// Why not all is well with them.
     trouble: Mutex<Option<String>>,
 }
 
@@ -56,6 +62,8 @@ pub(crate) struct Nodes {
 pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) node: Node,
+    /// The network's first block.
+    genesis: [u8; 32],
     is_right: AtomicBool,
     /// Solid blocks that were read, by their height: the proofs of several transactions are about the
     /// same ones, and one that was broken off goes on.
@@ -85,6 +93,15 @@ impl Member {
         Ok(Some(solid))
     }
 
+    /// Whether it is still on the right network: an address may come to lead elsewhere. One that is
+    /// not is believed no more until it is again.
+    async fn stays(&self) -> Result<bool, Unreachable> {
+        let first = self.node.solid_header(0).await?;
+        let stays = first.is_some_and(|it| it.id == self.genesis);
+        self.is_right.fetch_and(stays, Ordering::Relaxed);
+        Ok(stays)
+    }
+
     fn read(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Solid>>> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -112,6 +129,7 @@ impl Nodes {
         let member = |Endpoint { name, rest, solid }| Member {
             name,
             node: Node::new(rest, solid),
+            genesis,
             is_right: AtomicBool::new(false),
             read: Mutex::default(),
         };
@@ -154,52 +172,66 @@ impl Nodes {
         let heads = join_all(right.iter().map(|it| it.node.head(As::Newest))).await;
         let told = right.into_iter().zip(heads).filter_map(|(it, head)| Some((it, head.ok()?)));
         let told: Vec<(&Member, Block)> = told.collect();
-        let trouble = self.trouble_with(&told);
-        let is_split = trouble.as_ref().is_some_and(|it| it.is_split);
-        *self.trouble() = trouble.map(|it| it.words);
-        if is_split {
-            return Err(Unreachable);
-        }
         // One of several that claims to be far ahead does not make all others be behind, and one
         // whose clock is another does not date a transaction.
-        let top = second(told.iter().map(|(_, head)| head.number)).ok_or(Unreachable)?;
-        let now_ms = second(told.iter().map(|(_, head)| head.time_ms)).ok_or(Unreachable)?;
+        let top = second(told.iter().map(|(_, head)| head.number)).unwrap_or_default();
+        let now_ms = second(told.iter().map(|(_, head)| head.time_ms)).unwrap_or_default();
         let keeps_up = |head: &Block| {
             head.number.saturating_add(LAG_BLOCKS_MAX) >= top
                 && (told.len() < 2 || head.time_ms.abs_diff(now_ms) <= APART_MS_MAX.unsigned_abs())
         };
+        let split = self.split_between(&told);
+        let is_split = split.is_some();
+        *self.trouble() = split.or_else(|| self.too_few(&told, keeps_up));
+        if is_split {
+            return Err(Unreachable);
+        }
         told.iter().find(|(_, head)| keeps_up(head)).cloned().ok_or(Unreachable)
     }
 
-    /// What is wrong with the nodes that told their newest blocks.
-    fn trouble_with(&self, told: &[(&Member, Block)]) -> Option<Trouble> {
-        let silent = |it: &&Member| !told.iter().any(|(member, _)| it.name == member.name);
-        let silent = self.members.iter().filter(silent).map(|it| it.name.as_str());
-        let needed = self.quorum;
-        if told.len() < needed {
-            let silent = silent.collect::<Vec<_>>().join(", ");
-            let words =
-                format!("nothing ends: {needed} nodes must agree, and {silent} does not answer");
-            return Some(Trouble { words, is_split: false });
-        }
-        // Of two nobody knows which one is right.
+    /// How the only two that told their newest blocks are too far apart to agree: nobody knows which
+    /// one is right.
+    fn split_between(&self, told: &[(&Member, Block)]) -> Option<String> {
         let [(one, first), (other, second)] = told else { return None };
         let blocks = first.number.abs_diff(second.number);
         let is_apart = blocks > APART_BLOCKS_MAX
             || first.time_ms.abs_diff(second.time_ms) > APART_MS_MAX.unsigned_abs();
-        if needed < 2 || !is_apart {
+        if self.quorum != 2 || !is_apart {
             return None;
         }
         let place = |it: &Block| format!("block {} of the moment {} ms", it.number, it.time_ms);
-        let words = format!(
+        Some(format!(
             "nothing is paid: {} is at {} and {} at {}; take out of rpc the one that is not where a \
              block explorer is",
             one.name,
             place(first),
             other.name,
             place(second)
-        );
-        Some(Trouble { words, is_split: true })
+        ))
+    }
+
+    /// Who is in the way, if fewer keep up than must agree. One that stands still ends nothing, as one
+    /// that is silent.
+    fn too_few(
+        &self,
+        told: &[(&Member, Block)],
+        keeps_up: impl Fn(&Block) -> bool,
+    ) -> Option<String> {
+        let needed = self.quorum;
+        if told.iter().filter(|(_, head)| keeps_up(head)).count() >= needed {
+            return None;
+        }
+        let excuse = |it: &Member| {
+            let name = &it.name;
+            match told.iter().find(|(member, _)| member.name == *name) {
+                None => Some(format!("{name} does not answer")),
+                Some((_, head)) if keeps_up(head) => None,
+                Some(_) => Some(format!("{name} is not where the others are")),
+            }
+        };
+        let excuses: Vec<String> = self.members.iter().filter_map(excuse).collect();
+        let excuses = excuses.join(", ");
+        Some(format!("nothing ends: {needed} nodes must agree, and {excuses}"))
     }
 
     /// What an operator must know about the nodes, as of the last look.
@@ -210,13 +242,6 @@ impl Nodes {
     fn trouble(&self) -> MutexGuard<'_, Option<String>> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Why not all is well with the nodes.
-struct Trouble {
-    words: String,
-    /// Whether nobody knows which one to believe.
-    is_split: bool,
 }
 
 /// The second highest if there are three or more, and else the highest.
@@ -265,6 +290,8 @@ enum Named {
     Nowhere,
     /// The node does not have one that it could be.
     Unknown(u64),
+    /// The node is on another network by now.
+    Elsewhere,
 }
 
 /// Whether no block can hold a transaction that is over as of `solid_head`: every one that may is there,
@@ -274,10 +301,13 @@ async fn prove(member: &Member, sent: &Sent, solid_head: &Block) -> Result<Proof
     let lacks = |number| {
         Proof::Impossible(format!("{name} does not have block {number}, so that it proves nothing"))
     };
-    let mut before = match named_block(&member.node, sent, solid_head).await? {
+    let mut before = match named_block(member, sent, solid_head).await? {
         Named::Block(block) => block,
         Named::Nowhere => return Ok(Proof::Excluded),
         Named::Unknown(number) => return Ok(lacks(number)),
+        Named::Elsewhere => {
+            return Ok(Proof::Impossible(format!("{name} is on another network now")));
+        }
     };
     let txid = sent.digest;
     for _ in 0..BLOCKS_READ_MAX {
@@ -301,15 +331,20 @@ async fn prove(member: &Member, sent: &Sent, solid_head: &Block) -> Result<Proof
 
 /// Looks for the block that a transaction names by two bytes of its height and eight of its identifier.
 /// A block that holds the transaction is at most a day older than its expiration, and names one of the
-/// 65,536 before it.
-async fn named_block(node: &Node, sent: &Sent, solid_head: &Block) -> Result<Named, Unreachable> {
-    const ROUND: u64 = 1 << 16;
+/// 65,536 before it. That there is none proves something on the network only that it was made for.
+async fn named_block(
+    member: &Member,
+    sent: &Sent,
+    solid_head: &Block,
+) -> Result<Named, Unreachable> {
     let low = u64::from(u16::from_be_bytes(sent.tx.ref_block.height));
     let back = solid_head.number.wrapping_sub(low) % ROUND;
     let oldest_ms = sent.tx.expires_ms.saturating_sub(NAMED_AGE_MS_MAX);
     let mut number = solid_head.number.checked_sub(back);
     while let Some(at) = number {
-        let Some(block) = node.solid_header(at).await? else { return Ok(Named::Unknown(at)) };
+        let Some(block) = member.node.solid_header(at).await? else {
+            return Ok(Named::Unknown(at));
+        };
         if block.as_reference() == sent.tx.ref_block {
             return Ok(Named::Block(block));
         }
@@ -318,5 +353,5 @@ async fn named_block(node: &Node, sent: &Sent, solid_head: &Block) -> Result<Nam
         }
         number = at.checked_sub(ROUND);
     }
-    Ok(Named::Nowhere)
+    Ok(if member.stays().await? { Named::Nowhere } else { Named::Elsewhere })
 }

@@ -71,8 +71,6 @@ pub enum Source {
 pub struct Plan {
     /// Where energy comes from.
     pub source: Source,
-    /// How much energy the account lacks.
-    pub energy_lacking: u64,
     /// What it is expected to cost in coins, rent included, in sun.
     pub expected_sun: u64,
     /// The most that it may burn for energy, in sun.
@@ -84,10 +82,10 @@ pub struct Plan {
 /// How much more energy is allowed for than a simulation took, in percent: a contract that is called
 /// often becomes dearer from one period of six hours to the next, by a fifth at the most
 /// (<https://github.com/tronprotocol/tips/blob/master/tip-491.md>).
-pub const ENERGY_MARGIN_PERCENT: u64 = 25;
+const ENERGY_MARGIN_PERCENT: u64 = 25;
 
 /// Energy with its margin.
-pub fn with_margin(energy: u64) -> u64 {
+fn with_margin(energy: u64) -> u64 {
     let more = u128::from(energy) * u128::from(100 + ENERGY_MARGIN_PERCENT);
     u64::try_from(more.div_ceil(100)).unwrap_or(u64::MAX)
 }
@@ -101,8 +99,8 @@ pub fn plan(
     rent_sun: impl FnOnce(u64) -> Option<u64>,
 ) -> Plan {
     let bandwidth_sun = bandwidth_sun(need, resources, prices);
-    let beside_sun = beside_sun(need, prices);
-    let beside_max_sun = beside_sun_of(need, prices, need.is_coins);
+    let beside_max_sun = beside_sun(need, prices, need.is_coins);
+    let beside_sun = beside_sun(need, prices, need.activates);
     let allowed = with_margin(need.energy.max(need.energy_max));
     let fee_limit_sun = allowed.saturating_mul(prices.energy_sun);
     let energy_lacking = need.energy.saturating_sub(resources.energy);
@@ -117,7 +115,6 @@ pub fn plan(
         need.bytes.saturating_mul(prices.byte_sun).max(prices.create_account_sun);
     Plan {
         source,
-        energy_lacking,
         expected_sun: bandwidth_sun.saturating_add(beside_sun).saturating_add(energy_sun),
         fee_limit_sun,
         most_sun: fee_limit_sun.saturating_add(worst_bandwidth_sun).saturating_add(beside_max_sun),
@@ -138,11 +135,7 @@ fn bandwidth_sun(need: &Need, resources: &Resources, prices: &Prices) -> u64 {
 }
 
 /// What costs coins whatever the account has.
-fn beside_sun(need: &Need, prices: &Prices) -> u64 {
-    beside_sun_of(need, prices, need.activates)
-}
-
-fn beside_sun_of(need: &Need, prices: &Prices, activates: bool) -> u64 {
+fn beside_sun(need: &Need, prices: &Prices, activates: bool) -> u64 {
     let new_account = if activates { prices.new_account_sun } else { 0 };
     let memo = if need.has_memo { prices.memo_sun } else { 0 };
     new_account.saturating_add(memo)

@@ -7,7 +7,7 @@ use std::{
 
 use domain::{
     BoxFuture,
-    agreement::agreed,
+    agreement::{agreed, is_end},
     batch::{Attempt, Observation, SignedTx},
     catalog::{Asset, Network},
     grouping::BatchSize,
@@ -35,8 +35,8 @@ use crate::{
     verdict::{self, Facts, Proof},
 };
 
-/// How many transactions that nodes contradict each other about are told.
-const DISPUTES_MAX: usize = 1_000;
+/// How many transactions that nodes will never prove anything about are told.
+const UNPROVEN_MAX: usize = 1_000;
 
 /// TRON as a rail.
 pub struct Tron {
@@ -56,7 +56,8 @@ pub struct Tron {
     pub(crate) market: Option<Box<dyn Market>>,
     /// What energy is meant for.
     pub(crate) promises: Promises,
-    /// What the nodes contradict each other about, by the transaction.
+    /// What the nodes contradict each other about, by the transaction. They are few: nothing is built
+    /// meanwhile.
     disputes: Mutex<BTreeMap<TxId, String>>,
     /// What no proof can be had of, by the transaction, and why.
     unproven: Mutex<BTreeMap<TxId, String>>,
@@ -203,8 +204,7 @@ impl Tron {
         let answers = join_all(right.iter().map(|it| it.node.send(&signed.raw, txid))).await;
         let answers: Vec<Handover> = answers.into_iter().flatten().collect();
         if answers.contains(&Handover::Accepted) {
-            // What a node has it counts as used.
-            self.promises.forget(&sent.txid);
+            self.promises.used(&sent.txid);
             return Ok(Handover::Accepted);
         }
         answers.into_iter().next().ok_or(Unreachable)
@@ -229,16 +229,21 @@ impl Tron {
             if facts.is_err() {
                 tracing::warn!(endpoint = it.name, "the node is of no use for now");
             }
-            facts.ok()
+            Some((it.name.as_str(), facts.ok()?))
         });
-        let told: Vec<Facts> = join_all(asked).await.into_iter().flatten().collect();
+        let told = join_all(asked).await.into_iter().flatten();
+        let (names, told): (Vec<&str>, Vec<Facts>) = told.unzip();
         if told.is_empty() {
             return Err(Unreachable);
         }
         let verdicts: Vec<Observation> = told.iter().map(|it| verdict::of(&sent.tx, it)).collect();
-        let said: Vec<&Observation> = verdicts.iter().collect();
-        let agreed = agreed(&said, self.nodes.quorum).map_err(|what| self.dispute(sent, &what))?;
-        self.disputes().remove(&sent.txid);
+        let said: Vec<(&str, &Observation)> = names.into_iter().zip(&verdicts).collect();
+        let needed = self.needed(&sent.txid);
+        let agreed = agreed(&said, needed).map_err(|what| self.dispute(sent, &what))?;
+        let is_open = !is_end(&agreed) && verdicts.iter().any(is_end);
+        if verdicts.len() >= needed && !is_open {
+            self.disputes().remove(&sent.txid);
+        }
         self.take_down_proofs(sent, &told, &agreed);
         match &agreed {
             Observation::Final { .. } | Observation::Reverted { .. } => {
@@ -247,8 +252,9 @@ impl Tron {
                     self.take_in(sent, facts);
                 }
             }
-            Observation::InBlock | Observation::Dead => self.promises.forget(&sent.txid),
-            Observation::Pending | Observation::Missing => {}
+            Observation::Dead => self.promises.forget(&sent.txid),
+            Observation::InBlock | Observation::Pending => self.promises.used(&sent.txid),
+            Observation::Missing => {}
         }
         Ok(agreed)
     }
@@ -261,7 +267,7 @@ impl Tron {
         });
         let mut unproven = self.unproven();
         match why.filter(|_| *agreed == Observation::Pending) {
-            Some(why) if unproven.len() < DISPUTES_MAX => {
+            Some(why) if unproven.len() < UNPROVEN_MAX => {
                 let txid = &sent.txid;
                 let what = format!(
                     "nobody can tell whether {txid} was included: {why}; give the network a full \
@@ -289,18 +295,26 @@ impl Tron {
         match receipt.paid(&sent.tx) {
             Paid::Yes => {}
             Paid::No(why) => tracing::warn!(txid = %sent.txid, why, "a payment was undone"),
-            Paid::Otherwise(_) => self.tokens.paid_otherwise(contract, sent.txid.as_str()),
+            Paid::Otherwise => self.tokens.paid_otherwise(contract, sent.txid.as_str()),
         }
     }
 
+    /// How many nodes must conclude the same: where they contradicted each other, one alone ends
+    /// nothing, although another falls silent.
+    fn needed(&self, txid: &TxId) -> usize {
+        let is_disputed = self.disputes().contains_key(txid);
+        if is_disputed { self.nodes.quorum.max(2) } else { self.nodes.quorum }
+    }
+
+    /// Takes down a contradiction. The first words stand, so that what a payout waits for reads the
+    /// same for as long as it waits.
     fn dispute(&self, sent: &Sent, what: &str) -> Unreachable {
         let (network, txid) = (&self.network.id, &sent.txid);
-        let what = format!("the nodes of {network} disagree about {txid}: {what}");
-        tracing::error!(what, "nothing ends until they agree");
-        let mut disputes = self.disputes();
-        if disputes.len() < DISPUTES_MAX {
-            disputes.insert(txid.clone(), what);
-        }
+        self.disputes().entry(txid.clone()).or_insert_with(|| {
+            let what = format!("the nodes of {network} disagree about {txid}: {what}");
+            tracing::error!(what, "nothing ends until they agree");
+            what
+        });
         Unreachable
     }
 

@@ -10,12 +10,8 @@ use crate::{
 /// What a transaction did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Receipt {
-    /// The height of its block.
-    pub(crate) block: u64,
     /// What it was charged, in sun.
     pub(crate) fee_sun: u64,
-    /// Whether it ran a contract.
-    pub(crate) ran: bool,
     /// Why it was undone, if it was.
     pub(crate) undone: Option<String>,
     /// The events that it left.
@@ -40,9 +36,9 @@ pub(crate) enum Paid {
     Yes,
     /// It was not; why.
     No(String),
-    /// The token ran, and told of another amount than it was asked to pay, in its smallest units; or it
-    /// told nothing of a payment, as one does that has a successor pay for it.
-    Otherwise(Option<Amount>),
+    /// The token ran, and told of another amount than it was asked to pay; or it told nothing of a
+    /// payment, as one does that has a successor pay for it.
+    Otherwise,
 }
 
 impl Receipt {
@@ -56,17 +52,9 @@ impl Receipt {
         let of_it = |log: &&Log| {
             log.account == contract[1..] && log.topics == [abi::TRANSFER_TOPIC, from, to]
         };
-        let mut sum = Some(Amount::ZERO);
-        let mut count = 0;
-        for log in self.logs.iter().filter(of_it) {
-            count += 1;
-            sum = sum.and_then(|sum| sum.checked_add(abi::amount(&log.data)?));
-        }
-        match (count, sum) {
-            (0, _) => Paid::Otherwise(None),
-            (_, Some(sum)) if sum == *units => Paid::Yes,
-            (_, sum) => Paid::Otherwise(sum),
-        }
+        let mut told = self.logs.iter().filter(of_it);
+        let sum = told.try_fold(Amount::ZERO, |sum, it| sum.checked_add(abi::amount(&it.data)?));
+        if sum == Some(*units) { Paid::Yes } else { Paid::Otherwise }
     }
 }
 
@@ -104,7 +92,7 @@ mod tests {
     }
 
     fn receipt(undone: Option<&str>, logs: Vec<Log>) -> Receipt {
-        Receipt { block: 1, fee_sun: 0, ran: true, undone: undone.map(str::to_owned), logs }
+        Receipt { fee_sun: 0, undone: undone.map(str::to_owned), logs }
     }
 
     #[test]
@@ -113,18 +101,18 @@ mod tests {
         let paid = |logs| receipt(None, logs).paid(&tx);
         assert_eq!(paid(vec![log(7, &OWNER, &TO, 100)]), Paid::Yes);
         assert_eq!(paid(vec![log(7, &OWNER, &TO, 60), log(7, &OWNER, &TO, 40)]), Paid::Yes);
-        assert_eq!(paid(vec![log(7, &OWNER, &TO, 99)]), Paid::Otherwise(Some(units(99))));
+        assert_eq!(paid(vec![log(7, &OWNER, &TO, 99)]), Paid::Otherwise);
         for other in [
             vec![],
             vec![log(8, &OWNER, &TO, 100)],
             vec![log(7, &TO, &TO, 100)],
             vec![log(7, &OWNER, &OWNER, 100)],
         ] {
-            assert_eq!(paid(other.clone()), Paid::Otherwise(None), "{other:?}");
+            assert_eq!(paid(other.clone()), Paid::Otherwise, "{other:?}");
         }
         let mut odd = log(7, &OWNER, &TO, 100);
         odd.data = vec![0xff; 32];
-        assert_eq!(paid(vec![odd]), Paid::Otherwise(None));
+        assert_eq!(paid(vec![odd]), Paid::Otherwise);
     }
 
     #[test]
@@ -137,7 +125,7 @@ mod tests {
     #[test]
     fn coins_that_are_in_a_block_are_paid() {
         let tx = tx(Payment::Coins { to: TO, sun: 5 });
-        assert_eq!(Receipt { ran: false, ..receipt(None, vec![]) }.paid(&tx), Paid::Yes);
+        assert_eq!(receipt(None, vec![]).paid(&tx), Paid::Yes);
         assert!(matches!(receipt(Some("FAILED"), vec![]).paid(&tx), Paid::No(_)));
     }
 }

@@ -59,6 +59,7 @@ fn networks_are_complete() {
                 assert!(finality == "finalized" || finality.parse::<u32>().is_ok());
                 assert!(parameter(network, "block_time_ms").unwrap().parse::<u32>().is_ok());
             }
+            "tron" => rail_tron::check_network(network).unwrap(),
             family => assert_eq!(family, network.id.as_str()),
         }
     }

@@ -110,8 +110,6 @@ pub(super) struct Info {
     pub(super) id: Option<String>,
     #[serde(default)]
     fee: u64,
-    #[serde(default, rename = "blockNumber")]
-    block: u64,
     #[serde(default)]
     receipt: Resourced,
     #[serde(default)]
@@ -143,7 +141,6 @@ impl Info {
             return None;
         }
         let logs: Option<Vec<Log>> = self.log.into_iter().map(Event::read).collect();
-        let ran = self.receipt.result;
         // Payments of coins have no result of their own. What is neither known to be good nor known
         // to be bad is no answer: a payment must not count as undone that was made.
         let failed = match self.result.as_deref() {
@@ -151,7 +148,7 @@ impl Info {
             Some("FAILED") => true,
             Some(_) => return None,
         };
-        let undone = match ran.as_deref() {
+        let undone = match self.receipt.result.as_deref() {
             None | Some("SUCCESS") if !failed => None,
             None => Some("FAILED"),
             Some(how) if failed && FAILURES.contains(&how) => Some(how),
@@ -162,13 +159,7 @@ impl Info {
             "" => how.to_owned(),
             why => format!("{how}: {why}"),
         });
-        Some(Receipt {
-            block: self.block,
-            fee_sun: self.fee,
-            ran: ran.is_some(),
-            undone,
-            logs: logs?,
-        })
+        Some(Receipt { fee_sun: self.fee, undone, logs: logs? })
     }
 }
 
@@ -413,9 +404,9 @@ mod tests {
     fn failures_are_told_as_the_network_calls_them() {
         let info = |told: Value| serde_json::from_value::<Info>(told).unwrap().read().unwrap();
         let coins = info(json!({"id": "a", "fee": 5, "receipt": {"net_fee": 5}}));
-        assert_eq!((coins.undone, coins.ran), (None, false));
+        assert_eq!(coins.undone, None);
         let done = info(json!({"id": "a", "receipt": {"result": "SUCCESS"}}));
-        assert_eq!((done.undone, done.ran), (None, true));
+        assert_eq!(done.undone, None);
         let out =
             info(json!({"id": "a", "result": "FAILED", "resMessage": hex::encode("Not enough"),
             "receipt": {"result": "OUT_OF_ENERGY"}}));

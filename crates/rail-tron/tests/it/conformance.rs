@@ -1,5 +1,7 @@
 //! The rail passes the suite that every rail must.
 
+use std::slice;
+
 use domain::{
     BoxFuture,
     catalog::{Asset, Destination, Network},
@@ -27,15 +29,13 @@ impl Harness {
     fn new() -> Self {
         let (keystore, address) = house::wallet();
         let (node, _) = house::founded(Address::parse(&address).unwrap());
-        let (rest, solid) = (house::rest(&node), house::rest(&node));
-        let endpoint = rail_tron::Endpoint { name: "#1".to_owned(), rest, solid };
         let settings = Settings { expires_after_ms: 180_000, ..Settings::default() };
-        let rail = Tron::new(&network(), &[coin()], vec![endpoint], settings).unwrap();
+        let rail = house::rail(slice::from_ref(&node), &[coin()], settings, &address, None);
         let mut policy = Policy::default();
         policy.lane_addresses.insert(network().id, [somebody(u64::from(u32::MAX))].into());
         Self {
             node,
-            rail: rail.never_paying([address.as_str()]).unwrap(),
+            rail,
             signer: LocalSigner::new(keystore, policy),
             network: network(),
             asset: coin(),

@@ -57,6 +57,13 @@ impl Market for Lender {
     }
 }
 
+/// A house that rents, and whom it rents from.
+async fn renting(answers: bool) -> (House, Lender) {
+    let lender = Lender::new(answers);
+    let market: Option<Box<dyn Market>> = Some(Box::new(lender.clone()));
+    (House::start(Plan { market, ..Plan::default() }).await, lender)
+}
+
 impl House {
     /// Lends what was ordered.
     fn lend(&self, lender: &Lender) {
@@ -80,9 +87,7 @@ async fn what_the_wallet_has_is_used_and_nothing_is_burnt() {
 
 #[tokio::test]
 async fn energy_that_was_rented_is_waited_for_and_used() {
-    let lender = Lender::new(true);
-    let market: Option<Box<dyn Market>> = Some(Box::new(lender.clone()));
-    let house = House::start(Plan { market, ..Plan::default() }).await;
+    let (house, lender) = renting(true).await;
     let id = house.ask(&house.token, &somebody(1), 1_000).await;
     house.turn().await;
     let orders = lender.orders();
@@ -99,9 +104,7 @@ async fn energy_that_was_rented_is_waited_for_and_used() {
 #[tokio::test]
 async fn energy_that_does_not_come_is_burnt() {
     for answers in [true, false] {
-        let lender = Lender::new(answers);
-        let market: Option<Box<dyn Market>> = Some(Box::new(lender.clone()));
-        let house = House::start(Plan { market, ..Plan::default() }).await;
+        let (house, lender) = renting(answers).await;
         let id = house.ask(&house.token, &somebody(1), 1_000).await;
         house.end(&[id]).await;
         assert_eq!(lender.orders().len(), 1, "nobody knows what became of the first");
@@ -111,10 +114,36 @@ async fn energy_that_does_not_come_is_burnt() {
 }
 
 #[tokio::test]
+async fn nothing_is_rented_again_for_what_was_handed_over_before() {
+    for is_undone in [false, true] {
+        let (house, lender) = renting(true).await;
+        let id = house.ask(&house.token, &somebody(1), 1_000).await;
+        house.turn().await;
+        house.lend(&lender);
+        house.wait(3_000);
+        house.turn().await;
+        if is_undone {
+            house.all(tron_node::Chain::mine);
+            house.wait(3_000);
+            house.turn().await;
+            house.all(|chain| chain.undo(1).unwrap());
+        }
+        // What was lent is taken back before it is handed over again.
+        house.all(|chain| {
+            chain.forget_all_pending();
+            chain.stake_energy(house.wallet, 0);
+        });
+        house.end(&[id]).await;
+        assert_eq!(house.node().chain(|chain| chain.received().len()), 2);
+        assert_eq!(house.batch_of(id).attempts.len(), 1);
+        assert_eq!(lender.orders().len(), 1, "{is_undone}");
+        assert!(house.charged(id) > 0);
+    }
+}
+
+#[tokio::test]
 async fn energy_is_not_promised_twice() {
-    let lender = Lender::new(true);
-    let market: Option<Box<dyn Market>> = Some(Box::new(lender.clone()));
-    let house = House::start(Plan { market, ..Plan::default() }).await;
+    let (house, lender) = renting(true).await;
     // Enough for one of them.
     let quoted = {
         let id = house.ask(&house.token, &somebody(9), 1_000).await;
@@ -139,9 +168,9 @@ async fn energy_is_not_promised_twice() {
 
 #[tokio::test]
 async fn energy_that_never_comes_is_rented_no_more() {
-    let lender = Lender::new(true);
-    let market: Option<Box<dyn Market>> = Some(Box::new(lender.clone()));
-    let house = House::start(Plan { market, ..Plan::default() }).await;
+    let (house, lender) = renting(true).await;
+    let quoted = async || house.rail.quote_fee(&house.token).await.unwrap();
+    let rented = quoted().await;
     for number in 0..5 {
         let id = house.ask(&house.token, &somebody(number), 1_000).await;
         house.end(&[id]).await;
@@ -150,13 +179,13 @@ async fn energy_that_never_comes_is_rented_no_more() {
     assert_eq!(lender.orders().len(), 3);
     let alert = house.rail.alert().unwrap();
     assert!(alert.contains("did not come"), "{alert}");
+    let burnt = quoted().await;
+    assert!(burnt.units() > 2 * rented.units(), "{burnt:?} is quoted, and {rented:?} before");
 }
 
 #[tokio::test]
 async fn a_node_that_tells_no_resources_keeps_nothing() {
-    let lender = Lender::new(true);
-    let market: Option<Box<dyn Market>> = Some(Box::new(lender.clone()));
-    let house = House::start(Plan { market, ..Plan::default() }).await;
+    let (house, lender) = renting(true).await;
     house.node().fault("wallet/getaccountresource", 1_000_000, Fault::Status(403));
     let id = house.ask(&house.token, &somebody(1), 1_000).await;
     house.end(&[id]).await;
@@ -166,9 +195,7 @@ async fn a_node_that_tells_no_resources_keeps_nothing() {
 
 #[tokio::test]
 async fn energy_in_use_is_counted_once() {
-    let lender = Lender::new(true);
-    let market: Option<Box<dyn Market>> = Some(Box::new(lender.clone()));
-    let house = House::start(Plan { market, ..Plan::default() }).await;
+    let (house, lender) = renting(true).await;
     // Two and a half times what one takes.
     house.all(|chain| chain.stake_energy(house.wallet, 71_045));
     let ids = [

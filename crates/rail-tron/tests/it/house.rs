@@ -42,6 +42,8 @@ const KEY_PATH: &str = "m/44'/195'/0'/0/0";
 const COINS: i64 = 10_000_000_000;
 /// What the lane holds of the token.
 const TOKENS: u128 = 1_000_000_000_000;
+/// Where coins go that the house does not need.
+pub(crate) const AWAY: Address = Address::from_tail([0xee; 20]);
 /// How often the clock may be moved until something must have happened.
 const PASSES_MAX: usize = 400;
 /// How many blocks make the newest one solid.
@@ -132,10 +134,9 @@ pub(crate) fn amount(units: u128) -> Amount {
 
 /// Somebody in particular, by number.
 pub(crate) fn somebody(number: u64) -> String {
-    let mut bytes = [0x41; 21];
-    bytes[1..13].fill(0xc3);
-    bytes[13..].copy_from_slice(&number.to_be_bytes());
-    bs58::encode(bytes).with_check().into_string()
+    let mut tail = [0xc3; 20];
+    tail[12..].copy_from_slice(&number.to_be_bytes());
+    Address::from_tail(tail).to_string()
 }
 
 pub(crate) fn coin() -> Asset {
@@ -170,7 +171,7 @@ pub(crate) fn network() -> Network {
 }
 
 /// A way to a node.
-pub(crate) fn rest(node: &TronNode) -> Rest {
+fn rest(node: &TronNode) -> Rest {
     Rest::new(Arc::new(way(node)))
 }
 
@@ -238,8 +239,7 @@ fn succeeded(wallet: Address) -> (TronNode, Address) {
         );
         let old = chain.deploy(&hex::decode(code).unwrap(), issuer, &Deploy::default());
         for who in [wallet, old] {
-            let data =
-                signed_call("issue(address,uint256)", &[&who.bytes()[1..], &TOKENS.to_be_bytes()]);
+            let data = signed_call("issue(address,uint256)", &[who.tail(), &TOKENS.to_be_bytes()]);
             chain.call_as(issuer, new, &data);
         }
         chain.mine_many(SOLID + 5);
@@ -260,7 +260,7 @@ impl House {
         let found = if plan.is_succeeded { succeeded } else { founded };
         let (nodes, contracts): (Vec<_>, Vec<_>) = (0..plan.nodes).map(|_| found(wallet)).unzip();
         let contract = contracts[0];
-        let token = asset("USDT", Some(spelled(&contract)));
+        let token = asset("USDT", Some(contract.to_string()));
         let assets = [coin(), token.clone()];
         let rail = rail(&nodes, &assets, plan.settings.clone(), &address, plan.bend.as_ref());
         let house = Self {
@@ -295,10 +295,8 @@ impl House {
         }
         // The token's whole supply is more than the house needs.
         let surplus = self.held_by(&self.wallet, &self.token) - TOKENS;
-        let mut away = [0x41; 21];
-        away[1..].fill(0xee);
         self.all(|chain| {
-            let data = transfer_call(&away, surplus);
+            let data = transfer_call(&AWAY, surplus);
             chain.call_as(self.wallet, self.contract, &data);
             chain.mine_many(SOLID);
         });
@@ -430,7 +428,7 @@ impl House {
         let id = PayoutId(self.draw());
         if let Some(recipient) = Address::parse(recipient) {
             let held = self.held_by(&recipient, asset);
-            let line = (asset.id.clone(), spelled(&recipient));
+            let line = (asset.id.clone(), recipient.to_string());
             self.before.borrow_mut().entry(line).or_insert(held);
         }
         let now = self.now.get();
@@ -546,13 +544,9 @@ impl House {
     }
 }
 
-pub(crate) fn spelled(address: &Address) -> String {
-    bs58::encode(address.bytes()).with_check().into_string()
-}
-
 /// `transfer(address,uint256)`.
-pub(crate) fn transfer_call(to: &[u8; 21], units: u128) -> Vec<u8> {
-    call([0xa9, 0x05, 0x9c, 0xbb], &[&to[1..], &units.to_be_bytes()])
+pub(crate) fn transfer_call(to: &Address, units: u128) -> Vec<u8> {
+    call([0xa9, 0x05, 0x9c, 0xbb], &[to.tail(), &units.to_be_bytes()])
 }
 
 /// A call of a function by its signature.
@@ -570,7 +564,8 @@ fn call(selector: [u8; 4], words: &[&[u8]]) -> Vec<u8> {
     data
 }
 
-fn rail(
+/// A rail over nodes, the first one's answers changed on their way.
+pub(crate) fn rail(
     nodes: &[TronNode],
     assets: &[Asset],
     settings: Settings,

@@ -7,10 +7,11 @@ use std::sync::{
 
 use domain::{batch::AttemptStatus, payout::Status, ports::Rail};
 use engine::Progress;
+use rail_tron::Settings;
 use serde_json::{Value, json};
 use tron_node::Fault;
 
-use crate::house::{Bend, House, Plan, SOLID, coin, somebody};
+use crate::house::{Bend, House, Plan, SOLID, coin, settings, somebody};
 
 /// As long as a transaction lives in these tests, in blocks.
 const LIFE: usize = 20;
@@ -47,7 +48,11 @@ async fn every_question_may_be_lost_once() {
                 house.ask(&coin(), &somebody(1), 5).await,
                 house.ask(&house.token, &somebody(1), 5).await,
             ];
+            // Whether one waits is asked only while it is in no block.
+            house.turn().await;
+            ignored(&house, 1).await;
             house.end(&ids).await;
+            assert!(house.node().asked(path) > 0, "{path}");
             let paid = ids.map(|id| house.status(id));
             assert_eq!(paid, [Status::Paid; 2], "{path} {fault:?}");
         }
@@ -74,12 +79,7 @@ async fn one_that_is_over_is_made_anew_only_once_that_is_proven() {
     let first = house.batch_of(id).attempts[0].clone();
     // Nobody includes it.
     for blocks in 1..LIFE + SOLID + 5 {
-        house.all(|chain| {
-            chain.forget_all_pending();
-            chain.mine_empty();
-        });
-        house.wait(3_000);
-        house.turn().await;
+        ignored(&house, 1).await;
         let count = house.batch_of(id).attempts.len();
         if blocks < LIFE + SOLID - 1 {
             assert_eq!(count, 1, "after {blocks} blocks nothing is proven");
@@ -102,14 +102,7 @@ async fn one_that_comes_back_at_the_last_moment_pays_once() {
     let id = house.ask(&coin(), &somebody(1), 5).await;
     house.turn().await;
     let first = house.batch_of(id).attempts[0].clone();
-    for _ in 1..LIFE {
-        house.all(|chain| {
-            chain.forget_all_pending();
-            chain.mine_empty();
-        });
-        house.wait(3_000);
-        house.turn().await;
-    }
+    ignored(&house, LIFE - 1).await;
     // Somebody else hands it over, one block before its end.
     let raw = first.tx.raw.clone();
     house.all(|chain| {
@@ -145,14 +138,7 @@ async fn nothing_is_proven_while_no_block_becomes_solid() {
     let id = house.ask(&coin(), &somebody(1), 5).await;
     house.turn().await;
     house.all(|chain| chain.freeze_solid(true));
-    for _ in 0..200 {
-        house.all(|chain| {
-            chain.forget_all_pending();
-            chain.mine_empty();
-        });
-        house.wait(3_000);
-        house.turn().await;
-    }
+    ignored(&house, 200).await;
     assert_eq!(house.batch_of(id).attempts.len(), 1);
     house.all(|chain| {
         chain.freeze_solid(false);
@@ -267,6 +253,36 @@ async fn a_proof_that_is_broken_off_goes_on() {
 }
 
 #[tokio::test]
+async fn a_long_proof_that_is_broken_off_reads_no_block_again() {
+    const LONG_LIFE: usize = 1_100;
+    let read = Arc::new(AtomicUsize::new(0));
+    let of = Arc::clone(&read);
+    let bend = move |path: &str, body: &Value, answer: Value| {
+        let is_read = path == "/walletsolidity/getblock" && body["detail"] == json!(true);
+        let is_lost = is_read && of.fetch_add(1, Ordering::Relaxed) == 850;
+        (!is_lost).then_some(answer)
+    };
+    let expires_after_ms = u64::try_from(LONG_LIFE * 3_000).unwrap();
+    let settings = Settings { expires_after_ms, ..settings() };
+    let bend: Option<Bend> = Some(Arc::new(bend));
+    let house = House::start(Plan { settings, bend, ..Plan::default() }).await;
+    let id = house.ask(&coin(), &somebody(1), 5).await;
+    house.turn().await;
+    house.all(|chain| {
+        chain.forget_all_pending();
+        chain.mine_many(LONG_LIFE + SOLID + 1);
+    });
+    for _ in 0..2 {
+        house.wait(3_000);
+        house.turn().await;
+    }
+    assert_eq!(house.batch_of(id).attempts[0].status, AttemptStatus::Dead);
+    let read = read.load(Ordering::Relaxed);
+    assert!(read > LONG_LIFE && read < LONG_LIFE + SOLID + 5, "{read}");
+    house.end(&[id]).await;
+}
+
+#[tokio::test]
 async fn the_blocks_of_one_proof_serve_all() {
     let house = House::new().await;
     let mut ids = vec![];
@@ -322,6 +338,19 @@ async fn a_node_without_old_blocks_is_told() {
     assert_eq!(house.batch_of(id).attempts.len(), 1);
     let alert = house.rail.alert().unwrap();
     assert!(alert.contains("nobody can tell whether") && alert.contains("#1 does not have block"));
+}
+
+#[tokio::test]
+async fn the_doctor_looks_at_an_old_block() {
+    let bend = |path: &str, body: &Value, answer: Value| {
+        let is_old = path == "/walletsolidity/getblock" && body["id_or_num"] == json!("1");
+        Some(if is_old { json!({}) } else { answer })
+    };
+    for (house, is_told) in [(House::new().await, false), (bent(Arc::new(bend)).await, true)] {
+        let found = house.rail.examine(&[]).await;
+        let told = found.iter().any(|it| it.what.contains("#1 does not tell of block 1"));
+        assert_eq!(told, is_told, "{found:?}");
+    }
 }
 
 #[tokio::test]
