@@ -218,7 +218,8 @@ impl Desk {
     }
 
     pub(crate) fn world(&self) -> World<'_> {
-        World { catalog: &self.catalog, store: &self.store, rail: &self.rail, signer: &self.signer }
+        let (catalog, store, rail, signer) = (&self.catalog, &self.store, &self.rail, &self.signer);
+        World { catalog, store, rail, signer, fence: None }
     }
 
     fn draw(&self) -> u128 {

@@ -17,6 +17,7 @@ use domain::{
     batch::{Attempt, Batch},
     ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId, TxId},
     lane::Lane,
+    lease::Lease,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
     money::Amount,
@@ -73,12 +74,7 @@ impl Postgres {
     /// # Panics
     /// If there is no runtime of tokio around it.
     pub fn open(url: &str, tls: ClientConfig) -> Result<Self, StoreError> {
-        let mut config: Config = url.parse().map_err(|error: Error| StoreError::Url {
-            // It says which part it cannot read, and the password is none it would refuse.
-            error: std::error::Error::source(&error)
-                .map_or_else(|| error.to_string(), ToString::to_string),
-        })?;
-        let name = name(&config);
+        let (mut config, name) = (parsed(url)?, Self::name_of(url)?);
         config.application_name("vyplata");
         config.connect_timeout(CONNECT_MAX);
         config.keepalives_idle(Duration::from_secs(10));
@@ -118,6 +114,20 @@ impl Postgres {
     /// What the database is called in messages: host and name, without the password.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What the database of a URL is called in messages.
+    ///
+    /// # Errors
+    /// If the URL makes no sense.
+    pub fn name_of(url: &str) -> Result<String, StoreError> {
+        let config = parsed(url)?;
+        let hosts = config.get_hosts().iter().map(|it| match it {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        });
+        let hosts: Vec<String> = hosts.collect();
+        Ok(format!("{}/{}", hosts.join(","), config.get_dbname().unwrap_or("postgres")))
     }
 
     async fn connect(&self, doing: &'static str) -> Result<Client, StoreError> {
@@ -163,13 +173,12 @@ async fn in_time<T>(operation: impl Future<Output = Result<T, Fault>>) -> Result
     timeout(OPERATION_MAX, operation).await.unwrap_or(Err(Fault::Silent))
 }
 
-fn name(config: &Config) -> String {
-    let hosts = config.get_hosts().iter().map(|it| match it {
-        Host::Tcp(name) => name.clone(),
-        Host::Unix(path) => path.display().to_string(),
-    });
-    let hosts: Vec<String> = hosts.collect();
-    format!("{}/{}", hosts.join(","), config.get_dbname().unwrap_or("postgres"))
+fn parsed(url: &str) -> Result<Config, StoreError> {
+    url.parse().map_err(|error: Error| {
+        // It says which part it cannot read, and no password is one.
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        StoreError::Url { error: cause.unwrap_or_else(|| error.to_string()) }
+    })
 }
 
 /// Asks as of one moment.

@@ -8,6 +8,7 @@ use domain::{
     event::Event,
     ids::{AssetId, MerchantId, PayoutId},
     lane::Lane,
+    lease::Lease,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
     money::Amount,
@@ -21,7 +22,7 @@ use super::{
     read::{amount, available_of, batch_of},
     rows::{self, Cells},
     session::Session,
-    table::{API_KEYS, DELIVERIES, LANES, MERCHANTS, PAYOUTS},
+    table::{API_KEYS, DELIVERIES, LANES, LEASES, MERCHANTS, PAYOUTS},
     value::{Record, Value, values},
 };
 use crate::error::Fault;
@@ -210,6 +211,11 @@ pub(crate) async fn keys_by_lookup(
 pub(crate) async fn lanes(session: &impl Session) -> Result<Vec<Lane>, Fault> {
     let sql = format!("{} ORDER BY id", LANES.select);
     session.list(&sql, &[], rows::lane).await
+}
+
+pub(crate) async fn leases(session: &impl Session) -> Result<Vec<Lease>, Fault> {
+    let sql = format!("{} ORDER BY name", LEASES.select);
+    session.list(&sql, &[], rows::lease).await
 }
 
 pub(crate) async fn counts(session: &impl Session) -> Result<BTreeMap<String, u64>, Fault> {
