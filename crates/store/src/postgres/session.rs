@@ -5,7 +5,7 @@ use std::{borrow::Cow, error::Error, pin::pin, ptr, task::Poll};
 
 use bytes::BytesMut;
 use deadpool_postgres::Transaction;
-use futures_util::{TryStreamExt as _, future::try_join_all, poll};
+use futures_util::{TryStreamExt as _, poll};
 use tokio_postgres::{
     Row, Statement,
     types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked},
@@ -14,7 +14,7 @@ use tokio_postgres::{
 use crate::{
     error::Fault,
     queries::{
-        session::Session,
+        session::{Session, all},
         table::Write,
         value::{Cell, Record, Value},
     },
@@ -63,6 +63,10 @@ impl Asked<'_> {
 impl Session for Asked<'_> {
     const LOCKING: &'static str = " FOR UPDATE";
 
+    async fn know(&self, sql: &str) -> Result<(), Fault> {
+        self.statement(sql).await.map(drop)
+    }
+
     async fn list<T>(
         &self,
         sql: &str,
@@ -92,7 +96,7 @@ impl Session for Asked<'_> {
             one.statement.insert.is_some() && ptr::eq(one.statement, next.statement)
         };
         let groups: Vec<&[Write<'_>]> = writes.chunk_by(is_one_kind).collect();
-        let statements = try_join_all(groups.iter().map(|it| self.statement_of(it))).await?;
+        let statements = all(groups.iter().map(|it| self.statement_of(it))).await?;
         // All are sent before the first answer is waited for, in this order.
         let mut sent = Vec::with_capacity(groups.len());
         for (statement, group) in statements.iter().zip(&groups) {

@@ -2,6 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::{
+    codec,
+    read::{amount, available_of, batch_of},
+    rows::{self, Cells},
+    session::{Session, four},
+    table::{API_KEYS, DELIVERIES, LANES, MERCHANTS, PAYOUTS},
+    value::{Record, Value, values},
+};
+use crate::error::Fault;
 use domain::{
     Timestamp,
     delivery::Delivery,
@@ -14,17 +23,6 @@ use domain::{
     payout::{Payout, Status},
     ports::{Balance, PageQuery, PayoutKey, PayoutView},
 };
-use futures_util::future::try_join4;
-
-use super::{
-    codec,
-    read::{amount, available_of, batch_of},
-    rows::{self, Cells},
-    session::Session,
-    table::{API_KEYS, DELIVERIES, LANES, MERCHANTS, PAYOUTS},
-    value::{Record, Value, values},
-};
-use crate::error::Fault;
 
 pub(crate) async fn payout_view(
     session: &impl Session,
@@ -45,7 +43,7 @@ pub(crate) async fn payout_view(
     let Some(payout) = session.first(&sql, &values, rows::payout).await? else {
         return Ok(None);
     };
-    let (batch, events, deliveries, available) = try_join4(
+    let (batch, events, deliveries, available) = four(
         batch_of(session, payout.id),
         events_of(session, payout.id),
         deliveries_of(session, payout.id),

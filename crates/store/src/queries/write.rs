@@ -5,6 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::{
+    codec::{self, ms},
+    read::{self, Line},
+    session::{Session, all, three, two},
+    table::{
+        API_KEYS, ATTEMPTS, BATCH_PAYOUTS, BATCHES, CLAIMS, DELIVERIES, EVENTS, LANES, MERCHANTS,
+        MOVE_LINE, OPEN_LINE, PAYOUTS, POSTINGS, TAKES, Write, version,
+    },
+    value::values,
+};
+use crate::error::Fault;
 use domain::{
     batch::{Attempt, Batch},
     delivery::Delivery,
@@ -17,19 +28,6 @@ use domain::{
     payout::{Payout, PayoutState},
     ports::{ChangeSet, Claim},
 };
-use futures_util::future::{try_join, try_join_all, try_join3};
-
-use super::{
-    codec::{self, ms},
-    read::{self, Line},
-    session::Session,
-    table::{
-        API_KEYS, ATTEMPTS, BATCH_PAYOUTS, BATCHES, CLAIMS, DELIVERIES, EVENTS, LANES, MERCHANTS,
-        MOVE_LINE, OPEN_LINE, PAYOUTS, POSTINGS, TAKES, Write, version,
-    },
-    value::values,
-};
-use crate::error::Fault;
 
 /// Writes a change set, in the transaction around it.
 pub(crate) async fn change_set(session: &impl Session, change: &ChangeSet) -> Result<(), Fault> {
@@ -84,12 +82,9 @@ impl Facts {
         let payouts = new.iter().flat_map(|it| &it.payouts).copied().collect();
         let old: BTreeSet<BatchId> = old.iter().map(|it| it.id).collect();
         let parts = old.iter().map(|id| parts(session, *id));
-        let (lines, amounts, batches) = try_join3(
-            open_lines(session, &lines),
-            read::amounts(session, &payouts),
-            try_join_all(parts),
-        )
-        .await?;
+        let (lines, amounts, batches) =
+            three(open_lines(session, &lines), read::amounts(session, &payouts), all(parts))
+                .await?;
         let batches = old.into_iter().zip(batches).filter_map(|(id, it)| Some((id, it?)));
         Ok(Self { lines, amounts, batches: batches.collect() })
     }
@@ -205,7 +200,7 @@ impl Facts {
 
 async fn parts(session: &impl Session, id: BatchId) -> Result<Option<Parts>, Fault> {
     let (found, payouts) =
-        try_join(read::batch_version(session, id), read::payouts_of(session, id)).await?;
+        two(read::batch_version(session, id), read::payouts_of(session, id)).await?;
     Ok(found.map(|(version, attempts)| Parts { version, payouts, attempts }))
 }
 
