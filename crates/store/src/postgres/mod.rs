@@ -1,5 +1,6 @@
 //! [`Store`] over a database of PostgreSQL, or of another that speaks its protocol.
 
+mod lease;
 mod migrate;
 mod session;
 mod writer;
@@ -35,6 +36,7 @@ use crate::{
     error::{Fault, StoreError},
     queries::{read, report, store::store, write},
 };
+use lease::Lease;
 use session::Asked;
 use writer::Writer;
 
@@ -56,6 +58,9 @@ const SETTINGS: &str = "
     SET client_min_messages = warning;
 ";
 
+/// How TLS begins to tell why it does not believe a server.
+const NOT_TRUSTED: &str = "invalid peer certificate";
+
 /// Durable state in a database of PostgreSQL. Several processes may use it at once.
 pub struct Postgres {
     pool: Pool,
@@ -67,19 +72,20 @@ impl Postgres {
     /// Gets ready to use the database of a URL (`postgres://user:password@host:port/name`), without
     /// connecting to it yet. Use [`Self::migrate`] or [`Self::check_schema`] before anything else.
     ///
+    /// Certificates are checked against `tls` wherever the connection is encrypted, which it must be
+    /// with `sslmode=require`.
+    ///
     /// # Errors
     /// If the URL makes no sense.
     ///
     /// # Panics
     /// If there is no runtime of tokio around it.
     pub fn open(url: &str, tls: ClientConfig) -> Result<Self, StoreError> {
-        let mut config: Config = url.parse().map_err(|error: Error| StoreError::Url {
-            // It says which part it cannot read, and the password is none it would refuse.
-            error: std::error::Error::source(&error)
-                .map_or_else(|| error.to_string(), ToString::to_string),
-        })?;
+        let mut config = config(url).map_err(|error| StoreError::Url { error })?;
         let name = name(&config);
-        config.application_name("vyplata");
+        if config.get_application_name().is_none() {
+            config.application_name("vyplata");
+        }
         config.connect_timeout(CONNECT_MAX);
         config.keepalives_idle(Duration::from_secs(10));
         config.keepalives_interval(Duration::from_secs(5));
@@ -121,10 +127,12 @@ impl Postgres {
     }
 
     async fn connect(&self, doing: &'static str) -> Result<Client, StoreError> {
-        self.pool.get().await.map_err(|error| StoreError::Postgres {
-            database: self.name.clone(),
-            doing,
-            error: Fault::from(error).to_string(),
+        self.pool.get().await.map_err(|error| {
+            let (database, error) = (self.name.clone(), Fault::from(error).to_string());
+            if error.contains(NOT_TRUSTED) {
+                return StoreError::NotTrusted { database, error };
+            }
+            StoreError::Postgres { database, doing, error }
         })
     }
 
@@ -141,14 +149,10 @@ impl Postgres {
         decide: &mut Decide<'_>,
     ) -> Result<(), CommitError> {
         let attempt = async {
-            let mut client = self.pool.get().await?;
-            let transaction = client.transaction().await?;
-            let session = Asked(&transaction);
-            let view = read::accept_view(&session, needs).await?;
-            let change = decide(view);
-            write::change_set(&session, &change).await?;
-            transaction.commit().await?;
-            Ok(())
+            let mut lease = Lease::of(&self.pool).await?;
+            let done = accept(lease.client(), needs, decide).await;
+            lease.end();
+            done
         };
         in_time(attempt).await.map_err(|fault| fault.refusal())
     }
@@ -158,9 +162,37 @@ impl Postgres {
     }
 }
 
+async fn accept(
+    client: &mut Client,
+    needs: &AcceptNeeds,
+    decide: &mut Decide<'_>,
+) -> Result<(), Fault> {
+    let transaction = client.transaction().await?;
+    let session = Asked(&transaction);
+    let view = read::accept_view(&session, needs).await?;
+    let change = decide(view);
+    write::change_set(&session, &change).await?;
+    Ok(transaction.commit().await?)
+}
+
 /// Waits no longer than an operation may take.
 async fn in_time<T>(operation: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     timeout(OPERATION_MAX, operation).await.unwrap_or(Err(Fault::Silent))
+}
+
+/// What a URL says, or what is wrong with it, without its password.
+fn config(url: &str) -> Result<Config, String> {
+    let schemes = ["postgres://", "postgresql://"];
+    let rest = schemes.iter().find_map(|it| url.strip_prefix(it));
+    let rest = rest.ok_or("it does not begin with postgres://")?;
+    // What follows the first one would be taken for a host, and hosts are shown.
+    if rest.matches('@').count() > 1 {
+        return Err("there is more than one `@`; write %40 for those in a password".to_owned());
+    }
+    url.parse().map_err(|error: Error| {
+        // It says which part it cannot read.
+        std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
+    })
 }
 
 fn name(config: &Config) -> String {
@@ -176,16 +208,25 @@ fn name(config: &Config) -> String {
 macro_rules! asking {
     ($store:ident, $session:ident => $work:expr) => {{
         let attempt = async {
-            let mut client = $store.pool.get().await?;
-            let moment = client.build_transaction().read_only(true);
-            let moment = moment.isolation_level(IsolationLevel::RepeatableRead);
-            // Ends without a trace when it is dropped: there is nothing to commit.
-            let transaction = moment.start().await?;
-            let $session = &Asked(&transaction);
-            $work.await
+            let mut lease = Lease::of(&$store.pool).await?;
+            let client = lease.client();
+            let answer = async {
+                let moment = client.build_transaction().read_only(true);
+                let moment = moment.isolation_level(IsolationLevel::RepeatableRead);
+                // Ends without a trace when it is dropped: there is nothing to commit.
+                let transaction = moment.start().await?;
+                let $session = &Asked(&transaction);
+                $work.await
+            };
+            let answer = answer.await;
+            lease.end();
+            answer
         };
         in_time(attempt).await.map_err(|fault: Fault| fault.unreachable())
     }};
 }
 
 store!(Postgres, asking);
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,17 @@
 //! The task that writes commits. Those that wait at the same time are written in one transaction, and
 //! each stands or falls by itself.
 
-use deadpool_postgres::Pool;
-use domain::ports::{ChangeSet, CommitError};
-use tokio::sync::{mpsc, oneshot};
+use std::panic::AssertUnwindSafe;
 
-use super::{OPERATION_MAX, session::Asked};
+use deadpool_postgres::{Client, Pool};
+use domain::ports::{ChangeSet, CommitError};
+use futures_util::FutureExt as _;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+use super::{OPERATION_MAX, lease::Lease, session::Asked};
 use crate::{error::Fault, queries::write};
 
 /// How many commits share a transaction at most.
@@ -107,7 +113,9 @@ async fn commit_together(pool: &Pool, changes: &[&ChangeSet]) -> Result<(), Fail
     }
     let mut tries = 1;
     loop {
-        match tokio::time::timeout(OPERATION_MAX, transaction(pool, changes)).await {
+        // A bug in writing one of them must not end the task: nothing is committed after it.
+        let attempt = caught(transaction(pool, changes), || Err(Failure::Nothing(Fault::Bug)));
+        match timeout(OPERATION_MAX, attempt).await {
             Err(_) => return Err(Failure::Unknown(Fault::Silent)),
             Ok(Err(Failure::Nothing(fault))) if fault.is_crossed() && tries < TRIES_MAX => {
                 tries += 1;
@@ -117,18 +125,37 @@ async fn commit_together(pool: &Pool, changes: &[&ChangeSet]) -> Result<(), Fail
     }
 }
 
+/// What a future gives, or something else if it panics.
+async fn caught<T>(future: impl Future<Output = T>, otherwise: impl FnOnce() -> T) -> T {
+    AssertUnwindSafe(future).catch_unwind().await.unwrap_or_else(|_| otherwise())
+}
+
 async fn transaction(pool: &Pool, changes: &[&ChangeSet]) -> Result<(), Failure> {
-    let nothing = |fault: Fault| Failure::Nothing(fault);
-    let mut client = pool.get().await.map_err(|it| nothing(it.into()))?;
-    let transaction = client.transaction().await.map_err(|it| nothing(it.into()))?;
+    let mut lease = Lease::of(pool).await.map_err(Failure::Nothing)?;
+    let done = write_and_commit(lease.client(), changes).await;
+    lease.end();
+    done
+}
+
+async fn write_and_commit(client: &mut Client, changes: &[&ChangeSet]) -> Result<(), Failure> {
+    let transaction = client.transaction().await.map_err(|it| Failure::Nothing(it.into()))?;
     let written = write::change_sets(&Asked(&transaction), changes).await;
     written.map_err(|(place, fault)| match place {
         Some(place) => Failure::Of(place, fault),
         None => Failure::Nothing(fault),
     })?;
-    transaction.commit().await.map_err(|error| {
-        // What the server refuses it has not done; if it says nothing, that is not known.
-        let is_refused = error.code().is_some();
-        if is_refused { nothing(error.into()) } else { Failure::Unknown(error.into()) }
-    })
+    // A server that is told to stop may say so after it has committed.
+    transaction.commit().await.map_err(|error| Failure::Unknown(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_answer() {
+        let panics = async { panic!("a defect") };
+        assert_eq!(sim::conformance::ready(caught(panics, || 7)), 7);
+        assert_eq!(sim::conformance::ready(caught(async { 1 }, || 7)), 1);
+    }
 }
