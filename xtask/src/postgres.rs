@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long the server may take until it can be used.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_mins(1);
 
 /// What the server is called in the variables that tests read.
 const URL: &str = "POSTGRES";

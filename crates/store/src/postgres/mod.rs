@@ -45,7 +45,7 @@ const CONNECTIONS_MAX: usize = 16;
 /// How long a connection may take to be made, or to become free.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// How long one operation of the store may take in all.
-const OPERATION_MAX: Duration = Duration::from_secs(60);
+const OPERATION_MAX: Duration = Duration::from_mins(1);
 
 /// A commit is on the disk when it is answered. Whoever stops in the middle of a transaction (a
 /// process that is frozen, or that nobody can reach) holds up the others no longer than this.
@@ -154,7 +154,7 @@ impl Postgres {
             lease.end();
             done
         };
-        in_time(attempt).await.map_err(|fault| fault.refusal())
+        Box::pin(in_time(attempt)).await.map_err(|fault| fault.refusal())
     }
 
     async fn write_commit(&self, change: ChangeSet) -> Result<(), CommitError> {

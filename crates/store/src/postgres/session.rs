@@ -37,10 +37,7 @@ impl Asked<'_> {
             return Ok(one);
         };
         let arrays = (1..).zip(one.params()).map(|(number, kind)| {
-            let kind = match kind.kind() {
-                Kind::Domain(of) => of,
-                _ => kind,
-            };
+            let kind = if let Kind::Domain(of) = kind.kind() { of } else { kind };
             format!("?{number}::{}[]", kind.name())
         });
         let arrays: Vec<String> = arrays.collect();

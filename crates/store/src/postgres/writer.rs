@@ -88,11 +88,15 @@ async fn commit_all(pool: &Pool, changes: &[ChangeSet]) -> Vec<Written> {
             Ok(()) => return written,
             Err(Failure::Of(place, fault)) => written[left[place]] = Err(fault.refusal()),
             Err(Failure::Unknown(fault)) => {
-                left.into_iter().for_each(|it| written[it] = Err(fault.refusal()));
+                for it in left {
+                    written[it] = Err(fault.refusal());
+                }
                 return written;
             }
             Err(Failure::Nothing(fault)) if left.len() <= 1 || fault.is_lost() => {
-                left.into_iter().for_each(|it| written[it] = Err(fault.refusal()));
+                for it in left {
+                    written[it] = Err(fault.refusal());
+                }
                 return written;
             }
             Err(Failure::Nothing(_)) => {

@@ -66,7 +66,7 @@ pub(crate) fn another_batch() -> Batch {
 pub(crate) fn a_payout_joins_another_batch_once_the_first_has_ended(store: &dyn Store) {
     let joins = || ChangeSet { batches: vec![another_batch()], ..ChangeSet::default() };
     assert!(ready(store.commit(joins())).is_err());
-    let mut first = ready(store.load_batch(BatchId(1))).unwrap().batch;
+    let mut first = ready(store.load_batch(BatchId(1))).expect("it is there").batch;
     first.version += 1;
     first.closed = true;
     write(store, ChangeSet { batches: vec![first], ..ChangeSet::default() });
@@ -83,7 +83,7 @@ fn a_payout_joins_another_batch_only_when_the_first_has_ended() {
 pub(crate) fn a_reference_is_one_payout(store: &dyn Store) {
     let mut second = payout();
     second.id = PayoutId(2);
-    second.public_id = "INV-2".to_owned();
+    "INV-2".clone_into(&mut second.public_id);
     let change = ChangeSet { payouts: vec![second], ..ChangeSet::default() };
     assert_eq!(ready(store.commit(change)), Err(CommitError::Conflict));
 }
@@ -96,7 +96,7 @@ fn a_merchant_s_reference_is_one_payout_even_without_a_claim() {
 
 /// Needs [`everything`].
 pub(crate) fn what_was_signed_stays(store: &dyn Store) {
-    let before = ready(store.load_batch(BatchId(1))).unwrap();
+    let before = ready(store.load_batch(BatchId(1))).expect("it is there");
     let mut replaced = batch();
     replaced.attempts[0].tx.raw.push(0);
     let mut renumbered = batch();
@@ -109,7 +109,7 @@ pub(crate) fn what_was_signed_stays(store: &dyn Store) {
         changed.version = 2;
         let change = ChangeSet { batches: vec![changed], ..ChangeSet::default() };
         assert_eq!(ready(store.commit(change)), Err(CommitError::Unreachable));
-        assert_eq!(ready(store.load_batch(BatchId(1))).unwrap(), before);
+        assert_eq!(ready(store.load_batch(BatchId(1))).expect("it is there"), before);
     }
 }
 

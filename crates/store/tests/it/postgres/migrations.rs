@@ -16,7 +16,7 @@ fn open_with_password(schema: &Schema<'_>) -> Postgres {
     let _runtime = schema.server.enter();
     let url = schema.url("with-password", &[]);
     let url = url.replacen('@', &format!(":{PASSWORD}@"), 1);
-    Postgres::open(&url, tls(RootCertStore::empty())).unwrap()
+    Postgres::open(&url, none()).expect("a URL")
 }
 
 /// Checks that a message names the database, holds `words`, and keeps the password.

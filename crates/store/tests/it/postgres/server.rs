@@ -37,7 +37,7 @@ impl Server {
             return None;
         };
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+        let runtime = runtime.worker_threads(2).enable_all().build().expect("threads can be had");
         Some(Self { url, runtime })
     }
 
@@ -52,7 +52,8 @@ impl Server {
 
     fn hand(&self, url: &str) -> Hand<'_> {
         let client = self.runtime.block_on(async {
-            let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+            let (client, connection) =
+                tokio_postgres::connect(url, NoTls).await.expect("the server is there");
             tokio::spawn(connection);
             client
         });
@@ -60,8 +61,8 @@ impl Server {
     }
 
     /// What must be held while futures of a store are polled.
-    pub(crate) fn enter(&self) -> Option<EnterGuard<'_>> {
-        Some(self.runtime.enter())
+    pub(crate) fn enter(&self) -> EnterGuard<'_> {
+        self.runtime.enter()
     }
 }
 
@@ -94,13 +95,13 @@ impl Schema<'_> {
     /// The same, with settings of the server for its connections.
     pub(crate) fn open_with(&self, settings: &[&str]) -> Postgres {
         let _runtime = self.server.runtime.enter();
-        Postgres::open(&self.url(&self.name, settings), tls(RootCertStore::empty())).unwrap()
+        Postgres::open(&self.url(&self.name, settings), tls(RootCertStore::empty())).expect("a URL")
     }
 
     /// The first process on the database.
     pub(crate) fn store(&self) -> Postgres {
         let store = self.open();
-        self.server.runtime.block_on(store.migrate()).unwrap();
+        self.server.runtime.block_on(store.migrate()).expect("it is new");
         store
     }
 
@@ -134,7 +135,10 @@ impl Hand<'_> {
     /// Does something that may fail; says why, as the server does.
     pub(crate) fn try_to(&self, sql: &str) -> Result<(), String> {
         let done = self.runtime.block_on(self.client.batch_execute(sql));
-        done.map_err(|it| it.as_db_error().map_or_else(|| it.to_string(), |it| it.to_string()))
+        done.map_err(|it| match it.as_db_error() {
+            Some(said) => said.to_string(),
+            None => it.to_string(),
+        })
     }
 
     #[track_caller]
@@ -145,13 +149,13 @@ impl Hand<'_> {
     /// The number that is the answer to a question.
     #[track_caller]
     pub(crate) fn number(&self, sql: &str) -> i64 {
-        self.runtime.block_on(self.client.query_one(sql, &[])).unwrap().get(0)
+        self.runtime.block_on(self.client.query_one(sql, &[])).expect(sql).get(0)
     }
 
     /// The texts of the row that is the answer to a question.
     #[track_caller]
     pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
-        let row = self.runtime.block_on(self.client.query_one(sql, &[])).unwrap();
+        let row = self.runtime.block_on(self.client.query_one(sql, &[])).expect(sql);
         (0..row.len()).map(|it| row.get(it)).collect()
     }
 }
@@ -160,7 +164,7 @@ impl Hand<'_> {
 pub(crate) fn tls(authorities: RootCertStore) -> ClientConfig {
     ClientConfig::builder_with_provider(ring::default_provider().into())
         .with_safe_default_protocol_versions()
-        .unwrap()
+        .expect("the provider knows them")
         .with_root_certificates(authorities)
         .with_no_client_auth()
 }

@@ -27,7 +27,7 @@ fn two_handles_see_each_other_s_commits_and_conflicts() {
 fn no_update_is_lost_between_processes_and_threads() {
     let Some(server) = Server::find() else { return };
     let (_runtime, schema) = (server.enter(), server.schema());
-    sharing::no_update_is_lost(&schema.store(), &schema.open(), &|| server.enter());
+    sharing::no_update_is_lost(&schema.store(), &schema.open(), &|| Some(server.enter()));
 }
 
 #[test]

@@ -21,13 +21,14 @@ fn authority() -> Option<RootCertStore> {
         return None;
     };
     let mut authorities = RootCertStore::empty();
-    authorities.add(CertificateDer::from_pem_file(path).unwrap()).unwrap();
+    let certificate = CertificateDer::from_pem_file(path).expect("a certificate");
+    authorities.add(certificate).expect("one of an authority");
     Some(authorities)
 }
 
 /// A URL that asks for encryption, with a password.
 fn encrypted(url: &str) -> String {
-    let url = url.replace("sslmode=disable&", "").replace("@", ":hunter2@");
+    let url = url.replace("sslmode=disable&", "").replace('@', ":hunter2@");
     format!("{url}&sslmode=require")
 }
 
