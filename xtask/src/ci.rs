@@ -10,7 +10,8 @@ use std::{
 use anyhow::{Context as _, Result};
 
 use crate::{
-    api_fuzz, args::Args, clients, contracts, fuzz, kill, mutants, nodes, oracles, process, tidy,
+    api_fuzz, args::Args, clients, contracts, fuzz, kill, mutants, nodes, oracles, postgres,
+    process, tidy,
 };
 
 /// Seeds of the simulator in one run.
@@ -136,7 +137,8 @@ fn test(root: &Path) -> Result<()> {
     command.env("ANVIL", nodes::anvil(root)?).env("HARDHAT", nodes::hardhat(root)?);
     command.env("BITCOIND", nodes::bitcoind(root)?).env("LITECOIND", nodes::litecoind(root)?);
     command.env("TRONWEB", nodes::tronweb(root)?);
-    process::run(&mut command)
+    let postgres = postgres::Server::start(root)?;
+    process::run(postgres.told_to(&mut command))
 }
 
 fn contracts(root: &Path) -> Result<()> {

@@ -13,6 +13,7 @@ mod mutants;
 mod nodes;
 mod npm;
 mod oracles;
+mod postgres;
 mod process;
 mod throughput;
 mod tidy;
@@ -27,6 +28,7 @@ cargo xtask COMMAND
   ci [--quick]         everything that must pass; --quick leaves out the long steps
   tidy                 checks of the source tree that no compiler makes
   nodes                installs the nodes that tests run against and prints their paths
+  postgres -- COMMAND  runs a command with POSTGRES set to a new server, which is gone afterwards
   sim [--] ARGS        the simulator: --seeds N, or SEED to replay one
   mutants [ARGS]       plants bugs; every one must be found
   kill --rail evm [--payouts 200] [--kills 50] [--seed 1] [--batching off] [--negative-control]
@@ -82,6 +84,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "ci" => ci::run(&root, rest),
         "tidy" => tidy::run(&root),
         "nodes" => nodes::run(&root),
+        "postgres" => postgres::run(&root, rest),
         "sim" => ci::simulate(&root, rest),
         "mutants" => mutants::run(&root, rest),
         "kill" => kill::run(&root, rest),

@@ -27,6 +27,13 @@ pub enum StoreError {
         /// What it said.
         error: String,
     },
+    /// The server of a database shows a certificate that nobody here trusts.
+    NotTrusted {
+        /// The database: host and name.
+        database: String,
+        /// What is wrong with it.
+        error: String,
+    },
     /// The address of a database makes no sense.
     Url {
         /// What is wrong with it.
@@ -46,10 +53,10 @@ pub enum StoreError {
         /// What it said.
         error: std::io::Error,
     },
-    /// The file is a database of another program.
+    /// The database is one of another program.
     Foreign {
-        /// The file.
-        file: PathBuf,
+        /// The database.
+        database: String,
     },
     /// The file system cannot keep a write-ahead log.
     NoWriteAheadLog {
@@ -99,6 +106,12 @@ impl fmt::Display for StoreError {
                 "{doing} failed for the database {database}: {error}; check that the server runs, \
                  that it can be reached from here, and that the user may do that"
             ),
+            Self::NotTrusted { database, error } => write!(
+                f,
+                "the server of the database {database} cannot be trusted: {error}; let this machine \
+                 trust the authority that signed its certificate, and call the host what the \
+                 certificate calls it"
+            ),
             Self::Url { error } => write!(
                 f,
                 "the address of the database makes no sense: {error}; write \
@@ -116,8 +129,8 @@ impl fmt::Display for StoreError {
                  gateway more of them",
                 file.display()
             ),
-            Self::Foreign { file } => {
-                write!(f, "{} is a database of another program; name another file", file.display())
+            Self::Foreign { database } => {
+                write!(f, "the database {database} is of another program; name another one")
             }
             Self::NoWriteAheadLog { file, mode } => write!(
                 f,
@@ -149,6 +162,7 @@ impl std::error::Error for StoreError {
             Self::Sqlite { error, .. } => Some(error),
             Self::Create { error, .. } | Self::NoThread { error, .. } => Some(error),
             Self::Postgres { .. }
+            | Self::NotTrusted { .. }
             | Self::Url { .. }
             | Self::Foreign { .. }
             | Self::NoWriteAheadLog { .. }

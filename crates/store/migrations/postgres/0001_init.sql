@@ -254,8 +254,11 @@ BEGIN
     RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'restrict_violation';
 END $$;
 
+-- The payout is locked first: of two that put it into a batch at the same time, the second sees what
+-- the first did.
 CREATE FUNCTION one_open_batch() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM 1 FROM payouts WHERE id = NEW.payout FOR NO KEY UPDATE;
     IF EXISTS (
         SELECT 1 FROM batch_payouts AS others JOIN batches ON batches.id = others.batch
         WHERE others.payout = NEW.payout AND batches.closed = 0

@@ -1,6 +1,5 @@
 //! Bringing a database of PostgreSQL to the tables that this program knows.
 
-use deadpool_postgres::Client;
 use tokio_postgres::{Error, Transaction};
 
 use super::Postgres;
@@ -33,10 +32,12 @@ impl Postgres {
         let mut client = self.connect("migrating").await?;
         let failed = |error| self.failed("migrating", error);
         let transaction = client.transaction().await.map_err(failed)?;
+        // A large table takes its time, and whoever comes second waits for the first.
+        let patience = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
+        transaction.batch_execute(patience).await.map_err(failed)?;
         let lock = transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]);
         lock.await.map_err(failed)?;
-        let stored = stored(&transaction).await.map_err(failed)?;
-        let applied = migrations::applied(self.name(), &stored, MIGRATIONS)?;
+        let applied = self.applied("migrating", &transaction).await?;
         let missing = MIGRATIONS.get(applied..).unwrap_or_default();
         apply(&transaction, applied, missing).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
@@ -48,18 +49,40 @@ impl Postgres {
     /// # Errors
     /// Says whether the database or the program is behind.
     pub async fn check_schema(&self) -> Result<(), StoreError> {
-        let mut client: Client = self.connect("reading the migrations of").await?;
-        let failed = |error| self.failed("reading the migrations of", error);
-        let transaction = client.transaction().await.map_err(failed)?;
-        let stored = stored(&transaction).await.map_err(failed)?;
-        let (applied, known) =
-            (migrations::applied(self.name(), &stored, MIGRATIONS)?, MIGRATIONS.len());
+        let doing = "reading the migrations";
+        let mut client = self.connect(doing).await?;
+        let transaction = client.transaction().await.map_err(|it| self.failed(doing, it))?;
+        let (applied, known) = (self.applied(doing, &transaction).await?, MIGRATIONS.len());
         if applied == known {
             return Ok(());
         }
         let (applied, known) = (count(applied), count(known));
         Err(StoreError::Outdated { database: self.name().to_owned(), applied, known })
     }
+
+    /// How many migrations were applied, all of them known.
+    async fn applied(
+        &self,
+        doing: &'static str,
+        transaction: &Transaction<'_>,
+    ) -> Result<usize, StoreError> {
+        let database = self.name();
+        match stored(transaction).await.map_err(|it| self.failed(doing, it))? {
+            Stored::None => Ok(0),
+            Stored::Foreign => Err(StoreError::Foreign { database: database.to_owned() }),
+            Stored::Some(stored) => migrations::applied(database, &stored, MIGRATIONS),
+        }
+    }
+}
+
+/// The list of migrations that a database has.
+enum Stored {
+    /// It has none.
+    None,
+    /// It has one of another program.
+    Foreign,
+    /// The names and hashes of the migrations that were applied, oldest first.
+    Some(Vec<(String, String)>),
 }
 
 async fn apply(
@@ -80,13 +103,16 @@ async fn apply(
     Ok(())
 }
 
-/// The names and hashes of the migrations that were applied, oldest first.
-async fn stored(transaction: &Transaction<'_>) -> Result<Vec<(String, String)>, Error> {
-    let sql = "SELECT to_regclass('schema_migrations') IS NOT NULL";
-    if !transaction.query_one(sql, &[]).await?.get::<_, bool>(0) {
-        return Ok(vec![]);
+async fn stored(transaction: &Transaction<'_>) -> Result<Stored, Error> {
+    let sql = "SELECT count(*) FILTER (WHERE attname IN ('number', 'name', 'sha256')), count(*) \
+               FROM pg_attribute WHERE attrelid = to_regclass('schema_migrations')";
+    let columns = transaction.query_one(sql, &[]).await?;
+    match columns.get(0) {
+        3_i64 => {}
+        _ if columns.get::<_, i64>(1) == 0 => return Ok(Stored::None),
+        _ => return Ok(Stored::Foreign),
     }
     let sql = "SELECT name, sha256 FROM schema_migrations ORDER BY number";
     let rows = transaction.query(sql, &[]).await?;
-    Ok(rows.iter().map(|it| (it.get(0), it.get(1))).collect())
+    Ok(Stored::Some(rows.iter().map(|it| (it.get(0), it.get(1))).collect()))
 }

@@ -1,5 +1,6 @@
 //! [`Store`] over a database of PostgreSQL, or of another that speaks its protocol.
 
+mod loan;
 mod migrate;
 mod session;
 mod writer;
@@ -36,6 +37,7 @@ use crate::{
     error::{Fault, StoreError},
     queries::{read, report, store::store, write},
 };
+use loan::Loan;
 use session::Asked;
 use writer::Writer;
 
@@ -44,7 +46,7 @@ const CONNECTIONS_MAX: usize = 16;
 /// How long a connection may take to be made, or to become free.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// How long one operation of the store may take in all.
-const OPERATION_MAX: Duration = Duration::from_secs(60);
+const OPERATION_MAX: Duration = Duration::from_mins(1);
 
 /// A commit is on the disk when it is answered. Whoever stops in the middle of a transaction (a
 /// process that is frozen, or that nobody can reach) holds up the others no longer than this.
@@ -57,6 +59,9 @@ const SETTINGS: &str = "
     SET client_min_messages = warning;
 ";
 
+/// How TLS begins to tell why it does not believe a server.
+const NOT_TRUSTED: &str = "invalid peer certificate";
+
 /// Durable state in a database of PostgreSQL. Several processes may use it at once.
 pub struct Postgres {
     pool: Pool,
@@ -68,14 +73,20 @@ impl Postgres {
     /// Gets ready to use the database of a URL (`postgres://user:password@host:port/name`), without
     /// connecting to it yet. Use [`Self::migrate`] or [`Self::check_schema`] before anything else.
     ///
+    /// Certificates are checked against `tls` wherever the connection is encrypted, which it must be
+    /// with `sslmode=require`.
+    ///
     /// # Errors
     /// If the URL makes no sense.
     ///
     /// # Panics
     /// If there is no runtime of tokio around it.
     pub fn open(url: &str, tls: ClientConfig) -> Result<Self, StoreError> {
-        let (mut config, name) = (parsed(url)?, Self::name_of(url)?);
-        config.application_name("vyplata");
+        let mut config = config(url).map_err(|error| StoreError::Url { error })?;
+        let name = name(&config);
+        if config.get_application_name().is_none() {
+            config.application_name("vyplata");
+        }
         config.connect_timeout(CONNECT_MAX);
         config.keepalives_idle(Duration::from_secs(10));
         config.keepalives_interval(Duration::from_secs(5));
@@ -121,20 +132,17 @@ impl Postgres {
     /// # Errors
     /// If the URL makes no sense.
     pub fn name_of(url: &str) -> Result<String, StoreError> {
-        let config = parsed(url)?;
-        let hosts = config.get_hosts().iter().map(|it| match it {
-            Host::Tcp(name) => name.clone(),
-            Host::Unix(path) => path.display().to_string(),
-        });
-        let hosts: Vec<String> = hosts.collect();
-        Ok(format!("{}/{}", hosts.join(","), config.get_dbname().unwrap_or("postgres")))
+        let config = config(url).map_err(|error| StoreError::Url { error })?;
+        Ok(name(&config))
     }
 
     async fn connect(&self, doing: &'static str) -> Result<Client, StoreError> {
-        self.pool.get().await.map_err(|error| StoreError::Postgres {
-            database: self.name.clone(),
-            doing,
-            error: Fault::from(error).to_string(),
+        self.pool.get().await.map_err(|error| {
+            let (database, error) = (self.name.clone(), Fault::from(error).to_string());
+            if error.contains(NOT_TRUSTED) {
+                return StoreError::NotTrusted { database, error };
+            }
+            StoreError::Postgres { database, doing, error }
         })
     }
 
@@ -151,16 +159,12 @@ impl Postgres {
         decide: &mut Decide<'_>,
     ) -> Result<(), CommitError> {
         let attempt = async {
-            let mut client = self.pool.get().await?;
-            let transaction = client.transaction().await?;
-            let session = Asked(&transaction);
-            let view = read::accept_view(&session, needs).await?;
-            let change = decide(view);
-            write::change_set(&session, &change).await?;
-            transaction.commit().await?;
-            Ok(())
+            let mut loan = Loan::of(&self.pool).await?;
+            let done = accept(loan.client(), needs, decide).await;
+            loan.end();
+            done
         };
-        in_time(attempt).await.map_err(|fault| fault.refusal())
+        Box::pin(in_time(attempt)).await.map_err(|fault| fault.refusal())
     }
 
     async fn write_commit(&self, change: ChangeSet) -> Result<(), CommitError> {
@@ -168,33 +172,71 @@ impl Postgres {
     }
 }
 
+async fn accept(
+    client: &mut Client,
+    needs: &AcceptNeeds,
+    decide: &mut Decide<'_>,
+) -> Result<(), Fault> {
+    let transaction = client.transaction().await?;
+    let session = Asked(&transaction);
+    let view = read::accept_view(&session, needs).await?;
+    let change = decide(view);
+    write::change_set(&session, &change).await?;
+    Ok(transaction.commit().await?)
+}
+
 /// Waits no longer than an operation may take.
 async fn in_time<T>(operation: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     timeout(OPERATION_MAX, operation).await.unwrap_or(Err(Fault::Silent))
 }
 
-fn parsed(url: &str) -> Result<Config, StoreError> {
+/// What a URL says, or what is wrong with it, without its password.
+fn config(url: &str) -> Result<Config, String> {
+    let schemes = ["postgres://", "postgresql://"];
+    let rest = schemes.iter().find_map(|it| url.strip_prefix(it));
+    let rest = rest.ok_or("it does not begin with postgres://")?;
+    // What follows the first one would be taken for a host, and hosts are shown.
+    if rest.matches('@').count() > 1 {
+        return Err("there is more than one `@`; write %40 for those in a password".to_owned());
+    }
     url.parse().map_err(|error: Error| {
-        // It says which part it cannot read, and no password is one.
-        let cause = std::error::Error::source(&error).map(ToString::to_string);
-        StoreError::Url { error: cause.unwrap_or_else(|| error.to_string()) }
+        // It says which part it cannot read.
+        std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
     })
+}
+
+fn name(config: &Config) -> String {
+    let hosts = config.get_hosts().iter().map(|it| match it {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(path) => path.display().to_string(),
+    });
+    let hosts: Vec<String> = hosts.collect();
+    format!("{}/{}", hosts.join(","), config.get_dbname().unwrap_or("postgres"))
 }
 
 /// Asks as of one moment.
 macro_rules! asking {
     ($store:ident, $session:ident => $work:expr) => {{
         let attempt = async {
-            let mut client = $store.pool.get().await?;
-            let moment = client.build_transaction().read_only(true);
-            let moment = moment.isolation_level(IsolationLevel::RepeatableRead);
-            // Ends without a trace when it is dropped: there is nothing to commit.
-            let transaction = moment.start().await?;
-            let $session = &Asked(&transaction);
-            $work.await
+            let mut loan = Loan::of(&$store.pool).await?;
+            let client = loan.client();
+            let answer = async {
+                let moment = client.build_transaction().read_only(true);
+                let moment = moment.isolation_level(IsolationLevel::RepeatableRead);
+                // Ends without a trace when it is dropped: there is nothing to commit.
+                let transaction = moment.start().await?;
+                let $session = &Asked(&transaction);
+                $work.await
+            };
+            let answer = answer.await;
+            loan.end();
+            answer
         };
         in_time(attempt).await.map_err(|fault: Fault| fault.unreachable())
     }};
 }
 
 store!(Postgres, asking);
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::{borrow::Cow, error::Error, pin::pin, ptr, task::Poll};
 
 use bytes::BytesMut;
 use deadpool_postgres::Transaction;
-use futures_util::{TryStreamExt as _, future::try_join_all, poll};
+use futures_util::{TryStreamExt as _, poll};
 use tokio_postgres::{
     Row, Statement,
     types::{FromSql, IsNull, Kind, ToSql, Type, to_sql_checked},
@@ -14,7 +14,7 @@ use tokio_postgres::{
 use crate::{
     error::Fault,
     queries::{
-        session::Session,
+        session::{Session, all},
         table::Write,
         value::{Cell, Record, Value},
     },
@@ -37,10 +37,7 @@ impl Asked<'_> {
             return Ok(one);
         };
         let arrays = (1..).zip(one.params()).map(|(number, kind)| {
-            let kind = match kind.kind() {
-                Kind::Domain(of) => of,
-                _ => kind,
-            };
+            let kind = if let Kind::Domain(of) = kind.kind() { of } else { kind };
             format!("?{number}::{}[]", kind.name())
         });
         let arrays: Vec<String> = arrays.collect();
@@ -62,6 +59,10 @@ impl Asked<'_> {
 
 impl Session for Asked<'_> {
     const LOCKING: &'static str = " FOR UPDATE";
+
+    async fn know(&self, sql: &str) -> Result<(), Fault> {
+        self.statement(sql).await.map(drop)
+    }
 
     async fn list<T>(
         &self,
@@ -92,7 +93,7 @@ impl Session for Asked<'_> {
             one.statement.insert.is_some() && ptr::eq(one.statement, next.statement)
         };
         let groups: Vec<&[Write<'_>]> = writes.chunk_by(is_one_kind).collect();
-        let statements = try_join_all(groups.iter().map(|it| self.statement_of(it))).await?;
+        let statements = all(groups.iter().map(|it| self.statement_of(it))).await?;
         // All are sent before the first answer is waited for, in this order.
         let mut sent = Vec::with_capacity(groups.len());
         for (statement, group) in statements.iter().zip(&groups) {

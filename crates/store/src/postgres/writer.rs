@@ -1,11 +1,17 @@
 //! The task that writes commits. Those that wait at the same time are written in one transaction, and
 //! each stands or falls by itself.
 
-use deadpool_postgres::Pool;
-use domain::ports::{ChangeSet, CommitError};
-use tokio::sync::{mpsc, oneshot};
+use std::panic::AssertUnwindSafe;
 
-use super::{OPERATION_MAX, session::Asked};
+use deadpool_postgres::{Client, Pool};
+use domain::ports::{ChangeSet, CommitError};
+use futures_util::FutureExt as _;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
+
+use super::{OPERATION_MAX, loan::Loan, session::Asked};
 use crate::{error::Fault, queries::write};
 
 /// How many commits share a transaction at most.
@@ -82,11 +88,15 @@ async fn commit_all(pool: &Pool, changes: &[ChangeSet]) -> Vec<Written> {
             Ok(()) => return written,
             Err(Failure::Of(place, fault)) => written[left[place]] = Err(fault.refusal()),
             Err(Failure::Unknown(fault)) => {
-                left.into_iter().for_each(|it| written[it] = Err(fault.refusal()));
+                for it in left {
+                    written[it] = Err(fault.refusal());
+                }
                 return written;
             }
             Err(Failure::Nothing(fault)) if left.len() <= 1 || fault.is_lost() => {
-                left.into_iter().for_each(|it| written[it] = Err(fault.refusal()));
+                for it in left {
+                    written[it] = Err(fault.refusal());
+                }
                 return written;
             }
             Err(Failure::Nothing(_)) => {
@@ -107,7 +117,9 @@ async fn commit_together(pool: &Pool, changes: &[&ChangeSet]) -> Result<(), Fail
     }
     let mut tries = 1;
     loop {
-        match tokio::time::timeout(OPERATION_MAX, transaction(pool, changes)).await {
+        // A bug in writing one of them must not end the task: nothing is committed after it.
+        let attempt = caught(transaction(pool, changes), || Err(Failure::Nothing(Fault::Bug)));
+        match timeout(OPERATION_MAX, attempt).await {
             Err(_) => return Err(Failure::Unknown(Fault::Silent)),
             Ok(Err(Failure::Nothing(fault))) if fault.is_crossed() && tries < TRIES_MAX => {
                 tries += 1;
@@ -117,18 +129,37 @@ async fn commit_together(pool: &Pool, changes: &[&ChangeSet]) -> Result<(), Fail
     }
 }
 
+/// What a future gives, or something else if it panics.
+async fn caught<T>(future: impl Future<Output = T>, otherwise: impl FnOnce() -> T) -> T {
+    AssertUnwindSafe(future).catch_unwind().await.unwrap_or_else(|_| otherwise())
+}
+
 async fn transaction(pool: &Pool, changes: &[&ChangeSet]) -> Result<(), Failure> {
-    let nothing = |fault: Fault| Failure::Nothing(fault);
-    let mut client = pool.get().await.map_err(|it| nothing(it.into()))?;
-    let transaction = client.transaction().await.map_err(|it| nothing(it.into()))?;
+    let mut loan = Loan::of(pool).await.map_err(Failure::Nothing)?;
+    let done = write_and_commit(loan.client(), changes).await;
+    loan.end();
+    done
+}
+
+async fn write_and_commit(client: &mut Client, changes: &[&ChangeSet]) -> Result<(), Failure> {
+    let transaction = client.transaction().await.map_err(|it| Failure::Nothing(it.into()))?;
     let written = write::change_sets(&Asked(&transaction), changes).await;
     written.map_err(|(place, fault)| match place {
         Some(place) => Failure::Of(place, fault),
         None => Failure::Nothing(fault),
     })?;
-    transaction.commit().await.map_err(|error| {
-        // What the server refuses it has not done; if it says nothing, that is not known.
-        let is_refused = error.code().is_some();
-        if is_refused { nothing(error.into()) } else { Failure::Unknown(error.into()) }
-    })
+    // A server that is told to stop may say so after it has committed.
+    transaction.commit().await.map_err(|error| Failure::Unknown(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_answer() {
+        let panics = async { panic!("a defect") };
+        assert_eq!(sim::conformance::ready(caught(panics, || 7)), 7);
+        assert_eq!(sim::conformance::ready(caught(async { 1 }, || 7)), 1);
+    }
 }

@@ -5,6 +5,14 @@ use std::{
     fmt::Display,
 };
 
+use super::{
+    codec,
+    rows::{self, Cells},
+    session::{Session, all, four, three, two},
+    table::{API_KEYS, BATCHES, DELIVERIES, LANES, MERCHANTS, PAYOUTS},
+    value::{Record, values},
+};
+use crate::error::Fault;
 use domain::{
     Timestamp,
     batch::{Attempt, Batch},
@@ -17,16 +25,6 @@ use domain::{
     payout::Payout,
     ports::{AcceptNeeds, AcceptView, BatchView, Claim, Commitment, DeliveryView, LaneView},
 };
-use futures_util::future::{try_join, try_join_all, try_join3, try_join4};
-
-use super::{
-    codec,
-    rows::{self, Cells},
-    session::Session,
-    table::{API_KEYS, BATCHES, DELIVERIES, LANES, MERCHANTS, PAYOUTS},
-    value::{Record, values},
-};
-use crate::error::Fault;
 
 pub(crate) async fn merchant(
     session: &impl Session,
@@ -69,9 +67,40 @@ pub(crate) async fn locked_balances<S: Session>(
     lines: &BTreeSet<Line>,
 ) -> Result<BTreeMap<Line, (i64, i128)>, Fault> {
     let sql = format!("{BALANCE}{}", S::LOCKING);
+    session.know(&sql).await?;
     let asked = lines.iter().map(|it| find_balance(session, &sql, &it.0, &it.1));
-    let found = try_join_all(asked).await?;
+    let found = all(asked).await?;
     Ok(lines.iter().zip(found).filter_map(|(line, it)| Some((line.clone(), it?))).collect())
+}
+
+/// The lines, and those that money moves to and from when it moves on them. Locking them only once it
+/// does would be another order than everybody else's.
+fn with_those_beside<S: Session>(lines: &BTreeSet<Line>) -> BTreeSet<Line> {
+    let mut all = lines.clone();
+    if S::LOCKING.is_empty() {
+        return all;
+    }
+    for (account, asset) in lines {
+        let beside = match account {
+            LedgerAccount::Available(merchant)
+            | LedgerAccount::Reserved(merchant)
+            | LedgerAccount::Personal(merchant) => vec![
+                LedgerAccount::Available(*merchant),
+                LedgerAccount::Reserved(*merchant),
+                LedgerAccount::Personal(*merchant),
+            ],
+            LedgerAccount::Inventory | LedgerAccount::InventoryReserved => {
+                vec![LedgerAccount::Inventory, LedgerAccount::InventoryReserved]
+            }
+            LedgerAccount::HotWallet(_)
+            | LedgerAccount::ServiceFee
+            | LedgerAccount::NetworkFeeCharged
+            | LedgerAccount::NetworkFee
+            | LedgerAccount::Suspense => vec![],
+        };
+        all.extend(beside.into_iter().map(|it| (it, asset.clone())));
+    }
+    all
 }
 
 const BALANCE: &str = "SELECT id, units FROM balances WHERE account = ?1 AND asset = ?2";
@@ -112,16 +141,16 @@ pub(crate) fn amount(units: i128) -> Option<Amount> {
 /// Loads what deciding about commands needs. Until the transaction ends, nobody else moves the
 /// balances; whoever else changes one of the records meanwhile, or uses one of the names, makes what
 /// is decided a conflict.
-pub(crate) async fn accept_view(
-    session: &impl Session,
+pub(crate) async fn accept_view<S: Session>(
+    session: &S,
     needs: &AcceptNeeds,
 ) -> Result<AcceptView, Fault> {
     let mut view = AcceptView::default();
     let named = needs.payouts.union(&needs.leaving).copied().collect();
-    let (merchants, claims, public_ids, payouts) = try_join4(
-        try_join_all(needs.merchants.iter().map(|it| merchant(session, *it))),
-        try_join_all(needs.claims.iter().map(|it| claimed(session, it))),
-        try_join_all(needs.public_ids.iter().map(|it| is_taken(session, it))),
+    let (merchants, claims, public_ids, payouts) = four(
+        all(needs.merchants.iter().map(|it| merchant(session, *it))),
+        all(needs.claims.iter().map(|it| claimed(session, it))),
+        all(needs.public_ids.iter().map(|it| is_taken(session, it))),
         payouts(session, &named),
     )
     .await?;
@@ -136,9 +165,10 @@ pub(crate) async fn accept_view(
     let charged = view.payouts.values();
     let charged =
         charged.map(|it| (LedgerAccount::Available(it.merchant), it.charged_asset().clone()));
-    let lines = needs.balances.iter().cloned().chain(charged).collect();
-    let balances = locked_balances(session, &lines).await?;
-    view.balances = balances.into_iter().map(|(line, (_, units))| (line, units)).collect();
+    let lines: BTreeSet<Line> = needs.balances.iter().cloned().chain(charged).collect();
+    let balances = locked_balances(session, &with_those_beside::<S>(&lines)).await?;
+    let balances = balances.into_iter().map(|(line, (_, units))| (line, units));
+    view.balances = balances.filter(|it| lines.contains(&it.0)).collect();
     let left = needs.leaving.iter().filter_map(|it| view.payouts.get(it)?.state.unsigned_batch());
     for id in left.collect::<BTreeSet<BatchId>>() {
         let BatchView { batch, payouts, .. } = batch_view(session, id).await?;
@@ -167,7 +197,7 @@ async fn payouts(
     session: &impl Session,
     ids: &BTreeSet<PayoutId>,
 ) -> Result<BTreeMap<PayoutId, Payout>, Fault> {
-    let found = try_join_all(ids.iter().map(|it| payout(session, *it))).await?;
+    let found = all(ids.iter().map(|it| payout(session, *it))).await?;
     Ok(found.into_iter().flatten().map(|it| (it.id, it)).collect())
 }
 
@@ -177,7 +207,7 @@ pub(crate) async fn batch(session: &impl Session, id: BatchId) -> Result<Option<
     let values = values![id.to_string()];
     let batch = session.first(&sql, &values, rows::batch);
     let (batch, payouts, attempts) =
-        try_join3(batch, payouts_of(session, id), attempts_of(session, id)).await?;
+        three(batch, payouts_of(session, id), attempts_of(session, id)).await?;
     Ok(batch.map(|it| Batch { payouts, attempts, ..it }))
 }
 
@@ -222,7 +252,7 @@ pub(crate) async fn signed(
     let sql = format!("{ATTEMPTS} WHERE txid = ?1 ORDER BY batch, number");
     let named =
         async |name: &TxId| session.list(&sql, &values![name.as_str()], rows::attempt).await;
-    Ok(try_join_all(names.iter().map(named)).await?.concat())
+    Ok(all(names.iter().map(named)).await?.concat())
 }
 
 pub(crate) async fn batch_view(session: &impl Session, id: BatchId) -> Result<BatchView, Fault> {
@@ -231,7 +261,7 @@ pub(crate) async fn batch_view(session: &impl Session, id: BatchId) -> Result<Ba
         .payouts
         .iter()
         .map(async |id| payout(session, *id).await?.ok_or_else(|| missing("payouts", id)));
-    let payouts = try_join_all(asked).await?;
+    let payouts = all(asked).await?;
     Ok(BatchView { batch, payouts, lane })
 }
 
@@ -312,7 +342,7 @@ pub(crate) async fn amounts(
         Ok((cells.id("id")?, (cells.asset("asset")?, cells.amount("amount")?)))
     };
     let asked = ids.iter().map(async |id| session.first(sql, &values![id.to_string()], turn).await);
-    Ok(try_join_all(asked).await?.into_iter().flatten().collect())
+    Ok(all(asked).await?.into_iter().flatten().collect())
 }
 
 /// What a batch takes from its lane in all, by asset.
@@ -393,7 +423,7 @@ pub(crate) async fn lane_view(
     let name = values![id.as_str()];
     let going = session.first(GOING, &name, turn);
     let (lane, waiting, going) =
-        try_join3(lane(session, id), waiting_assets(session, id), going).await?;
+        three(lane(session, id), waiting_assets(session, id), going).await?;
     let Some(lane) = lane else { return Ok(None) };
     let (open, in_flight, stuck) = going.unwrap_or_default();
     let asked = values![lane.network.as_str(), queued_max, &waiting];
@@ -433,7 +463,7 @@ pub(crate) async fn delivery_view(
     let sql = format!("{} WHERE payout = ?1 AND number = ?2", DELIVERIES.select);
     let values = values![id.payout.to_string(), id.number];
     let found = session.first(&sql, &values, rows::delivery);
-    let (delivery, payout) = try_join(found, payout(session, id.payout)).await?;
+    let (delivery, payout) = two(found, payout(session, id.payout)).await?;
     let delivery = delivery.ok_or_else(|| missing("deliveries", &id))?;
     let payout = payout.ok_or_else(|| missing("payouts", &id.payout))?;
     let key = match payout.key {
@@ -465,7 +495,7 @@ pub(crate) async fn due_batches(
         let asked = values![lane.as_str(), from, to, count_max];
         session.list(DUE_BATCHES, &asked, turn).await
     });
-    Ok(at_most(try_join_all(due).await?, count_max))
+    Ok(at_most(all(due).await?, count_max))
 }
 
 const DUE_DELIVERIES: &str = "SELECT payout, number FROM deliveries \
@@ -483,7 +513,7 @@ pub(crate) async fn due_deliveries(
     let due = due_ranges(now).map(async |(from, to)| {
         session.list(DUE_DELIVERIES, &values![from, to, count_max], turn).await
     });
-    Ok(at_most(try_join_all(due).await?, count_max))
+    Ok(at_most(all(due).await?, count_max))
 }
 
 /// Several lists as one, cut off where it is too long.

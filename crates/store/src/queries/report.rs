@@ -15,13 +15,12 @@ use domain::{
     payout::{Payout, Status},
     ports::{Balance, PageQuery, PayoutKey, PayoutView},
 };
-use futures_util::future::try_join4;
 
 use super::{
     codec,
     read::{amount, available_of, batch_of},
     rows::{self, Cells},
-    session::Session,
+    session::{Session, four},
     table::{API_KEYS, DELIVERIES, LANES, LEASES, MERCHANTS, PAYOUTS},
     value::{Record, Value, values},
 };
@@ -46,7 +45,7 @@ pub(crate) async fn payout_view(
     let Some(payout) = session.first(&sql, &values, rows::payout).await? else {
         return Ok(None);
     };
-    let (batch, events, deliveries, available) = try_join4(
+    let (batch, events, deliveries, available) = four(
         batch_of(session, payout.id),
         events_of(session, payout.id),
         deliveries_of(session, payout.id),

@@ -18,12 +18,11 @@ use domain::{
     payout::{Payout, PayoutState},
     ports::{ChangeSet, Claim},
 };
-use futures_util::future::{try_join, try_join_all, try_join4};
 
 use super::{
     codec::{self, ms},
     read::{self, Line},
-    session::Session,
+    session::{Session, all, four, two},
     table::{
         API_KEYS, ATTEMPTS, BATCH_PAYOUTS, BATCHES, CLAIMS, DELIVERIES, EVENTS, LANES, LEASES,
         MERCHANTS, MOVE_LINE, OPEN_LINE, PAYOUTS, POSTINGS, TAKES, Write, version,
@@ -90,14 +89,10 @@ impl Facts {
         let fences: BTreeSet<&str> =
             changes.iter().flat_map(|it| &it.fences).map(|it| it.name.as_str()).collect();
         // Locked in this order by all.
-        let tokens = fences.iter().map(|it| read::locked_token(session, it));
-        let (tokens, lines, amounts, batches) = try_join4(
-            try_join_all(tokens),
-            open_lines(session, &lines),
-            read::amounts(session, &payouts),
-            try_join_all(parts),
-        )
-        .await?;
+        let tokens = all(fences.iter().map(|it| read::locked_token(session, it)));
+        let lines = open_lines(session, &lines);
+        let (tokens, lines, amounts, batches) =
+            four(tokens, lines, read::amounts(session, &payouts), all(parts)).await?;
         let batches = old.into_iter().zip(batches).filter_map(|(id, it)| Some((id, it?)));
         let tokens =
             fences.into_iter().zip(tokens).filter_map(|(it, token)| Some((it.to_owned(), token?)));
@@ -222,7 +217,7 @@ impl Facts {
 
 async fn parts(session: &impl Session, id: BatchId) -> Result<Option<Parts>, Fault> {
     let (found, payouts) =
-        try_join(read::batch_version(session, id), read::payouts_of(session, id)).await?;
+        two(read::batch_version(session, id), read::payouts_of(session, id)).await?;
     Ok(found.map(|(version, attempts)| Parts { version, payouts, attempts }))
 }
 

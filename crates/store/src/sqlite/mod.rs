@@ -115,6 +115,7 @@ impl Sqlite {
     }
 
     /// Decides inside one transaction that nobody else can write beside, and writes that.
+    #[expect(clippy::unused_async, reason = "nothing is done before the future is polled")]
     async fn write_accept(
         &self,
         needs: &AcceptNeeds,

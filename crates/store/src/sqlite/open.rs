@@ -56,7 +56,7 @@ impl Connections {
             |doing| move |error| StoreError::Sqlite { file: path.to_owned(), doing, error };
         let writer = connect(path, busy_timeout).map_err(failed("opening"))?;
         if !is_ours(&writer).map_err(failed("reading"))? {
-            return Err(StoreError::Foreign { file: path.to_owned() });
+            return Err(StoreError::Foreign { database: path.display().to_string() });
         }
         let mode: String = writer
             .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))

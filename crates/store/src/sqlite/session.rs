@@ -28,6 +28,10 @@ pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
 impl Session for Transaction<'_> {
     const LOCKING: &'static str = "";
 
+    async fn know(&self, _: &str) -> Result<(), Fault> {
+        Ok(())
+    }
+
     async fn list<T>(
         &self,
         sql: &str,

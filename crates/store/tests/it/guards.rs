@@ -18,67 +18,85 @@ fn filled(folder: &tempfile::TempDir) -> (Sqlite, Connection) {
     (store, raw(&path))
 }
 
+/// What no database lets anybody do, whoever it is.
+pub(crate) const REWRITES: [&str; 15] = [
+    "UPDATE postings SET amount = '9'",
+    "UPDATE postings SET at = at",
+    "DELETE FROM postings",
+    "UPDATE events SET detail = 'x'",
+    "DELETE FROM events",
+    "UPDATE claims SET text = 'x'",
+    "DELETE FROM claims",
+    "UPDATE batch_payouts SET position = 5",
+    "DELETE FROM batch_payouts",
+    "UPDATE attempts SET raw = NULL",
+    "UPDATE attempts SET txid = 'x'",
+    "DELETE FROM attempts",
+    "DELETE FROM payouts",
+    "UPDATE balances SET account = 'inventory'",
+    "DELETE FROM balances",
+];
+
+/// Checks that a statement was refused because of what it does.
+#[track_caller]
+pub(crate) fn is_refused(sql: &str, error: Option<String>) {
+    let error = error.unwrap_or_else(|| panic!("done: {sql}"));
+    let words = ["append-only", "keep", "kept"];
+    assert!(words.iter().any(|it| error.contains(it)), "{sql}: {error}");
+}
+
 #[test]
 fn history_cannot_be_rewritten_or_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let (_store, other) = filled(&folder);
-    for sql in [
-        "UPDATE postings SET amount = '9'",
-        "UPDATE postings SET at = at",
-        "DELETE FROM postings",
-        "UPDATE events SET detail = 'x'",
-        "DELETE FROM events",
-        "UPDATE claims SET text = 'x'",
-        "DELETE FROM claims",
-        "UPDATE batch_payouts SET position = 5",
-        "DELETE FROM batch_payouts",
-        "UPDATE attempts SET raw = x'00'",
-        "UPDATE attempts SET txid = 'x'",
-        "DELETE FROM attempts",
-        "DELETE FROM payouts",
-        "UPDATE balances SET account = 'inventory'",
-        "DELETE FROM balances",
-    ] {
-        assert!(other.execute_batch(sql).is_err(), "{sql}");
-        let words = ["append-only", "keep", "kept"];
-        let error = other.execute_batch(sql).unwrap_err().to_string();
-        assert!(words.iter().any(|it| error.contains(it)), "{sql}: {error}");
+    for sql in REWRITES {
+        is_refused(sql, other.execute_batch(sql).err().map(|it| it.to_string()));
     }
+}
+
+/// A batch that only it and the payout of [`everything`] are in.
+pub(crate) fn another_batch() -> Batch {
+    let mut second = batch();
+    second.id = BatchId(2);
+    second.attempts.clear();
+    second
+}
+
+/// Needs [`everything`].
+pub(crate) fn a_payout_joins_another_batch_once_the_first_has_ended(store: &dyn Store) {
+    let joins = || ChangeSet { batches: vec![another_batch()], ..ChangeSet::default() };
+    assert!(ready(store.commit(joins())).is_err());
+    let mut first = ready(store.load_batch(BatchId(1))).expect("it is there").batch;
+    first.version += 1;
+    first.closed = true;
+    write(store, ChangeSet { batches: vec![first], ..ChangeSet::default() });
+    write(store, joins());
 }
 
 #[test]
 fn a_payout_joins_another_batch_only_when_the_first_has_ended() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, _) = filled(&folder);
-    let mut second = batch();
-    second.id = BatchId(2);
-    second.attempts.clear();
-    let joins =
-        |second: &Batch| ChangeSet { batches: vec![second.clone()], ..ChangeSet::default() };
-    assert!(ready(store.commit(joins(&second))).is_err());
-    let mut first = ready(store.load_batch(BatchId(1))).unwrap().batch;
-    first.version += 1;
-    first.closed = true;
-    ready(store.commit(ChangeSet { batches: vec![first], ..ChangeSet::default() })).unwrap();
-    ready(store.commit(joins(&second))).unwrap();
+    a_payout_joins_another_batch_once_the_first_has_ended(&filled(&folder).0);
 }
 
-#[test]
-fn a_merchant_s_reference_is_one_payout_even_without_a_claim() {
-    let folder = tempfile::tempdir().unwrap();
-    let (store, _) = filled(&folder);
+/// Needs [`everything`].
+pub(crate) fn a_reference_is_one_payout(store: &dyn Store) {
     let mut second = payout();
     second.id = PayoutId(2);
-    second.public_id = "INV-2".to_owned();
+    "INV-2".clone_into(&mut second.public_id);
     let change = ChangeSet { payouts: vec![second], ..ChangeSet::default() };
     assert_eq!(ready(store.commit(change)), Err(CommitError::Conflict));
 }
 
 #[test]
-fn what_was_signed_stays_and_a_batch_keeps_its_payouts() {
+fn a_merchant_s_reference_is_one_payout_even_without_a_claim() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, _) = filled(&folder);
-    let before = ready(store.load_batch(BatchId(1))).unwrap();
+    a_reference_is_one_payout(&filled(&folder).0);
+}
+
+/// Needs [`everything`].
+pub(crate) fn what_was_signed_stays(store: &dyn Store) {
+    let before = ready(store.load_batch(BatchId(1))).expect("it is there");
     let mut replaced = batch();
     replaced.attempts[0].tx.raw.push(0);
     let mut renumbered = batch();
@@ -91,13 +109,23 @@ fn what_was_signed_stays_and_a_batch_keeps_its_payouts() {
         changed.version = 2;
         let change = ChangeSet { batches: vec![changed], ..ChangeSet::default() };
         assert_eq!(ready(store.commit(change)), Err(CommitError::Unreachable));
-        assert_eq!(ready(store.load_batch(BatchId(1))).unwrap(), before);
+        assert_eq!(ready(store.load_batch(BatchId(1))).expect("it is there"), before);
     }
 }
 
 #[test]
+fn what_was_signed_stays_and_a_batch_keeps_its_payouts() {
+    let folder = tempfile::tempdir().unwrap();
+    what_was_signed_stays(&filled(&folder).0);
+}
+
+#[test]
 fn nothing_points_at_what_is_not_there() {
-    let store = Sqlite::open_in_memory().unwrap();
+    nothing_is_pointed_at_in_vain(&Sqlite::open_in_memory().unwrap());
+}
+
+/// Needs an empty store.
+pub(crate) fn nothing_is_pointed_at_in_vain(store: &dyn Store) {
     let all = everything();
     for change in [
         ChangeSet { keys: all.keys.clone(), ..ChangeSet::default() },
@@ -108,7 +136,7 @@ fn nothing_points_at_what_is_not_there() {
     ] {
         assert_eq!(ready(store.commit(change)), Err(CommitError::Unreachable));
     }
-    write(&store, all);
+    write(store, all);
 }
 
 #[test]

@@ -15,10 +15,10 @@ use store::{Sqlite, StoreError};
 
 use crate::support::{raw, step, write};
 
-/// Checks that a message names the file and holds `words`.
 /// How many migrations there are.
 const MIGRATIONS: u32 = 6;
 
+/// Checks that a message names the file and holds `words`.
 #[track_caller]
 fn says(error: &StoreError, path: &Path, words: &str) {
     let text = error.to_string();
@@ -99,7 +99,7 @@ fn what_is_not_ours_is_left_alone() {
     let before = fs::read(&path).unwrap();
     let error = Sqlite::open(&path).err().unwrap();
     assert!(matches!(error, StoreError::Foreign { .. }));
-    says(&error, &path, "another file");
+    says(&error, &path, "another program");
     assert_eq!(fs::read(&path).unwrap(), before);
 
     let path = folder.path().join("letter.txt");

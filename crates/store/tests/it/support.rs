@@ -23,7 +23,6 @@ use domain::{
 };
 use rusqlite::Connection;
 use sim::conformance::ready;
-use store::Sqlite;
 
 pub(crate) fn lane(version: u64) -> Lane {
     Lane {
@@ -36,11 +35,11 @@ pub(crate) fn lane(version: u64) -> Lane {
     }
 }
 
-fn amount(units: u128) -> Amount {
+pub(crate) fn amount(units: u128) -> Amount {
     Amount::from_units(units).expect("a small amount")
 }
 
-fn asset() -> AssetId {
+pub(crate) fn asset() -> AssetId {
     AssetId::new("COIN@net")
 }
 
@@ -61,7 +60,7 @@ pub(crate) fn step(version: u64) -> ChangeSet {
 
 /// How far the history has come, after checking that every step is there as a whole.
 #[track_caller]
-pub(crate) fn steps(store: &Sqlite) -> u64 {
+pub(crate) fn steps(store: &dyn Store) -> u64 {
     let lanes = ready(store.lanes()).expect("reachable");
     let version = lanes.first().map_or(0, |it| it.version);
     let postings =
@@ -81,7 +80,7 @@ pub(crate) fn steps(store: &Sqlite) -> u64 {
 }
 
 #[track_caller]
-pub(crate) fn write(store: &Sqlite, change: ChangeSet) {
+pub(crate) fn write(store: &dyn Store, change: ChangeSet) {
     assert_eq!(ready(store.commit(change)), Ok(()));
 }
 

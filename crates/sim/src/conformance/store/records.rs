@@ -415,6 +415,8 @@ pub(super) fn postings(store: &dyn Store) {
 pub(super) fn hostile_texts(store: &dyn Store) {
     furnish(store);
     let long = "ж".repeat(100_000);
+    // As long as a name can be that an API lets through, and nothing in it comes twice.
+    let dense: String = (0..255).filter_map(|it| char::from_u32(0x1_0000 + it * 4_093)).collect();
     let texts = [
         "",
         " ",
@@ -422,6 +424,9 @@ pub(super) fn hostile_texts(store: &dyn Store) {
         "\"quoted\" `and` [bracketed]",
         "before\0after",
         "\0",
+        "\u{ffff}",
+        "\u{ffff}0",
+        "\0\u{ffff}\u{ffff}\0",
         "🦀 émoji ٣",
         "e\u{301}",
         "é",
@@ -430,6 +435,7 @@ pub(super) fn hostile_texts(store: &dyn Store) {
         "NULL",
         "007",
         "1e3",
+        &dense,
         &long,
     ];
     for (number, text) in (1..).zip(texts) {
