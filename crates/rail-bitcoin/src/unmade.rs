@@ -55,7 +55,7 @@ impl Bitcoin {
                         if fits == 0 { vec![0] } else { (fits..count).collect() };
                     split(&beyond, "the transaction would be larger than nodes relay".to_owned())
                 }
-                Some(Means { lane, .. }) => self.crowded(lane),
+                Some(Means { lane, wallet, .. }) => self.crowded(lane, wallet),
                 None => {
                     let detail = "the replacement would be larger than nodes relay".to_owned();
                     hold(HoldReason::AwaitingFunds, detail)
