@@ -365,11 +365,6 @@ impl Bitcoin {
         if is_relayed && has_child {
             return Err(BuildError::NotNeeded);
         }
-        if is_relayed && !rules.replaces {
-            self.check_lift(draft, wallet, sent.txid, rules).await?;
-            return Err(BuildError::NotNeeded);
-        }
-        let parents = origins.into_keys().filter(|it| wallet.own.has(*it)).collect();
         // Another of the batch may wait in its place, of which the nodes want more.
         let waits = match (place, draft.first.and_then(first_spent)) {
             (Place::Mempool, _) => Some(sent.txid),
@@ -379,6 +374,11 @@ impl Bitcoin {
             },
             (Place::Nowhere | Place::Block(_), _) => None,
         };
+        if is_relayed && !rules.replaces {
+            self.check_lift(draft, wallet, waits.unwrap_or(sent.txid), rules).await?;
+            return Err(BuildError::NotNeeded);
+        }
+        let parents = origins.into_keys().filter(|it| wallet.own.has(*it)).collect();
         let family = match waits {
             Some(txid) => chain.family(txid).await?.map(|it| (txid, it)),
             None => None,
