@@ -61,7 +61,7 @@ impl Bitcoin {
                     hold(HoldReason::AwaitingFunds, detail)
                 }
             },
-            Unmade::Short { missing_sat, .. } => self.short(missing_sat, payments, means),
+            Unmade::Short { missing_sat } => self.short(missing_sat, payments, means),
             Unmade::AboveCeiling { fee_sat } => {
                 let words = ceiling.limit.words(fee_sat, |sat| self.text(sat));
                 hold(HoldReason::FeeAboveCap, words)
