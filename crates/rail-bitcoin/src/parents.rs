@@ -36,7 +36,7 @@ impl Bitcoin {
             let theirs = in_vain.iter().filter(|it| parents.contains(&it.outpoint.txid));
             let coins: Vec<Coin> = order.coins.iter().chain(theirs).copied().collect();
             let missing_sat = own.missing_sat(parents.iter().copied(), rate);
-            let price = price(rate, missing_sat);
+            let price = Price::of_child(rate, missing_sat);
             Order { coins: &coins, required: &[], price, ..order }.draft()
         };
         let mut drafted = with(&parents[..parents.len().min(1)]);
@@ -66,14 +66,5 @@ impl Bitcoin {
         self.settings.limits.check_parents(short, needed_sat).map_err(|limit| {
             hold(HoldReason::FeeAboveCap, limit.words(needed_sat, |sat| self.text(sat)))
         })
-    }
-}
-
-/// What a child pays: what its own size costs, on top of what those before it are short of.
-pub(crate) fn price(rate_sat_per_kvb: u64, missing_sat: u64) -> Price {
-    Price {
-        rate_sat_per_kvb,
-        replaced_fee_sat: missing_sat,
-        increment_sat_per_kvb: rate_sat_per_kvb,
     }
 }

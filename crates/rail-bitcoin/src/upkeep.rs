@@ -19,7 +19,6 @@ use crate::{
     fees::{self, Price},
     lock::LaneKind,
     nodes::{self, Current},
-    parents,
     purse::{self, Waiting},
     rail::Bitcoin,
     wallet::Wallet,
@@ -259,7 +258,7 @@ impl Bitcoin {
         };
         let short = wallet.own.short([txid], rate_sat_per_kvb);
         self.check_parents(short, rate_sat_per_kvb)?;
-        let price = parents::price(rate_sat_per_kvb, short.missing_sat(rate_sat_per_kvb));
+        let price = Price::of_child(rate_sat_per_kvb, short.missing_sat(rate_sat_per_kvb));
         let coin = Coin { outpoint: coin.outpoint, value_sat: coin.value_sat };
         self.returned(lane, &[coin], price)
     }
