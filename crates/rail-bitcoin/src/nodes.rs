@@ -407,6 +407,9 @@ async fn spenders(
             };
             told.insert(outpoint, spender);
             if let Some((spender, place)) = spender {
+                // One of ours may spend thousands, as what it replaced did.
+                let others = ours.get(&spender).into_iter().flatten();
+                told.extend(others.map(|it| (*it, Some((spender, place)))));
                 if spender != owner {
                     spenders.push((spender, place));
                 }

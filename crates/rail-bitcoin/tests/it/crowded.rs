@@ -68,8 +68,12 @@ async fn what_a_payout_waits_for_is_raised_with_what_is_recommended() {
     let stage = REPLACING[1];
     let Some(mut desk) = Desk::start(stage, "raised", &[30_000; 1_900]).await else { return };
     let recommended = Arc::new(AtomicU64::new(5_000));
-    let told = recommended.clone();
+    let asked = Arc::new(AtomicU64::new(0));
+    let (told, counted) = (recommended.clone(), asked.clone());
     let edit: Edit = Arc::new(move |call: &Value, answer: &mut Value| {
+        if call["method"] == "gettxspendingprevout" {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
         if call["method"] == "estimatesmartfee" {
             let is_economy = call["params"][0].as_u64().unwrap() > 6;
             let sat = if is_economy { 4_000 } else { told.load(Ordering::Relaxed) };
@@ -94,6 +98,10 @@ async fn what_a_payout_waits_for_is_raised_with_what_is_recommended() {
     assert_eq!(all.len(), 2, "{}", desk.report());
     assert!(all[1].fee_max.units() > 2 * first[0].fee_max.units());
     assert_eq!(desk.node.waiting(), [all[1].tx.txid.to_string()]);
+    // A node is not asked of each coin who spends it: who spends one of them spends all.
+    asked.store(0, Ordering::Relaxed);
+    desk.look_again().await;
+    assert!((1..10).contains(&asked.load(Ordering::Relaxed)), "{asked:?}");
     desk.end(&[id]).await;
     desk.are(&[id], Status::Paid);
     assert_eq!(desk.chores(), [gather()]);
