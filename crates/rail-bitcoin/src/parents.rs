@@ -39,18 +39,18 @@ impl Bitcoin {
             let price = Price::of_child(rate, missing_sat);
             Order { coins: &coins, required: &[], price, ..order }.draft()
         };
-        let mut drafted = with(&parents[..parents.len().min(1)]);
-        for count in 2..=parents.len() {
-            if matches!(drafted, Ok(_) | Err(Unmade::AboveCeiling { .. })) {
-                break;
-            }
+        let mut count = parents.len().min(1);
+        let mut drafted = with(&parents[..count]);
+        while count < parents.len() && !matches!(drafted, Ok(_) | Err(Unmade::AboveCeiling { .. }))
+        {
+            count += 1;
             drafted = with(&parents[..count]);
         }
         let Ok(found) = &drafted else { return Ok(drafted) };
         // Nothing is paid for those of which nothing is spent.
         parents.retain(|txid| found.spent.iter().any(|it| it.outpoint.txid == *txid));
         self.check_parents(own.short(parents.iter().copied(), rate), rate)?;
-        Ok(with(&parents))
+        Ok(if parents.len() == count { drafted } else { with(&parents) })
     }
 
     /// Whether those that wait for too little may be paid for.
