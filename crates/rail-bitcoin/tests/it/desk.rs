@@ -37,7 +37,7 @@ use signer::{LocalSigner, Policy};
 use sim::store::{Contents, MemoryStore};
 
 pub(crate) use self::{
-    network::{address_of, kinds},
+    network::{address_of, anybody, kinds},
     server::Server,
     wire::{Edit, edited},
 };
