@@ -298,6 +298,8 @@ CREATE TRIGGER events_not_emptied BEFORE TRUNCATE ON events
 FOR EACH STATEMENT EXECUTE FUNCTION refuse('events are append-only');
 CREATE TRIGGER claims_not_emptied BEFORE TRUNCATE ON claims
 FOR EACH STATEMENT EXECUTE FUNCTION refuse('claims are append-only');
+CREATE TRIGGER batch_payouts_not_emptied BEFORE TRUNCATE ON batch_payouts
+FOR EACH STATEMENT EXECUTE FUNCTION refuse('batches keep their payouts');
 CREATE TRIGGER attempts_not_emptied BEFORE TRUNCATE ON attempts
 FOR EACH STATEMENT EXECUTE FUNCTION refuse('signed transactions are kept');
 CREATE TRIGGER payouts_not_emptied BEFORE TRUNCATE ON payouts

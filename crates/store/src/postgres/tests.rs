@@ -36,9 +36,8 @@ fn with_store(name: &str, work: impl AsyncFnOnce(&Client)) {
 /// The first column of each row.
 async fn lines(client: &Client, sql: &str) -> Vec<String> {
     let messages = client.simple_query(sql).await.unwrap();
-    let line = |it: &SimpleQueryMessage| match it {
-        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
-        _ => None,
+    let line = |it: &SimpleQueryMessage| {
+        if let SimpleQueryMessage::Row(row) = it { row.get(0).map(str::to_owned) } else { None }
     };
     messages.iter().filter_map(line).collect()
 }
