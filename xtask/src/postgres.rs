@@ -98,7 +98,11 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    fn start(root: &Path) -> Result<Self> {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// If it does not start; says what to install where something is missing.
+    pub(crate) fn start(root: &Path) -> Result<Self> {
         let programs = programs()?;
         let user = User::of_servers()?;
         let folder = user.folder(&[process::target_dir(root).join("tmp"), env::temp_dir()])?;
@@ -115,7 +119,28 @@ impl Cluster {
         self.folder.join(name)
     }
 
-    fn url(&self) -> String {
+    /// Kills the server, and starts it again on what it left.
+    ///
+    /// # Errors
+    /// If it does not start again.
+    pub(crate) fn crash(&mut self) -> Result<()> {
+        self.stop();
+        self.serve()
+    }
+
+    /// Ends the server as a crash does: it takes nothing to its end.
+    fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // It takes its own processes with it. If it cannot, they see that it is gone.
+            let mut stop = self.command(self.programs.join("pg_ctl"));
+            stop.args(["stop", "-D", "data", "-m", "immediate", "-s"]);
+            drop(process::output(&mut stop));
+            process.kill();
+        }
+    }
+
+    /// Where it can be reached.
+    pub(crate) fn url(&self) -> String {
         // Tests talk to it in plain words too.
         format!("postgres://vyplata@127.0.0.1:{}/postgres?sslmode=disable", self.port)
     }
@@ -189,13 +214,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // It takes its own processes with it. If it cannot, they see that it is gone.
-            let mut stop = self.command(self.programs.join("pg_ctl"));
-            stop.args(["stop", "-D", "data", "-m", "immediate", "-s"]);
-            drop(process::output(&mut stop));
-            process.kill();
-        }
+        self.stop();
         drop(fs::remove_dir_all(&self.folder));
     }
 }

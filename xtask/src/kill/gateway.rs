@@ -40,6 +40,8 @@ pub(crate) struct Gateway {
     address: SocketAddr,
     process: Process,
     is_control: bool,
+    /// The database that it shares with others, if it has none of its own.
+    database: Option<String>,
 }
 
 impl Gateway {
@@ -66,7 +68,46 @@ impl Gateway {
         for (name, text) in files(Around { gateway: address, node, receiver }) {
             fs::write(folder.join(name), text)?;
         }
-        Ok(Self { program: copy, folder: folder.into(), address, process, is_control })
+        let (folder, database) = (folder.into(), None);
+        Ok(Self { program: copy, folder, address, process, is_control, database })
+    }
+
+    /// The same on a database that it shares with others.
+    pub(crate) fn with_database(self, url: String) -> Self {
+        Self { database: Some(url), ..self }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Gives it the keys of another.
+    ///
+    /// # Errors
+    /// If they cannot be copied.
+    pub(crate) fn take_keystore_of(&self, other: &Self) -> Result<()> {
+        let file = "data/keystore.json";
+        fs::create_dir_all(self.folder.join("data"))?;
+        fs::copy(other.folder.join(file), self.folder.join(file)).context(file)?;
+        Ok(())
+    }
+
+    /// How much it works on, of all that those on its database share; `None` if it does not answer.
+    pub(crate) fn leases_held(&self) -> Option<usize> {
+        let asked = Message::get("/metrics");
+        let answer = http::exchange_within(self.address, &asked, Duration::from_secs(1)).ok()?;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        text.lines().find_map(|it| it.strip_prefix("vyplata_leases_held "))?.parse().ok()
+    }
+
+    /// Sends its process a signal.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub(crate) fn signal(&self, name: &str) -> Result<()> {
+        let id = lock(&self.process).as_ref().map(Guarded::id).context("it does not run")?;
+        process::run(Command::new("kill").args([format!("-{name}"), id.to_string()]))
     }
 
     /// Writes another configuration, made of what it is.
@@ -81,6 +122,7 @@ impl Gateway {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.current_dir(&self.folder).env("VYPLATA_PASSPHRASE", PASSPHRASE);
+        command.envs(self.database.as_ref().map(|it| ("DATABASE_URL", it)));
         command.args(["--config", FILE]).args(arguments);
         command
     }

@@ -145,8 +145,20 @@ fn read_chunks(stream: &mut impl BufRead) -> io::Result<Vec<u8>> {
 /// # Errors
 /// If there is no whole response within the time limit.
 pub(crate) fn exchange(address: SocketAddr, request: &Message) -> io::Result<Message> {
-    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
+    exchange_within(address, request, TIMEOUT)
+}
+
+/// The same with a time limit of its own.
+///
+/// # Errors
+/// If there is no whole response within it.
+pub(crate) fn exchange_within(
+    address: SocketAddr,
+    request: &Message,
+    limit: Duration,
+) -> io::Result<Message> {
+    let mut stream = TcpStream::connect_timeout(&address, limit)?;
+    stream.set_read_timeout(Some(limit))?;
     stream.set_nodelay(true)?;
     request.write(&mut stream)?;
     let response = Message::read(&mut BufReader::new(stream))?;

@@ -9,12 +9,15 @@
 //! [`chain::Theatre`]: a rail is a folder here. With `--batching` payouts of the coin and of a token
 //! share transactions on EVM networks; on Bitcoin's kind they do in any case.
 //!
+//! With `--nodes` several gateways share a database of PostgreSQL: see [`cluster`].
+//!
 //! With `--every-point` the deaths come at every crash point of a gateway that is built with them:
 //! see [`points`].
 
 pub(crate) mod api;
 mod bitcoin;
 mod chain;
+mod cluster;
 mod control;
 pub(crate) mod evm;
 pub(crate) mod gateway;
@@ -99,7 +102,8 @@ pub(crate) struct Options {
 /// # Errors
 /// If anything but the expected verdict comes out.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
-    let values = ["rail", "coin", "payouts", "kills", "seed", "times", "program", "batching"];
+    let values =
+        ["rail", "coin", "payouts", "kills", "seed", "times", "program", "batching", "nodes"];
     let args = Args::parse(arguments, &values, &["negative-control", "every-point"])?;
     let rail: String = args.get("rail", "evm".into())?;
     let options = Options {
@@ -140,7 +144,12 @@ fn at_random(root: &Path, options: Options, args: &Args) -> Result<Verdict> {
             Box::new(Tron::start(options.seed, false)?)
         }
     };
-    let verdict = trial::run(chain, &program, &folder.join("gateway"), options)?;
+    let (gateway, nodes) = (folder.join("gateway"), args.get("nodes", 1)?);
+    let verdict = if nodes == 1 {
+        trial::run(chain, &program, &gateway, options)?
+    } else {
+        cluster::run(root, chain, &program, &gateway, options, nodes)?
+    };
     println!("{}", line(options, verdict.counts));
     Ok(verdict)
 }

@@ -148,6 +148,7 @@ impl Ending<'_> {
     }
 }
 
-fn is_final(status: &str) -> bool {
+/// Whether a payout with this status has come to its end.
+pub(crate) fn is_final(status: &str) -> bool {
     matches!(status, "paid" | "fail" | "system_fail" | "cancel" | REFUSED)
 }
