@@ -22,6 +22,7 @@ pub mod follow;
 pub mod grouping;
 pub mod ids;
 pub mod lane;
+pub mod lease;
 pub mod ledger;
 pub mod merchant;
 pub mod money;

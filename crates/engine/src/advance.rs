@@ -41,7 +41,7 @@ pub async fn advance(
             with_payouts(world, &batch, now).await?
         }
     };
-    world.store.commit(change).await?;
+    world.commit(change).await?;
     Ok(Progress::Advanced)
 }
 

@@ -5,10 +5,11 @@ use domain::{
     delivery::DeliveryState,
     event::{Event, EventKind},
     ids::DeliveryId,
+    lease::Fence,
     ports::{ChangeSet, CommitError, Courier, Store},
 };
 
-use crate::Progress;
+use crate::{Progress, fenced};
 
 /// How long a delivery waits when it could not be written or sent at all.
 const RETRY_MS: u64 = 5_000;
@@ -23,6 +24,7 @@ pub async fn deliver(
     store: &dyn Store,
     courier: &dyn Courier,
     id: DeliveryId,
+    fence: Option<&Fence>,
     now: Timestamp,
 ) -> Result<Progress, CommitError> {
     let loaded = store.load_delivery(id).await;
@@ -48,6 +50,6 @@ pub async fn deliver(
     let detail = format!("{} to {}", delivery.status.word(), delivery.url);
     change.events.extend(told.map(|kind| Event { payout: view.payout.id, at: now, kind, detail }));
     change.deliveries.push(delivery);
-    store.commit(change).await?;
+    store.commit(fenced(change, fence)).await?;
     Ok(Progress::Advanced)
 }

@@ -64,6 +64,6 @@ pub async fn group(
         let batch = Batch::new(draw(), profile.network.clone(), lane.clone(), ids, now);
         follow::start(batch, payouts, now, &mut change);
     }
-    world.store.commit(change).await?;
+    world.commit(change).await?;
     Ok(Progress::Advanced)
 }

@@ -33,7 +33,8 @@ pub use tend::tend;
 use domain::{
     Timestamp,
     catalog::Catalog,
-    ports::{Rail, Signer, Store},
+    lease::Fence,
+    ports::{ChangeSet, CommitError, Rail, Signer, Store},
 };
 
 /// The outside world of one network's work.
@@ -47,6 +48,24 @@ pub struct World<'a> {
     pub rail: &'a dyn Rail,
     /// The keys.
     pub signer: &'a dyn Signer,
+    /// The lease that the work rests on, if others could do it too.
+    pub fence: Option<&'a Fence>,
+}
+
+impl World<'_> {
+    /// Stores what was decided, unless the work is somebody else's by now.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn commit(&self, change: ChangeSet) -> Result<(), CommitError> {
+        self.store.commit(fenced(change, self.fence)).await
+    }
+}
+
+/// A change that rests on a lease, if there is one.
+fn fenced(mut change: ChangeSet, fence: Option<&Fence>) -> ChangeSet {
+    change.fences.extend(fence.cloned());
+    change
 }
 
 /// What one call achieved.

@@ -81,7 +81,7 @@ pub async fn refuel(
         asset: coin.id.clone(),
         amount,
     });
-    let progress = begin(world.store, from.lane, chore, id, now).await?;
+    let progress = begin(world, from.lane, chore, id, now).await?;
     Ok(Refueled { progress, held, verdict })
 }
 

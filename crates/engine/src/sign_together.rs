@@ -67,7 +67,7 @@ pub async fn sign_together(
             with_others(world, change, taken, rest, now).await
         }
     };
-    world.store.commit(change).await?;
+    world.commit(change).await?;
     Ok(Progress::Advanced)
 }
 

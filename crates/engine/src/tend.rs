@@ -78,14 +78,14 @@ pub async fn tend(
         skipped.map(|it| it.map(|sequence| Chore::Fill { sequence }))
     };
     let Some(chore) = found.ok().flatten() else { return Ok(None) };
-    begin(world.store, open.lane, chore.clone(), id, now).await?;
+    begin(world, open.lane, chore.clone(), id, now).await?;
     Ok(Some(chore))
 }
 
 /// Stores a chore. The lane's next version goes with it, so that nobody begins another one, or signs
 /// a transaction, from what was seen before.
 pub(crate) async fn begin(
-    store: &dyn Store,
+    world: &World<'_>,
     lane: Lane,
     chore: Chore,
     id: BatchId,
@@ -94,6 +94,6 @@ pub(crate) async fn begin(
     let batch = Batch::of_chore(id, lane.network.clone(), lane.id.clone(), chore, now);
     let lane = Lane { version: lane.version + 1, ..lane };
     let change = ChangeSet { lanes: vec![lane], batches: vec![batch], ..ChangeSet::default() };
-    store.commit(change).await?;
+    world.commit(change).await?;
     Ok(Progress::Advanced)
 }

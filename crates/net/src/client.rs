@@ -177,7 +177,10 @@ fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, SendError> {
 ///
 /// A machine without any (a bare container) can still talk http to its own nodes; https then fails
 /// with a certificate error.
-fn tls_config() -> Result<ClientConfig, BuildError> {
+///
+/// # Errors
+/// If ring cannot speak these versions, which it can.
+pub fn tls_config() -> Result<ClientConfig, BuildError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

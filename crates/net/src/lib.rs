@@ -29,7 +29,7 @@ mod rest;
 mod transcript;
 mod transport;
 
-pub use client::{BuildError, Client, Limits, Response, SendError};
+pub use client::{BuildError, Client, Limits, Response, SendError, tls_config};
 pub use endpoint::{ACCESS_REFUSED, Endpoint};
 pub use failover::Failover;
 pub use guard::{Guard, Reach, Refusal};

@@ -95,7 +95,11 @@ impl Bitcoin {
             let drafted = match drafted {
                 Err(BuildError::Hold(it)) if is_first && look > 0 => {
                     let is_short = it.reason == HoldReason::AwaitingFunds;
-                    return Err(if is_short { self.crowded(&lane) } else { BuildError::Hold(it) });
+                    return Err(if is_short {
+                        self.crowded(&lane, &wallet)
+                    } else {
+                        BuildError::Hold(it)
+                    });
                 }
                 drafted => drafted?,
             };
@@ -117,7 +121,7 @@ impl Bitcoin {
             }
             reserved.extend(left_out);
         }
-        Err(self.crowded(&lane))
+        Err(self.crowded(&lane, &wallet))
     }
 
     async fn draft(
@@ -134,7 +138,7 @@ impl Bitcoin {
                 Err(BuildError::Refused("transactions have no numbers here".to_owned()))
             }
             (Some(Chore::Prepare(words)), None) => {
-                let task = Task::of_words(words);
+                let task = self.task(lane, words);
                 let unknown = || BuildError::Refused(format!("{words:?} is nothing to be done"));
                 let task = task.ok_or_else(unknown)?;
                 self.draft_task(lane, wallet, rules, reserved, task).await
@@ -224,7 +228,7 @@ impl Bitcoin {
             Some(Chore::Prepare(_)) => vec![],
             Some(Chore::TopUp(_) | Chore::Fill { .. }) | None => self.payments(lane, draft)?,
         };
-        let price = self.price(draft, wallet, rules, replaced).await?;
+        let price = self.price(draft, lane, wallet, rules, replaced).await?;
         if let Some((txid, family)) = replaced.family
             && self.is_better_lifted(lane, wallet, rules, txid, family).await
         {
@@ -361,11 +365,6 @@ impl Bitcoin {
         if is_relayed && has_child {
             return Err(BuildError::NotNeeded);
         }
-        if is_relayed && !rules.replaces {
-            self.check_lift(draft, wallet, sent.txid, rules).await?;
-            return Err(BuildError::NotNeeded);
-        }
-        let parents = origins.into_keys().filter(|it| wallet.own.has(*it)).collect();
         // Another of the batch may wait in its place, of which the nodes want more.
         let waits = match (place, draft.first.and_then(first_spent)) {
             (Place::Mempool, _) => Some(sent.txid),
@@ -375,6 +374,11 @@ impl Bitcoin {
             },
             (Place::Nowhere | Place::Block(_), _) => None,
         };
+        if is_relayed && !rules.replaces {
+            self.check_lift(draft, wallet, waits.unwrap_or(sent.txid), rules).await?;
+            return Err(BuildError::NotNeeded);
+        }
+        let parents = origins.into_keys().filter(|it| wallet.own.has(*it)).collect();
         let family = match waits {
             Some(txid) => chain.family(txid).await?.map(|it| (txid, it)),
             None => None,
@@ -429,13 +433,14 @@ impl Bitcoin {
     async fn price(
         &self,
         draft: Draft<'_>,
+        lane: &ScriptBuf,
         wallet: &Wallet,
         rules: RelayRules,
         replaced: &Replaced,
     ) -> Result<Price, BuildError> {
         let is_chore = matches!(draft.chore, Some(Chore::Prepare(_)));
         let priority = match draft.chore {
-            Some(Chore::Prepare(words)) if Task::of_words(words) == Some(Task::Gather) => {
+            Some(Chore::Prepare(words)) if self.task(lane, words) == Some(Task::Gather) => {
                 Priority::Economy
             }
             Some(Chore::Prepare(_) | Chore::TopUp(_) | Chore::Fill { .. }) | None => {

@@ -28,9 +28,10 @@ const OUTPUTS_BYTES: usize = 1 << 18;
 
 impl Bitcoin {
     /// A payment that needs more coins than there is room for waits until they are brought together,
-    /// which the lane begins whatever it costs, as long as that is allowed.
-    pub(crate) fn crowded(&self, lane: &Script) -> BuildError {
-        self.crowds().insert(lane.to_owned());
+    /// which the lane begins whatever it costs, as long as that is allowed. It says so at each block
+    /// anew: nothing is begun for one that was called off.
+    pub(crate) fn crowded(&self, lane: &Script, wallet: &Wallet) -> BuildError {
+        self.crowds().insert(lane.to_owned(), wallet.tip.hash);
         let detail = "it needs more coins than one transaction has room for; as many as have room \
                       are brought together first";
         hold(HoldReason::AwaitingFunds, detail.to_owned())

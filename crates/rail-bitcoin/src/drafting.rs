@@ -90,8 +90,6 @@ pub enum Unmade {
     Short {
         /// How much more is needed, in satoshi.
         missing_sat: u64,
-        /// How many of the payments, from the first on, they are enough for.
-        fits: usize,
     },
     /// It would be larger than what nodes relay.
     Heavy {
@@ -134,12 +132,11 @@ impl Order<'_> {
     /// Why no choice is enough: because of what the coins are worth, or because there is no room
     /// for as many as it takes.
     fn too_little(&self, plan: &Plan<'_>, kind: LaneKind) -> Unmade {
-        let fits = self.fits(kind);
         let all = plan.coins.iter().fold(0_u64, |sum, it| sum.saturating_add(it.value_sat));
         let needed = plan.level(plan.coins.len(), 0).needed_sat;
         match needed.checked_sub(all) {
-            Some(missing_sat) if missing_sat > 0 => Unmade::Short { missing_sat, fits },
-            Some(_) | None => Unmade::Heavy { fits },
+            Some(missing_sat) if missing_sat > 0 => Unmade::Short { missing_sat },
+            Some(_) | None => Unmade::Heavy { fits: self.fits(kind) },
         }
     }
 

@@ -23,6 +23,17 @@ impl Price {
         Self { rate_sat_per_kvb, replaced_fee_sat: 0, increment_sat_per_kvb: 0 }
     }
 
+    /// The price of a child: what its own size costs, on top of what those before it are short of, so
+    /// that together they pay the rate (CPFP: whoever makes blocks chooses by the rate of a
+    /// transaction and those that it cannot do without).
+    pub const fn of_child(rate_sat_per_kvb: u64, missing_sat: u64) -> Self {
+        Self {
+            rate_sat_per_kvb,
+            replaced_fee_sat: missing_sat,
+            increment_sat_per_kvb: rate_sat_per_kvb,
+        }
+    }
+
     /// The least fee of a transaction of so many virtual bytes, in satoshi. Rounded up, as nodes do.
     pub fn fee_sat(&self, vsize: u64) -> u64 {
         let on_top = of_size(self.increment_sat_per_kvb, vsize);
@@ -142,14 +153,6 @@ pub fn replacement(
         replaced_fee_sat: sent.fee_sat.saturating_add(evicted_sat),
         increment_sat_per_kvb,
     }
-}
-
-/// The fee of a child with which it and its parents together pay a rate (CPFP: miners choose by the
-/// rate of a transaction and those it cannot do without). `parents` are all that wait for a block.
-/// It is not less than the child alone would pay, so that parents that pay enough cost nothing.
-pub fn child_fee_sat(parents: Paid, child_vsize: u64, rate_sat_per_kvb: u64) -> u64 {
-    let together = of_size(rate_sat_per_kvb, parents.vsize.saturating_add(child_vsize));
-    together.saturating_sub(parents.fee_sat).max(of_size(rate_sat_per_kvb, child_vsize))
 }
 
 #[cfg(test)]

@@ -38,11 +38,12 @@ fn priorities_are_ever_faster() {
 
 #[test]
 fn a_child_makes_up_for_what_its_parents_lack() {
+    let child = |parents: Paid| Price::of_child(10_000, parents.missing_sat(10_000)).fee_sat(110);
     let parents = Paid { fee_sat: 141, vsize: 141 };
     // 10 sat/vB for 141 + 110 virtual bytes are 2,510, of which 141 are paid.
-    assert_eq!(child_fee_sat(parents, 110, 10_000), 2_369);
+    assert_eq!(child(parents), 2_369);
     let rich = Paid { fee_sat: 10_000, vsize: 141 };
-    assert_eq!(child_fee_sat(rich, 110, 10_000), 1_100, "nobody is paid back");
+    assert_eq!(child(rich), 1_100, "nobody is paid back");
 }
 
 #[test]
@@ -84,10 +85,12 @@ proptest! {
         child_vsize in 100..1_000_u64,
         rate in 1..1_000_000_u64,
     ) {
-        let child = child_fee_sat(Paid { fee_sat, vsize }, child_vsize, rate);
+        let missing_sat = Paid { fee_sat, vsize }.missing_sat(rate);
+        let child = Price::of_child(rate, missing_sat).fee_sat(child_vsize);
         let package = Paid { fee_sat: fee_sat + child, vsize: vsize + child_vsize };
         prop_assert!(package.suffices(rate));
-        let less = Paid { fee_sat: package.fee_sat - 1, ..package };
+        // Both are rounded up.
+        let less = Paid { fee_sat: package.fee_sat - 2, ..package };
         prop_assert!(!less.suffices(rate) || child == of_size(rate, child_vsize));
     }
 
@@ -98,7 +101,7 @@ proptest! {
         prop_assert!(price.fee_sat(vsize) >= fee);
         let next = replacement(Paid { fee_sat: fee, vsize }, fee, rate, increment);
         prop_assert!(next.rate_sat_per_kvb >= rate);
-        let child = child_fee_sat(Paid { fee_sat: 0, vsize }, vsize, rate);
-        prop_assert!(child >= of_size(rate, vsize));
+        let child = Price::of_child(rate, Paid { fee_sat: 0, vsize }.missing_sat(rate));
+        prop_assert!(child.fee_sat(vsize) >= of_size(rate, vsize));
     }
 }

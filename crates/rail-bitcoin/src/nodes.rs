@@ -77,7 +77,8 @@ impl Current<'_> {
 
 /// Nodes that are where the others are, or a few blocks behind.
 pub(crate) struct Together<'a> {
-    /// Those that are not behind come first, in their order; there is one at least.
+    /// Those that are not behind come first, of them those that told what lanes did when they were
+    /// asked last, in their order; there is one at least.
     pub(crate) all: Vec<Current<'a>>,
     /// How many of them must have a coin before it is spent.
     pub(crate) quorum: usize,
@@ -285,7 +286,7 @@ impl Nodes {
             let (chain, is_mute) = (&*it.endpoint.chain, &it.is_mute);
             all.extend(tip.map(|tip| Current { chain, tip, is_behind, is_mute }));
         }
-        all.sort_by_key(|it| it.is_behind);
+        all.sort_by_key(|it| (it.is_behind, it.is_mute.load(Ordering::Relaxed)));
         if all.is_empty() {
             return Err(Unreachable);
         }
@@ -410,6 +411,9 @@ async fn spenders(
             };
             told.insert(outpoint, spender);
             if let Some((spender, place)) = spender {
+                // One of ours may spend thousands, as what it replaced did.
+                let others = ours.get(&spender).into_iter().flatten();
+                told.extend(others.map(|it| (*it, Some((spender, place)))));
                 if spender != owner {
                     spenders.push((spender, place));
                 }

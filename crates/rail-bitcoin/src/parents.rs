@@ -36,21 +36,21 @@ impl Bitcoin {
             let theirs = in_vain.iter().filter(|it| parents.contains(&it.outpoint.txid));
             let coins: Vec<Coin> = order.coins.iter().chain(theirs).copied().collect();
             let missing_sat = own.missing_sat(parents.iter().copied(), rate);
-            let price = price(rate, missing_sat);
+            let price = Price::of_child(rate, missing_sat);
             Order { coins: &coins, required: &[], price, ..order }.draft()
         };
-        let mut drafted = with(&parents[..parents.len().min(1)]);
-        for count in 2..=parents.len() {
-            if matches!(drafted, Ok(_) | Err(Unmade::AboveCeiling { .. })) {
-                break;
-            }
+        let mut count = parents.len().min(1);
+        let mut drafted = with(&parents[..count]);
+        while count < parents.len() && !matches!(drafted, Ok(_) | Err(Unmade::AboveCeiling { .. }))
+        {
+            count += 1;
             drafted = with(&parents[..count]);
         }
         let Ok(found) = &drafted else { return Ok(drafted) };
         // Nothing is paid for those of which nothing is spent.
         parents.retain(|txid| found.spent.iter().any(|it| it.outpoint.txid == *txid));
         self.check_parents(own.short(parents.iter().copied(), rate), rate)?;
-        Ok(with(&parents))
+        Ok(if parents.len() == count { drafted } else { with(&parents) })
     }
 
     /// Whether those that wait for too little may be paid for.
@@ -66,14 +66,5 @@ impl Bitcoin {
         self.settings.limits.check_parents(short, needed_sat).map_err(|limit| {
             hold(HoldReason::FeeAboveCap, limit.words(needed_sat, |sat| self.text(sat)))
         })
-    }
-}
-
-/// What a child pays: what its own size costs, on top of what those before it are short of.
-pub(crate) fn price(rate_sat_per_kvb: u64, missing_sat: u64) -> Price {
-    Price {
-        rate_sat_per_kvb,
-        replaced_fee_sat: missing_sat,
-        increment_sat_per_kvb: rate_sat_per_kvb,
     }
 }

@@ -59,8 +59,9 @@ pub struct Bitcoin {
     waiting: Mutex<BTreeMap<ScriptBuf, BTreeMap<Txid, u32>>>,
     /// What a lane last began for itself, and the newest block then.
     begun: Mutex<BTreeMap<ScriptBuf, (Task, BlockHash)>>,
-    /// Lanes of which a payment needs more coins than there is room for.
-    crowds: Mutex<BTreeSet<ScriptBuf>>,
+    /// Lanes of which a payment needs more coins than there is room for, and the newest block when it
+    /// last said so.
+    crowds: Mutex<BTreeMap<ScriptBuf, BlockHash>>,
     /// What the nodes contradict each other about, by the transaction.
     disputes: Mutex<BTreeMap<Txid, String>>,
     /// Transactions that spend a coin which nobody has any more, and what is to be said of each.
@@ -164,8 +165,9 @@ impl Bitcoin {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lanes of which a payment needs more coins than there is room for.
-    pub(crate) fn crowds(&self) -> MutexGuard<'_, BTreeSet<ScriptBuf>> {
+    /// Lanes of which a payment needs more coins than there is room for, and the newest block when it
+    /// last said so.
+    pub(crate) fn crowds(&self) -> MutexGuard<'_, BTreeMap<ScriptBuf, BlockHash>> {
         self.crowds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -55,13 +55,13 @@ impl Bitcoin {
                         if fits == 0 { vec![0] } else { (fits..count).collect() };
                     split(&beyond, "the transaction would be larger than nodes relay".to_owned())
                 }
-                Some(Means { lane, .. }) => self.crowded(lane),
+                Some(Means { lane, wallet, .. }) => self.crowded(lane, wallet),
                 None => {
                     let detail = "the replacement would be larger than nodes relay".to_owned();
                     hold(HoldReason::AwaitingFunds, detail)
                 }
             },
-            Unmade::Short { missing_sat, .. } => self.short(missing_sat, payments, means),
+            Unmade::Short { missing_sat } => self.short(missing_sat, payments, means),
             Unmade::AboveCeiling { fee_sat } => {
                 let words = ceiling.limit.words(fee_sat, |sat| self.text(sat));
                 hold(HoldReason::FeeAboveCap, words)

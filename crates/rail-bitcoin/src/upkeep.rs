@@ -19,7 +19,6 @@ use crate::{
     fees::{self, Price},
     lock::LaneKind,
     nodes::{self, Current},
-    parents,
     purse::{self, Waiting},
     rail::Bitcoin,
     wallet::Wallet,
@@ -32,8 +31,11 @@ const WAITS_BLOCKS: u32 = 2;
 /// Something that a lane does for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
-    /// Bringing coins together.
+    /// Bringing small coins together while that is cheap.
     Gather,
+    /// Bringing the largest coins together, because a payment needs more than have room. It is
+    /// written down like the other, for it is signed like the other.
+    Crowd,
     /// Spending the change of this transaction that waits, so that whoever wants the fee of the one
     /// includes the other (child pays for parent).
     Lift(Txid),
@@ -42,15 +44,15 @@ pub(crate) enum Task {
 impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Gather => f.write_str("gather"),
+            Self::Gather | Self::Crowd => f.write_str("gather"),
             Self::Lift(txid) => write!(f, "lift {txid}"),
         }
     }
 }
 
 impl Task {
-    /// The task that was written down.
-    pub(crate) fn of_words(words: &str) -> Option<Self> {
+    /// The task that was written down; small coins' where it is one of the two that read the same.
+    fn of_words(words: &str) -> Option<Self> {
         match words.split_once(' ') {
             None if words == "gather" => Some(Self::Gather),
             Some(("lift", txid)) => txid.parse().ok().map(Self::Lift),
@@ -72,9 +74,10 @@ impl Bitcoin {
         let wallet = Wallet::of(&nodes, &script, self.parameters.finality).await?;
         let late = self.late(&script, &wallet);
         let lift = self.lifts(&nodes.all, &script, &wallet, &late).await?.map(Task::Lift);
-        let is_crowded = self.crowds().contains(&script);
+        // Who still waits says so again.
+        let is_crowded = lift.is_none() && self.crowds().remove(&script) == Some(wallet.tip.hash);
         let task = match lift {
-            None if is_crowded => Some(Task::Gather),
+            None if is_crowded => Some(Task::Crowd),
             None if wallet.is_idle => self.gathers(&script, &wallet).await,
             lift => lift,
         };
@@ -84,6 +87,13 @@ impl Bitcoin {
             return Ok(None);
         }
         Ok(Some(Chore::Prepare(task.to_string())))
+    }
+
+    /// The task of a lane that was written down. One for a payment that waits is known by what the
+    /// lane began last; after a restart it is nothing more than small coins'.
+    pub(crate) fn task(&self, lane: &ScriptBuf, words: &str) -> Option<Task> {
+        let begun = self.begun().get(lane).map(|it| it.0);
+        begun.filter(|it| it.to_string() == words).or_else(|| Task::of_words(words))
     }
 
     /// Nothing of the lane is on its way, as far as the node knows.
@@ -201,25 +211,32 @@ impl Bitcoin {
     ) -> Result<drafting::Draft, BuildError> {
         match task {
             Task::Gather => {
+                let rate = self.offer(Priority::Economy, rules).await?.rate;
+                self.gathered(lane, self.small(lane, wallet, reserved, rate), rate)
+            }
+            Task::Crowd => {
                 // What a payment waits for is in a hurry.
-                let is_crowded = self.crowds().contains(lane);
-                let priority = if is_crowded { Priority::Recommended } else { Priority::Economy };
-                let rate = self.offer(priority, rules).await?.rate;
-                let coins = if is_crowded {
-                    self.many(lane, wallet, reserved, rate)
-                } else {
-                    self.small(lane, wallet, reserved, rate)
-                };
-                let coins = coins.ok_or_else(|| {
-                    BuildError::Refused("there is nothing to be gathered any more".to_owned())
-                })?;
-                self.returned(lane, &coins, Price::of_rate(rate))
+                let rate = self.offer(Priority::Recommended, rules).await?.rate;
+                self.gathered(lane, self.many(lane, wallet, reserved, rate), rate)
             }
             Task::Lift(txid) => {
                 let rate = self.offer(Priority::Recommended, rules).await?.rate;
                 self.lift(lane, wallet, reserved, txid, rate)
             }
         }
+    }
+
+    /// Brings coins together, if there still are any.
+    fn gathered(
+        &self,
+        lane: &ScriptBuf,
+        coins: Option<Vec<Coin>>,
+        rate_sat_per_kvb: u64,
+    ) -> Result<drafting::Draft, BuildError> {
+        let coins = coins.ok_or_else(|| {
+            BuildError::Refused("there is nothing to be gathered any more".to_owned())
+        })?;
+        self.returned(lane, &coins, Price::of_rate(rate_sat_per_kvb))
     }
 
     /// Spends the change of a transaction that waits, so that both are paid for.
@@ -241,7 +258,7 @@ impl Bitcoin {
         };
         let short = wallet.own.short([txid], rate_sat_per_kvb);
         self.check_parents(short, rate_sat_per_kvb)?;
-        let price = parents::price(rate_sat_per_kvb, short.missing_sat(rate_sat_per_kvb));
+        let price = Price::of_child(rate_sat_per_kvb, short.missing_sat(rate_sat_per_kvb));
         let coin = Coin { outpoint: coin.outpoint, value_sat: coin.value_sat };
         self.returned(lane, &[coin], price)
     }

@@ -16,6 +16,7 @@ use domain::{
     event::Event,
     ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId, TxId},
     lane::Lane,
+    lease::Lease,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
     money::Amount,
@@ -42,6 +43,8 @@ pub struct Contents {
     pub keys: BTreeMap<KeyId, ApiKey>,
     /// Lanes.
     pub lanes: BTreeMap<LaneId, Lane>,
+    /// Leases.
+    pub leases: BTreeMap<String, Lease>,
     /// Payouts.
     pub payouts: BTreeMap<PayoutId, Payout>,
     /// Batches.
@@ -258,6 +261,10 @@ impl Store for MemoryStore {
 
     fn lanes(&self) -> BoxFuture<'_, Result<Vec<Lane>, Unreachable>> {
         ready(move || Ok(self.contents().lanes.values().cloned().collect()))
+    }
+
+    fn leases(&self) -> BoxFuture<'_, Result<Vec<Lease>, Unreachable>> {
+        ready(move || Ok(self.contents().leases.values().cloned().collect()))
     }
 
     fn counts(&self) -> BoxFuture<'_, Result<BTreeMap<String, u64>, Unreachable>> {

@@ -219,6 +219,7 @@ impl World {
 impl Ports {
     fn engine(&self, network: &str) -> Engine<'_> {
         let rail = self.rails.get(network).expect("a network of the scene");
-        Engine { catalog: &self.catalog, store: &self.store, rail, signer: &self.signer }
+        let (catalog, store, signer) = (&self.catalog, &self.store, &self.signer);
+        Engine { catalog, store, rail, signer, fence: None }
     }
 }

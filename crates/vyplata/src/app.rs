@@ -22,7 +22,7 @@ use domain::{
 use signer::Vault;
 use tokio::sync::Notify;
 
-use crate::{metrics::Metrics, rules::Rules};
+use crate::{leases::Leases, metrics::Metrics, rules::Rules};
 
 /// The gateway.
 pub(crate) struct App {
@@ -54,6 +54,8 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     /// Rings when there may be something to deliver.
     pub(crate) deliveries_rang: Notify,
+    /// What this process works on, of all that share the database.
+    pub(crate) leases: Leases,
 }
 
 /// One lane and the rail that carries it.

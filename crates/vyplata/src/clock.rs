@@ -30,6 +30,11 @@ impl Clock for Uptime {
     }
 }
 
+/// What that clock counts, in milliseconds.
+pub(crate) fn uptime_ms() -> u64 {
+    u64::try_from(Uptime.now().as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Fills a buffer from the operating system.
 ///
 /// # Panics

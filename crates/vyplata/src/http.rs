@@ -104,7 +104,7 @@ async fn ready(State(api): State<Api>) -> Response {
     let (book, now) = (api.app.book(), clock::now());
     // All balances are only read where there may be something to find.
     let looked = if book.conversion.overdrafts.is_empty() {
-        let answered = api.app.store.counts().await;
+        let answered = api.app.store.lanes().await;
         answered.map(|_| concerns::prices(&api.app, &book, now))
     } else {
         concerns::look(&api.app, &book, now).await
@@ -132,6 +132,7 @@ async fn metrics(State(api): State<Api>) -> Response {
     for work in &api.app.lanes {
         api.app.metrics.network(work.network.as_str(), work.rail.alert().is_some());
     }
+    api.app.metrics.leases(api.app.leases.held());
     let text = api.app.metrics.text(&counts);
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
         .into_response()

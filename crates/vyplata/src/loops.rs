@@ -15,6 +15,7 @@ use domain::{
     Timestamp,
     command::Command,
     ids::DeliveryId,
+    lease::Fence,
     ports::{CommitError, Unreachable},
     reconcile::{Comparison, Verdict},
 };
@@ -26,6 +27,7 @@ use crate::{
     app::{App, LaneWork},
     clock,
     courier::HttpCourier,
+    leases::DELIVERIES,
     prices::Pricing,
     rates::Rates,
     turn::{self, Turns},
@@ -80,10 +82,20 @@ pub(crate) fn start_lane(app: Arc<App>, work: LaneWork, mut stop: Stop) -> threa
 async fn pay(app: &App, work: &LaneWork, stop: &mut Stop) {
     let mut turns = Turns::default();
     let mut books = Books::default();
+    let mut had = None;
     while !*stop.borrow() {
+        let Some(fence) = app.leases.fence(work.lane.as_str()) else {
+            rest(IDLE_MS, stop).await;
+            continue;
+        };
+        if had.as_ref() != Some(&fence) {
+            // Others may have paid from it meanwhile.
+            books = Books::default();
+            had = Some(fence.clone());
+        }
         let turn = async {
             let withheld_until = books.withheld_until(app, work).await;
-            turns.take(app, work, stop, withheld_until).await
+            turns.take(app, work, stop, withheld_until, &fence).await
         };
         let done = AssertUnwindSafe(turn).catch_unwind().await;
         work.failed.store(done.is_err(), Ordering::Relaxed);
@@ -104,6 +116,14 @@ async fn pay(app: &App, work: &LaneWork, stop: &mut Stop) {
             _ = wait => {}
             _ = stop.changed() => {}
         }
+    }
+}
+
+/// Waits, but no longer than until told to stop.
+async fn rest(ms: u64, stop: &mut Stop) {
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_millis(ms)) => {}
+        _ = stop.changed() => {}
     }
 }
 
@@ -182,7 +202,7 @@ async fn missing(app: &App, work: &LaneWork) -> Result<Vec<String>, CommitError>
     Ok(compared.iter().filter(|it| is_missing(it)).map(|it| it.asset.to_string()).collect())
 }
 
-/// Delivers webhooks until told to stop.
+/// Delivers webhooks until told to stop, while that is for this process to do.
 pub(crate) async fn deliver(app: Arc<App>, courier: Arc<HttpCourier>, mut stop: Stop) {
     let mut under_way: JoinSet<(String, DeliveryId)> = JoinSet::new();
     let mut busy = Busy::default();
@@ -190,13 +210,17 @@ pub(crate) async fn deliver(app: Arc<App>, courier: Arc<HttpCourier>, mut stop: 
         while let Some(Ok(done)) = under_way.try_join_next() {
             busy.end(&done);
         }
+        let Some(fence) = app.leases.fence(DELIVERIES) else {
+            rest(IDLE_MS, &mut stop).await;
+            continue;
+        };
         match app.store.due_deliveries(clock::now(), DELIVERIES_DUE_MAX).await {
             Ok(due) => {
                 for id in due {
                     let Some(host) = busy.begin(&app, id).await else { continue };
-                    let (app, courier) = (app.clone(), courier.clone());
+                    let (app, courier, fence) = (app.clone(), courier.clone(), fence.clone());
                     under_way.spawn(async move {
-                        let tried = AssertUnwindSafe(deliver_one(&app, &courier, id));
+                        let tried = AssertUnwindSafe(deliver_one(&app, &courier, id, &fence));
                         if tried.catch_unwind().await.is_err() {
                             tracing::error!(delivery = %id, "this is a bug: report it");
                             tokio::time::sleep(Duration::from_millis(FAILURE_MS)).await;
@@ -258,10 +282,10 @@ fn host(url: &str) -> String {
     after_scheme.split(['/', '?', '#']).next().unwrap_or("").to_ascii_lowercase()
 }
 
-async fn deliver_one(app: &App, courier: &HttpCourier, id: DeliveryId) {
+async fn deliver_one(app: &App, courier: &HttpCourier, id: DeliveryId, fence: &Fence) {
     #[cfg(feature = "crash-points")]
     let courier = &crate::crash::courier(courier);
-    match engine::deliver(&*app.store, courier, id, clock::now()).await {
+    match engine::deliver(&*app.store, courier, id, Some(fence), clock::now()).await {
         Ok(_) | Err(CommitError::Conflict) => {}
         Err(error) => {
             failed(app, "webhooks", error);
@@ -280,10 +304,7 @@ pub(crate) async fn expire(app: Arc<App>, acceptor: Acceptor, mut stop: Stop) {
                 tracing::debug!("{payout} does not expire: {why:?}");
             }
         }
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(EXPIRY_MS)) => {}
-            _ = stop.changed() => {}
-        }
+        rest(EXPIRY_MS, &mut stop).await;
     }
 }
 
@@ -292,10 +313,7 @@ pub(crate) async fn price(app: Arc<App>, pricing: Arc<Pricing>, mut stop: Stop) 
     while !*stop.borrow() {
         let complete = pricing.renew(&app, clock::now()).await;
         let wait_ms = if complete { PRICES_MS } else { FAILURE_MS };
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
-            _ = stop.changed() => {}
-        }
+        rest(wait_ms, &mut stop).await;
     }
 }
 

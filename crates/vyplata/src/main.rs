@@ -14,6 +14,7 @@ mod crash;
 mod docs;
 mod explain;
 mod http;
+mod leases;
 mod limiter;
 mod listen;
 mod loops;

@@ -74,6 +74,7 @@ pub(crate) struct Metrics {
     rate_failures: Family<SourceLabel, Counter>,
     runways: Family<LaneLabel, Gauge>,
     network_alert: Family<NetworkLabel, Gauge>,
+    leases_held: Gauge,
 }
 
 impl Default for Metrics {
@@ -95,6 +96,7 @@ impl Default for Metrics {
             rate_failures: Family::default(),
             runways: Family::default(),
             network_alert: Family::default(),
+            leases_held: Gauge::default(),
         };
         let all = &mut metrics.registry;
         all.register("requests", "Requests answered", metrics.requests.clone());
@@ -121,6 +123,8 @@ impl Default for Metrics {
         all.register("lane_runway_payouts", help, metrics.runways.clone());
         let help = "1 if nodes of the network disagree or too few answer; see /readyz";
         all.register("network_alert", help, metrics.network_alert.clone());
+        let help = "How many lanes, and the deliveries, this process works on";
+        all.register("leases_held", help, metrics.leases_held.clone());
         metrics
     }
 }
@@ -130,6 +134,11 @@ impl Metrics {
     pub(crate) fn network(&self, network: &str, is_alert: bool) {
         let label = NetworkLabel { network: network.to_owned() };
         self.network_alert.get_or_create_owned(&label).set(i64::from(is_alert));
+    }
+
+    /// Takes down how much this process works on.
+    pub(crate) fn leases(&self, held: usize) {
+        self.leases_held.set(i64::try_from(held).unwrap_or(i64::MAX));
     }
 
     /// Takes down that a source of rates answered, or that it did not.

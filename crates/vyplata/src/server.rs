@@ -14,6 +14,7 @@ use crate::{
     config::Config,
     courier::HttpCourier,
     http::Api,
+    leases::DELIVERIES,
     limiter::Limiter,
     listen, loops,
     prices::Pricing,
@@ -29,6 +30,7 @@ pub(crate) struct Server {
     pub(crate) api: Api,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
+    leases: tokio::task::JoinHandle<()>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -60,6 +62,13 @@ impl Server {
         rates.renew(&app, clock::now()).await;
         pricing.renew(&app, clock::now()).await;
         for work in &app.lanes {
+            app.leases.want(work.lane.as_str());
+        }
+        app.leases.want(DELIVERIES);
+        app.leases.beat(&*app.store).await;
+        let keeping = app.clone();
+        let leases = tokio::spawn(async move { keeping.leases.keep(&*keeping.store).await });
+        for work in &app.lanes {
             threads.push(loops::start_lane(app.clone(), work.clone(), stopped.clone()));
         }
         let mut tasks = JoinSet::new();
@@ -71,7 +80,7 @@ impl Server {
         let api = Api::new(app, acceptor, courier, limiter, &config.trusted_proxies);
         let router = api.clone().router().merge(extra);
         tasks.spawn(listen::serve(listener, router, stopped));
-        Ok(Self { api, stop, tasks, threads })
+        Ok(Self { api, stop, tasks, leases, threads })
     }
 
     /// Stops taking requests, lets what is being done end, and waits for it.
@@ -79,6 +88,7 @@ impl Server {
         let _ = self.stop.send(true);
         while self.tasks.join_next().await.is_some() {}
         // The acceptor's thread ends when its last entrance is gone.
+        let app = self.api.app.clone();
         drop(self.api);
         let threads = self.threads;
         let joined = tokio::task::spawn_blocking(move || {
@@ -87,6 +97,9 @@ impl Server {
             }
         });
         let _ = joined.await;
+        // Nothing is worked on any more: others need not wait until this looks dead.
+        self.leases.abort();
+        app.leases.give_back(&*app.store).await;
     }
 }
 

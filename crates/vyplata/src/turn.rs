@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{Timestamp, ids::BatchId, ports::CommitError};
+use domain::{Timestamp, ids::BatchId, lease::Fence, ports::CommitError};
 use engine::{Look, Progress, World};
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use tokio::{
@@ -71,7 +71,8 @@ pub(crate) fn idle_ms(work: &LaneWork) -> u64 {
 impl Turns {
     /// Does what is due for a lane, until nothing is, or it is time to look after the lane itself.
     /// Makes no transactions before `withheld_until`, if it is given: what was made before is
-    /// followed to its end.
+    /// followed to its end. Ends soon when the lane is somebody else's, of which `fence` sees to it that
+    /// nothing more is stored.
     ///
     /// # Errors
     /// If store or network did not answer several times in a row.
@@ -81,10 +82,12 @@ impl Turns {
         work: &LaneWork,
         stop: &Stop,
         withheld_until: Option<Timestamp>,
+        fence: &Fence,
     ) -> Result<(), CommitError> {
         let Some(signer) = &app.signer else { return Ok(()) };
         let (store, rail) = (&*app.store, &*work.rail);
-        let world = World { catalog: &app.catalog, store, rail, signer: &**signer };
+        let (catalog, signer) = (&*app.catalog, &**signer);
+        let world = World { catalog, store, rail, signer, fence: Some(fence) };
         let signs = withheld_until.is_none();
         if signs {
             self.tend(app, &world, work).await;
@@ -99,7 +102,8 @@ impl Turns {
         let mut result = Ok(());
         loop {
             let ends = withheld_until.map_or(self.upkeep.is_due(), |at| at.is_due(clock::now()));
-            let is_over = result.is_err() || *stop.borrow() || ends;
+            let is_ours = app.leases.fence(&fence.name).as_ref() == Some(fence);
+            let is_over = result.is_err() || *stop.borrow() || ends || !is_ours;
             let since = |it: Timestamp| clock::now().0.saturating_sub(it.0);
             let is_time = taken.is_empty() || looked_at.is_none_or(|it| since(it) >= LOOK_MS);
             if is_time && !is_over {
@@ -249,7 +253,7 @@ async fn step(
         Look::Signs if !hands.signs => return Ok(None),
         Look::Signs => {}
         Look::Change(change) => {
-            world.store.commit(*change).await?;
+            world.commit(*change).await?;
             return Ok(Some(Progress::Advanced));
         }
     }

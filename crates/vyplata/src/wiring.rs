@@ -17,13 +17,15 @@ use domain::{
     quote::PriceBook,
 };
 use signer::{AddressFormat, Keystore, LocalSigner, Policy};
-use store::Sqlite;
+use store::{Postgres, Sqlite, StoreError};
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 use crate::{
     app::{App, LaneWork},
-    config::{Config, LaneConfig, NetworkConfig},
+    clock,
+    config::{Config, Database, LaneConfig, NetworkConfig},
+    leases::Leases,
     metrics::Metrics,
     rails::{self, Connected},
     rates,
@@ -87,13 +89,48 @@ pub(crate) fn catalog(config: &Config) -> anyhow::Result<Catalog> {
 /// Opens the database and brings its tables up to date.
 ///
 /// # Errors
-/// Names the file and what to do.
-pub(crate) fn open_store(config: &Config) -> anyhow::Result<Arc<Sqlite>> {
+/// Names the database and what to do.
+pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make the data directory {}", config.data.display()))?;
-    let file = config.database();
-    let opened = Sqlite::open_and_migrate(&file);
-    Ok(Arc::new(opened.with_context(|| format!("database {}", file.display()))?))
+    match config.database() {
+        Database::File(file) => {
+            let opened = Sqlite::open_and_migrate(&file);
+            Ok(Arc::new(opened.with_context(|| format!("database {}", file.display()))?))
+        }
+        Database::Postgres(url) => {
+            let tls = net::tls_config().map_err(|error| anyhow!("TLS: {error}"))?;
+            Ok(Arc::new(Postgres::open_and_migrate(url, tls).await?))
+        }
+    }
+}
+
+/// What the database is called in messages.
+///
+/// # Errors
+/// If its address makes no sense.
+pub(crate) fn database_name(config: &Config) -> Result<String, StoreError> {
+    match config.database() {
+        Database::File(file) => Ok(file.display().to_string()),
+        Database::Postgres(url) => Postgres::name_of(url),
+    }
+}
+
+/// What this process is called among those that share the database: the same after each start in the
+/// data directory, whose lock it holds.
+///
+/// # Errors
+/// Names the file that cannot be read or written.
+pub(crate) fn node_name(data: &Path) -> anyhow::Result<String> {
+    let path = data.join("node");
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    if let Some(name) = found.lines().next().filter(|it| !it.is_empty()) {
+        return Ok(name.to_owned());
+    }
+    let name = hex::encode(clock::random::<8>());
+    fs::write(&path, format!("{name}\n"))
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(name)
 }
 
 /// Finds the passphrase where nobody need be asked: environment, or file.
@@ -175,7 +212,7 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
     for lane in &config.lanes {
         config.station(lane, &catalog)?;
     }
-    let store: Arc<dyn Store> = open_store(config)?;
+    let store = open_store(config).await?;
     #[cfg(feature = "crash-points")]
     let store = crate::crash::store(store);
     let mut app = App {
@@ -193,6 +230,7 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
         rates,
         metrics: Metrics::default(),
         deliveries_rang: Notify::new(),
+        leases: Leases::default(),
     };
     let mut wallets = vec![];
     if need == Need::Everything {

@@ -12,6 +12,7 @@ use crate::{
         AssetId, BatchId, CoinId, DeliveryId, KeyId, LaneId, MerchantId, NetworkId, PayoutId, TxId,
     },
     lane::Lane,
+    lease::{Fence, Lease},
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
     money::Amount,
@@ -105,6 +106,10 @@ pub struct ChangeSet {
     pub overdrafts: BTreeMap<AssetId, Amount>,
     /// What happened, for people.
     pub events: Vec<Event>,
+    /// Leases to insert or replace.
+    pub leases: Vec<Lease>,
+    /// Leases that this rests on. If one of them was taken by another since, it is a conflict.
+    pub fences: Vec<Fence>,
 }
 
 /// Why a commit was refused. Unless it says `Unreachable`, nothing was written.
@@ -359,6 +364,8 @@ pub trait Store: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<ApiKey>, Unreachable>>;
     /// Lists lanes by name.
     fn lanes(&self) -> BoxFuture<'_, Result<Vec<Lane>, Unreachable>>;
+    /// Lists leases by name.
+    fn leases(&self) -> BoxFuture<'_, Result<Vec<Lease>, Unreachable>>;
     /// Counts payouts by status and deliveries by state, under the words `payouts.queued`,
     /// `deliveries.due` and so on.
     fn counts(&self) -> BoxFuture<'_, Result<BTreeMap<String, u64>, Unreachable>>;

@@ -409,19 +409,7 @@ impl Esplora {
             }
             Err(error) => return Err(lost(path, &error)),
         };
-        match handover::sort(&message) {
-            Handover::Accepted => Ok(Handover::Accepted),
-            // One that is in a block, with all its outputs spent, is refused for its inputs.
-            other @ (Handover::Underpriced | Handover::Excluded | Handover::Refused(_)) => {
-                match self.place_of(txid).await? {
-                    Place::Nowhere if self.replacing.is_refused(self, tx, &message).await? => {
-                        Ok(Handover::Excluded)
-                    }
-                    Place::Nowhere => Ok(other),
-                    Place::Block(_) | Place::Mempool => Ok(Handover::Accepted),
-                }
-            }
-        }
+        self.replacing.refused(self, tx, &message).await
     }
 }
 

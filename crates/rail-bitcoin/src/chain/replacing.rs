@@ -1,11 +1,12 @@
-//! Whether a node takes replacements that does not say so itself.
+//! What a node means that does not take a transaction, and whether one takes replacements that does
+//! not say so itself.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bitcoin::Transaction;
-use domain::ports::Unreachable;
+use domain::ports::{Handover, Unreachable};
 
-use super::{Chain, Place};
+use super::{Chain, Place, handover};
 
 /// The words of a node that keeps what spends the same coins. Nodes that replace what signals for it
 /// say so only of what does not; Litecoin Core without `-mempoolreplacement` says so of everything.
@@ -28,9 +29,28 @@ impl Replacing {
         self.assumed && !self.was_refused.load(Ordering::Relaxed)
     }
 
+    /// What a node means that did not take `tx` and said these words.
+    pub(super) async fn refused(
+        &self,
+        chain: &dyn Chain,
+        tx: &Transaction,
+        words: &str,
+    ) -> Result<Handover, Unreachable> {
+        let sorted = handover::sort(words);
+        if sorted == Handover::Accepted {
+            return Ok(sorted);
+        }
+        // One that is in a block, with all its outputs spent, is refused for its inputs.
+        match chain.place(tx.compute_txid()).await? {
+            Place::Block(_) | Place::Mempool => Ok(Handover::Accepted),
+            Place::Nowhere if self.is_refused(chain, tx, words).await? => Ok(Handover::Excluded),
+            Place::Nowhere => Ok(sorted),
+        }
+    }
+
     /// Whether a node that refused `tx` with these words keeps a transaction that may be replaced, as
     /// all of ours may: then it replaces nothing.
-    pub(super) async fn is_refused(
+    async fn is_refused(
         &self,
         chain: &dyn Chain,
         tx: &Transaction,

@@ -270,8 +270,8 @@ fn a_child_lifts_its_parent() {
         let child = Shape::new(kind, [scene.wallet.script.as_script()]).vsize(1);
         let vsize = sent.tx.vsize() as u64;
         let parents = Paid { fee_sat: parent.fee_sat, vsize };
-        let fee_sat = fees::child_fee_sat(parents, child, 25_000);
-        let price = Price { replaced_fee_sat: fee_sat, ..Price::default() };
+        let price = Price::of_child(25_000, parents.missing_sat(25_000));
+        let fee_sat = price.fee_sat(child);
         let draft = scene.draft(&[], &[change], price).unwrap();
         assert_eq!((draft.fee_sat, draft.spent.as_slice()), (fee_sat, [change].as_slice()));
         let lift = Chore::Prepare(format!("lift {}", sent.txid));

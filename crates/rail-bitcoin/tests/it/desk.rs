@@ -37,7 +37,7 @@ use signer::{LocalSigner, Policy};
 use sim::store::{Contents, MemoryStore};
 
 pub(crate) use self::{
-    network::{address_of, kinds},
+    network::{address_of, anybody, kinds},
     server::Server,
     wire::{Edit, edited},
 };
@@ -218,7 +218,8 @@ impl Desk {
     }
 
     pub(crate) fn world(&self) -> World<'_> {
-        World { catalog: &self.catalog, store: &self.store, rail: &self.rail, signer: &self.signer }
+        let (catalog, store, rail, signer) = (&self.catalog, &self.store, &self.rail, &self.signer);
+        World { catalog, store, rail, signer, fence: None }
     }
 
     fn draw(&self) -> u128 {

@@ -1,66 +1,27 @@
 //! Lanes over servers of Esplora's API, by the real engine, signer and rail on real nodes.
 
-use std::sync::Arc;
-
-use bitcoin::{
-    OutPoint, ScriptBuf, Transaction, Txid, Witness,
-    consensus::encode::serialize_hex,
-    hashes::{Hash as _, sha256},
-};
+use bitcoin::{OutPoint, Transaction, Txid, Witness, consensus::encode::serialize_hex};
 use domain::{
     payout::Status,
     ports::{Rail as _, Weight},
     reconcile::Verdict,
 };
-use net::{Client, Guard, Reach, Rest};
-use rail_bitcoin::{
-    Endpoint,
-    chain::{RelayRules, esplora::Esplora},
-    drafting::transaction,
-};
+use rail_bitcoin::drafting::transaction;
 
-use crate::{
-    desk::{Desk, REPLACING, Stage, nobody, read, spends},
-    house::facade::Facade,
-};
+use crate::desk::{Desk, REPLACING, Server, Stage, anybody, read, spends};
 
 const COIN: u64 = 100_000_000;
-
-/// What the node behind the server relays, as the operator says.
-const RULES: RelayRules = RelayRules {
-    fee_rate_min_sat_per_kvb: 1_000,
-    increment_sat_per_kvb: 1_000,
-    replaces: true,
-    replaces_is_assumed: true,
-};
 
 fn stages() -> [Stage; 2] {
     [REPLACING[0], REPLACING[3]]
 }
 
 /// A desk that asks a server over its node and nobody else.
-async fn on_server(stage: Stage, name: &str, coins_sat: &[u64]) -> Option<(Desk, Facade)> {
+async fn on_server(stage: Stage, name: &str, coins_sat: &[u64]) -> Option<(Desk, Server)> {
     let mut desk = Desk::start(stage, name, coins_sat).await?;
-    let facade = Facade::start(&client(), &desk.node.url()).await;
-    desk.connect(vec![server(&facade)]);
-    Some((desk, facade))
-}
-
-fn client() -> Client {
-    Client::new(Guard::new(Reach::Anywhere, &[]).unwrap()).unwrap()
-}
-
-fn server(facade: &Facade) -> Endpoint {
-    let endpoint = net::Endpoint::new(client(), &facade.url, &[], net::Endpoint::LIMITS).unwrap();
-    let chain = Esplora::new(Rest::new(Arc::new(endpoint)), RULES);
-    Endpoint { name: "#1".to_owned(), chain: Box::new(chain) }
-}
-
-/// A script that anybody can spend, and what it takes.
-fn anybody() -> (ScriptBuf, ScriptBuf) {
-    let inner = nobody();
-    let hash = sha256::Hash::hash(inner.as_bytes()).to_byte_array();
-    (ScriptBuf::from([&[0x00, 0x20][..], &hash].concat()), inner)
+    let server = Server::start(&desk.node.url()).await;
+    desk.connect(vec![server.endpoint()]);
+    Some((desk, server))
 }
 
 fn by_anybody(mut tx: Transaction) -> Transaction {
@@ -96,7 +57,7 @@ fn strangers(desk: &Desk, count: u64) -> Vec<Transaction> {
 #[tokio::test]
 async fn deposits_that_wait_stop_no_lane() {
     for stage in stages() {
-        let Some((desk, _facade)) = on_server(stage, "deposits", &[COIN]).await else { return };
+        let Some((desk, _server)) = on_server(stage, "deposits", &[COIN]).await else { return };
         let before = desk.ask(&desk.friend("deposits", 0), COIN / 10).await;
         desk.wait(500);
         desk.turn().await;
@@ -139,13 +100,13 @@ fn is_ours(desk: &Desk, txid: &str) -> bool {
 async fn a_gateway_that_is_started_again_finds_out_what_can_never_be_included() {
     // Here what is final for the one is not deep enough for the proof about the other.
     for stage in [REPLACING[0], REPLACING[1]] {
-        let Some((mut desk, facade)) = on_server(stage, "again", &[COIN]).await else { return };
+        let Some((mut desk, server)) = on_server(stage, "again", &[COIN]).await else { return };
         let ids = desk.ask_many("again", 3).await;
         desk.wait(500);
         desk.turn().await;
         let first = desk.newest_of(&ids);
         desk.settings.rate_default_sat_per_kvb = Some(12_000);
-        desk.connect(vec![server(&facade)]);
+        desk.connect(vec![server.endpoint()]);
         desk.wait(60_000);
         desk.turn().await;
         let second = desk.newest_of(&ids);
@@ -162,7 +123,7 @@ async fn a_gateway_that_is_started_again_finds_out_what_can_never_be_included() 
         })
         .await;
         assert!(desk.batch_of(more[0]).attempts[0].status.is_live(), "{}", desk.report());
-        desk.connect(vec![server(&facade)]);
+        desk.connect(vec![server.endpoint()]);
         desk.end(&[ids, more.clone()].concat()).await;
         desk.are(&more, Status::Paid);
     }
@@ -172,7 +133,7 @@ async fn a_gateway_that_is_started_again_finds_out_what_can_never_be_included() 
 #[tokio::test]
 async fn a_wallet_of_too_many_coins_for_the_server_is_found_by_the_doctor() {
     let coins: Vec<u64> = (0..501).map(|it| 20_000 + it).collect();
-    let Some((desk, _facade)) = on_server(REPLACING[0], "many", &coins).await else { return };
+    let Some((desk, _server)) = on_server(REPLACING[0], "many", &coins).await else { return };
     let lanes = [desk.wallet.lane.clone()];
     let found = desk.rail.examine(&lanes).await;
     let is_it = |it: &domain::ports::Finding| match it.weight {

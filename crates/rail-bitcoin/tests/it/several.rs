@@ -242,6 +242,30 @@ async fn what_one_node_relays_does_not_set_the_price() {
     desk.end(&ids).await;
 }
 
+/// It answers, and has no wallet: the other two, who are enough, are asked first then.
+#[tokio::test]
+async fn a_node_that_does_not_tell_what_a_lane_has_does_not_lead() {
+    let stage = REPLACING[0];
+    let Some(mut desk) = Desk::start(stage, "mute", &[COIN]).await else { return };
+    let edit: Edit = Arc::new(|call: &Value, answer: &mut Value| {
+        if call["method"] == "listunspent" {
+            answer["result"] = Value::Null;
+            answer["error"] = json!({"code": -18, "message": "no wallet is loaded"});
+        }
+    });
+    let url = desk.node.url();
+    let others = ["#2", "#3"].map(|it| endpoint(it, &url, true));
+    desk.connect([edited("#1", &url, true, &edit)].into_iter().chain(others).collect());
+    let id = desk.ask(&desk.friend("mute", 0), COIN / 2).await;
+    desk.wait(500);
+    for _ in 0..3 {
+        desk.look_again().await;
+    }
+    assert_eq!(desk.batch_of(id).attempts.len(), 1, "{}", desk.report());
+    desk.end(&[id]).await;
+    desk.are(&[id], Status::Paid);
+}
+
 /// It says that a coin is worth more than the coin's own transaction says.
 #[tokio::test]
 async fn a_node_that_contradicts_itself_fails_no_payout() {

@@ -1,32 +1,22 @@
 //! What recipients do with their outputs while a transaction waits, by the real engine, signer and rail
 //! on real nodes.
 
-use bitcoin::{
-    OutPoint, ScriptBuf, Transaction, Txid, Witness,
-    hashes::{Hash as _, sha256},
-};
+use bitcoin::{OutPoint, Transaction, Txid, Witness};
 use domain::{batch::Attempt, chore::Chore, ids::PayoutId, payout::Status};
 use rail_bitcoin::drafting::transaction;
 
-use crate::desk::{Desk, REPLACING, Server, address_of, kinds, nobody, read, status_in};
+use crate::desk::{Desk, REPLACING, Server, address_of, anybody, kinds, nobody, read, status_in};
 
 const COIN: u64 = 100_000_000;
 
-/// A script that anybody can spend, and what is shown to spend it.
-fn anyone() -> (ScriptBuf, ScriptBuf) {
-    let inner = nobody();
-    let hash = sha256::Hash::hash(inner.as_bytes()).to_byte_array();
-    (ScriptBuf::from([&[0x00, 0x20][..], &hash].concat()), inner)
-}
-
 /// A payout that waits at five satoshi for a virtual byte, and what its recipient got.
 async fn paid(desk: &Desk) -> (PayoutId, Attempt, OutPoint) {
-    let id = desk.ask(&address_of(&desk.network, &anyone().0), COIN / 5).await;
+    let id = desk.ask(&address_of(&desk.network, &anybody().0), COIN / 5).await;
     desk.wait(500);
     desk.turn().await;
     let first = desk.newest_of(&[id]);
     let tx = read(&first);
-    let vout = tx.output.iter().position(|it| it.script_pubkey == anyone().0).unwrap();
+    let vout = tx.output.iter().position(|it| it.script_pubkey == anybody().0).unwrap();
     let vout = u32::try_from(vout).unwrap();
     (id, first, OutPoint { txid: tx.compute_txid(), vout })
 }
@@ -35,9 +25,9 @@ async fn paid(desk: &Desk) -> (PayoutId, Attempt, OutPoint) {
 fn passed_on(from: OutPoint, others: u64, fee_of: impl Fn(u64) -> u64) -> (Transaction, u64) {
     let outputs: Vec<_> = (0..others).map(|it| (kinds("other", it * 5), 20_000)).collect();
     let with = |rest: u64| {
-        let all = outputs.clone().into_iter().chain([(anyone().0, rest)]);
+        let all = outputs.clone().into_iter().chain([(anybody().0, rest)]);
         let mut tx = transaction([from], all);
-        tx.input[0].witness = Witness::from_slice(&[anyone().1.as_bytes()]);
+        tx.input[0].witness = Witness::from_slice(&[anybody().1.as_bytes()]);
         tx
     };
     let fee = fee_of(with(1_000).vsize() as u64);

@@ -1,7 +1,7 @@
 //! What lanes do for themselves, by the real engine, signer and rail on real nodes: lifting what
 //! waits where nothing is replaced, and bringing small coins together.
 
-use domain::{chore::Chore, payout::Status, reconcile::Verdict};
+use domain::{chore::Chore, payout::Status, ports::HoldReason, reconcile::Verdict};
 
 use crate::desk::{Desk, NEVER_REPLACING, REPLACING, Stage, endpoint, nobody, read, status_in};
 
@@ -87,6 +87,29 @@ async fn a_node_that_refuses_one_replacement_is_taken_to_replace_nothing() {
         desk.end(&ids).await;
         assert_eq!(words(&desk), [format!("lift {}", parent.tx.txid)]);
         assert_eq!(desk.txids(&ids), [parent.tx.txid.to_string()]);
+    }
+}
+
+/// What the node keeps is the first, and the second, which it refused, is the newest.
+#[tokio::test]
+async fn what_waits_in_place_of_a_refused_replacement_is_held_if_it_may_not_be_lifted() {
+    for stage in NEVER_REPLACING {
+        let Some(mut desk) = Desk::start(stage, "kept", &[COIN]).await else { return };
+        let ids = desk.ask_many("kept", 5).await;
+        desk.wait(500);
+        desk.turn().await;
+        desk.settings.rate_default_sat_per_kvb = Some(15_000);
+        desk.connect(vec![endpoint("#1", &desk.node.url(), true)]);
+        desk.wait(60_000);
+        desk.turn().await;
+        let batch = desk.batch_of(ids[0]);
+        assert_eq!((batch.attempts.len(), batch.hold), (2, None), "{}", desk.report());
+        desk.set(|it| it.rate_default_sat_per_kvb = Some(60_000));
+        desk.wait(60_000);
+        desk.turn().await;
+        let hold = desk.batch_of(ids[0]).hold.unwrap_or_else(|| panic!("{}", desk.report()));
+        assert_eq!(hold.reason, HoldReason::FeeAboveCap);
+        assert!(hold.detail.contains("waits for too little before"), "{}", hold.detail);
     }
 }
 

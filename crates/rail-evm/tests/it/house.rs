@@ -177,7 +177,8 @@ impl House {
     }
 
     pub(crate) fn world(&self) -> World<'_> {
-        World { catalog: &self.catalog, store: &self.store, rail: &self.rail, signer: &self.signer }
+        let (catalog, store, rail, signer) = (&self.catalog, &self.store, &self.rail, &self.signer);
+        World { catalog, store, rail, signer, fence: None }
     }
 
     fn draw(&self) -> BatchId {

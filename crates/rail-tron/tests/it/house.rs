@@ -322,7 +322,8 @@ impl House {
     }
 
     fn world(&self) -> World<'_> {
-        World { catalog: &self.catalog, store: &self.store, rail: &self.rail, signer: &self.signer }
+        let (catalog, store, rail, signer) = (&self.catalog, &self.store, &self.rail, &self.signer);
+        World { catalog, store, rail, signer, fence: None }
     }
 
     pub(crate) fn draw(&self) -> u128 {

@@ -1,6 +1,7 @@
 //! What every [`Store`] must do, whatever it is made of.
 
 mod fixtures;
+mod leases;
 mod money;
 mod queries;
 mod records;
@@ -32,6 +33,8 @@ pub const CASES: &[(&str, Case)] = &[
     ("the first version is one", rules::first_version_is_one),
     ("versions grow by one", rules::versions_grow_by_one),
     ("a conflict anywhere leaves nothing behind", rules::a_conflict_leaves_nothing_behind),
+    ("leases come back as they were, by name", leases::leases),
+    ("a change rests on its leases", leases::a_change_rests_on_its_leases),
     ("a name is claimed once, ever", rules::claims_are_made_once),
     ("an outward identifier is taken once", rules::public_ids_are_unique),
     ("a merchant's name is taken once", rules::merchant_names_are_unique),

@@ -10,6 +10,7 @@ use domain::{
     batch::{Attempt, Batch},
     ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId, TxId},
     lane::Lane,
+    lease::Lease,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
     money::Amount,
@@ -247,6 +248,13 @@ impl Store for FaultyStore {
 
     fn lanes(&self) -> BoxFuture<'_, Result<Vec<Lane>, Unreachable>> {
         self.honest.lanes()
+    }
+
+    fn leases(&self) -> BoxFuture<'_, Result<Vec<Lease>, Unreachable>> {
+        Box::pin(async move {
+            self.before_load().await?;
+            self.honest.leases().await
+        })
     }
 
     fn counts(&self) -> BoxFuture<'_, Result<BTreeMap<String, u64>, Unreachable>> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     ids::AssetId,
+    lease::Fence,
     ledger::{LedgerAccount, Posting},
     ports::{ChangeSet, CommitError},
 };
@@ -13,7 +14,10 @@ use super::Contents;
 impl Contents {
     /// Writes a change set, if it fits what is stored.
     pub(super) fn commit(&mut self, change: ChangeSet) -> Result<(), CommitError> {
-        if !self.versions_fit(&change) || !self.names_are_free(&change) {
+        if !self.fences_stand(&change)
+            || !self.versions_fit(&change)
+            || !self.names_are_free(&change)
+        {
             return Err(CommitError::Conflict);
         }
         if !change.payouts.iter().all(|it| it.quote.adds_up()) {
@@ -38,6 +42,12 @@ impl Contents {
         self.balances = balances;
         self.write(change);
         Ok(())
+    }
+
+    fn fences_stand(&self, change: &ChangeSet) -> bool {
+        let stands =
+            |it: &Fence| self.leases.get(&it.name).is_some_and(|own| own.token == it.token);
+        change.fences.iter().all(stands)
     }
 
     fn versions_fit(&self, change: &ChangeSet) -> bool {
@@ -65,6 +75,11 @@ impl Contents {
                 &change.deliveries,
                 |it| (it.id, it.version),
                 |id| Some(self.deliveries.get(id)?.version),
+            )
+            && follow(
+                &change.leases,
+                |it| (it.name.clone(), it.version),
+                |name| Some(self.leases.get(name)?.version),
             )
     }
 
@@ -97,6 +112,7 @@ impl Contents {
         self.claims.extend(change.claims);
         self.postings.extend(change.postings);
         self.events.extend(change.events);
+        self.leases.extend(change.leases.into_iter().map(|it| (it.name.clone(), it)));
     }
 }
 

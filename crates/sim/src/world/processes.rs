@@ -89,7 +89,7 @@ impl World {
                 Outcome::Progress(engine::sign_together(&engine, &batches, now).await)
             }),
             Work::Deliver(id) => Box::pin(async move {
-                let done = engine::deliver(&ports.store, &ports.courier, id, now).await;
+                let done = engine::deliver(&ports.store, &ports.courier, id, None, now).await;
                 Outcome::Progress(done)
             }),
             Work::Refuel => Box::pin(async move {

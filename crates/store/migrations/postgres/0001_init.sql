@@ -239,6 +239,16 @@ CREATE TABLE events (
 );
 CREATE INDEX events_by_payout ON events (payout, seq);
 
+-- Who works on what, where several processes could. `holder` is the process that has it, and nobody if
+-- it was given back. `token` grows when it is taken: what rests on an older one is refused. `version`
+-- grows with every sign of life.
+CREATE TABLE leases (
+    name text COLLATE "C" PRIMARY KEY,
+    holder text COLLATE "C",
+    token bigint NOT NULL,
+    version bigint NOT NULL
+) WITH (fillfactor = 50);
+
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'restrict_violation';

@@ -1,6 +1,6 @@
 //! [`Store`] over a database of PostgreSQL, or of another that speaks its protocol.
 
-mod lease;
+mod loan;
 mod migrate;
 mod session;
 mod writer;
@@ -18,6 +18,7 @@ use domain::{
     batch::{Attempt, Batch},
     ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId, TxId},
     lane::Lane,
+    lease::Lease,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
     money::Amount,
@@ -36,7 +37,7 @@ use crate::{
     error::{Fault, StoreError},
     queries::{read, report, store::store, write},
 };
-use lease::Lease;
+use loan::Loan;
 use session::Asked;
 use writer::Writer;
 
@@ -126,6 +127,15 @@ impl Postgres {
         &self.name
     }
 
+    /// What the database of a URL is called in messages.
+    ///
+    /// # Errors
+    /// If the URL makes no sense.
+    pub fn name_of(url: &str) -> Result<String, StoreError> {
+        let config = config(url).map_err(|error| StoreError::Url { error })?;
+        Ok(name(&config))
+    }
+
     async fn connect(&self, doing: &'static str) -> Result<Client, StoreError> {
         self.pool.get().await.map_err(|error| {
             let (database, error) = (self.name.clone(), Fault::from(error).to_string());
@@ -149,9 +159,9 @@ impl Postgres {
         decide: &mut Decide<'_>,
     ) -> Result<(), CommitError> {
         let attempt = async {
-            let mut lease = Lease::of(&self.pool).await?;
-            let done = accept(lease.client(), needs, decide).await;
-            lease.end();
+            let mut loan = Loan::of(&self.pool).await?;
+            let done = accept(loan.client(), needs, decide).await;
+            loan.end();
             done
         };
         Box::pin(in_time(attempt)).await.map_err(|fault| fault.refusal())
@@ -208,8 +218,8 @@ fn name(config: &Config) -> String {
 macro_rules! asking {
     ($store:ident, $session:ident => $work:expr) => {{
         let attempt = async {
-            let mut lease = Lease::of(&$store.pool).await?;
-            let client = lease.client();
+            let mut loan = Loan::of(&$store.pool).await?;
+            let client = loan.client();
             let answer = async {
                 let moment = client.build_transaction().read_only(true);
                 let moment = moment.isolation_level(IsolationLevel::RepeatableRead);
@@ -219,7 +229,7 @@ macro_rules! asking {
                 $work.await
             };
             let answer = answer.await;
-            lease.end();
+            loan.end();
             answer
         };
         in_time(attempt).await.map_err(|fault: Fault| fault.unreachable())

@@ -11,7 +11,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{OPERATION_MAX, lease::Lease, session::Asked};
+use super::{OPERATION_MAX, loan::Loan, session::Asked};
 use crate::{error::Fault, queries::write};
 
 /// How many commits share a transaction at most.
@@ -135,9 +135,9 @@ async fn caught<T>(future: impl Future<Output = T>, otherwise: impl FnOnce() -> 
 }
 
 async fn transaction(pool: &Pool, changes: &[&ChangeSet]) -> Result<(), Failure> {
-    let mut lease = Lease::of(pool).await.map_err(Failure::Nothing)?;
-    let done = write_and_commit(lease.client(), changes).await;
-    lease.end();
+    let mut loan = Loan::of(pool).await.map_err(Failure::Nothing)?;
+    let done = write_and_commit(loan.client(), changes).await;
+    loan.end();
     done
 }
 

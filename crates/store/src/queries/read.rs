@@ -279,6 +279,16 @@ fn missing(table: &'static str, row: &dyn Display) -> Fault {
     Fault::Missing { table, row: row.to_string() }
 }
 
+/// The token of a lease, if there is one, which nobody takes until the transaction ends.
+pub(crate) async fn locked_token<S: Session>(
+    session: &S,
+    name: &str,
+) -> Result<Option<u64>, Fault> {
+    let sql = format!("SELECT name, token FROM leases WHERE name = ?1{}", S::LOCKING);
+    let turn = |row: &dyn Record| Cells::new(row, "leases").number("token");
+    session.first(&sql, &values![name], turn).await
+}
+
 const COMMITTED: &str = "SELECT batches.id, batches.takes, attempts.fee_max, attempts.sequence, \
     CASE WHEN attempts.status IN ('signed', 'broadcast', 'in_block') \
     THEN attempts.spends ELSE '' END AS spends FROM batches \

@@ -2,27 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    codec,
-    read::{amount, available_of, batch_of},
-    rows::{self, Cells},
-    session::{Session, four},
-    table::{API_KEYS, DELIVERIES, LANES, MERCHANTS, PAYOUTS},
-    value::{Record, Value, values},
-};
-use crate::error::Fault;
 use domain::{
     Timestamp,
     delivery::Delivery,
     event::Event,
     ids::{AssetId, MerchantId, PayoutId},
     lane::Lane,
+    lease::Lease,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
     money::Amount,
     payout::{Payout, Status},
     ports::{Balance, PageQuery, PayoutKey, PayoutView},
 };
+
+use super::{
+    codec,
+    read::{amount, available_of, batch_of},
+    rows::{self, Cells},
+    session::{Session, four},
+    table::{API_KEYS, DELIVERIES, LANES, LEASES, MERCHANTS, PAYOUTS},
+    value::{Record, Value, values},
+};
+use crate::error::Fault;
 
 pub(crate) async fn payout_view(
     session: &impl Session,
@@ -208,6 +210,11 @@ pub(crate) async fn keys_by_lookup(
 pub(crate) async fn lanes(session: &impl Session) -> Result<Vec<Lane>, Fault> {
     let sql = format!("{} ORDER BY id", LANES.select);
     session.list(&sql, &[], rows::lane).await
+}
+
+pub(crate) async fn leases(session: &impl Session) -> Result<Vec<Lease>, Fault> {
+    let sql = format!("{} ORDER BY name", LEASES.select);
+    session.list(&sql, &[], rows::lease).await
 }
 
 pub(crate) async fn counts(session: &impl Session) -> Result<BTreeMap<String, u64>, Fault> {

@@ -15,6 +15,7 @@ use domain::{
     event::{Event, EventKind},
     ids::{AssetId, DeliveryId, DialectId, LaneId, NetworkId, TxId},
     lane::Lane,
+    lease::Lease,
     ledger::Posting,
     merchant::{ApiKey, Merchant, Sealed},
     money::Amount,
@@ -184,6 +185,16 @@ pub(crate) fn lane(row: &dyn Record) -> Result<Lane, Fault> {
         address: cells.text("address")?,
         key_path: cells.text("key_path")?,
         next_sequence: cells.word("next_sequence", codec::canonical)?,
+        version: cells.number("version")?,
+    })
+}
+
+pub(crate) fn lease(row: &dyn Record) -> Result<Lease, Fault> {
+    let cells = Cells::new(row, "leases");
+    Ok(Lease {
+        name: cells.text("name")?,
+        holder: cells.maybe_text("holder")?,
+        token: cells.number("token")?,
         version: cells.number("version")?,
     })
 }

@@ -169,6 +169,10 @@ macro_rules! store {
                 Box::pin(async move { $asking!(self, it => report::lanes(it)) })
             }
 
+            fn leases(&self) -> BoxFuture<'_, Result<Vec<Lease>, Unreachable>> {
+                Box::pin(async move { $asking!(self, it => report::leases(it)) })
+            }
+
             fn counts(&self) -> BoxFuture<'_, Result<BTreeMap<String, u64>, Unreachable>> {
                 Box::pin(async move { $asking!(self, it => report::counts(it)) })
             }

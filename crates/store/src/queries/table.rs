@@ -136,6 +136,9 @@ pub(crate) static LANES: LazyLock<Table> = LazyLock::new(|| {
     Table::new("lanes", &["id"], &others)
 });
 
+pub(crate) static LEASES: LazyLock<Table> =
+    LazyLock::new(|| Table::new("leases", &["name"], &["holder", "token", "version"]));
+
 pub(crate) static BATCHES: LazyLock<Table> = LazyLock::new(|| {
     let others = [
         "network",

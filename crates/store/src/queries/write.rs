@@ -5,29 +5,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    codec::{self, ms},
-    read::{self, Line},
-    session::{Session, all, three, two},
-    table::{
-        API_KEYS, ATTEMPTS, BATCH_PAYOUTS, BATCHES, CLAIMS, DELIVERIES, EVENTS, LANES, MERCHANTS,
-        MOVE_LINE, OPEN_LINE, PAYOUTS, POSTINGS, TAKES, Write, version,
-    },
-    value::values,
-};
-use crate::error::Fault;
 use domain::{
     batch::{Attempt, Batch},
     delivery::Delivery,
     event::Event,
     ids::{AssetId, BatchId, PayoutId, TxId},
     lane::Lane,
+    lease::Lease,
     ledger::LedgerAccount,
     merchant::{ApiKey, Merchant},
     money::Amount,
     payout::{Payout, PayoutState},
     ports::{ChangeSet, Claim},
 };
+
+use super::{
+    codec::{self, ms},
+    read::{self, Line},
+    session::{Session, all, four, two},
+    table::{
+        API_KEYS, ATTEMPTS, BATCH_PAYOUTS, BATCHES, CLAIMS, DELIVERIES, EVENTS, LANES, LEASES,
+        MERCHANTS, MOVE_LINE, OPEN_LINE, PAYOUTS, POSTINGS, TAKES, Write, version,
+    },
+    value::values,
+};
+use crate::error::Fault;
 
 /// Writes a change set, in the transaction around it.
 pub(crate) async fn change_set(session: &impl Session, change: &ChangeSet) -> Result<(), Fault> {
@@ -56,6 +58,8 @@ pub(crate) async fn change_sets(
 /// the changes a conflict if they do.
 #[derive(Default)]
 struct Facts {
+    /// The tokens of leases that changes rest on.
+    tokens: BTreeMap<String, u64>,
     /// The lines that money moves on: their numbers, and what they hold.
     lines: BTreeMap<Line, (i64, i128)>,
     /// The batches that are changed.
@@ -82,11 +86,17 @@ impl Facts {
         let payouts = new.iter().flat_map(|it| &it.payouts).copied().collect();
         let old: BTreeSet<BatchId> = old.iter().map(|it| it.id).collect();
         let parts = old.iter().map(|id| parts(session, *id));
-        let (lines, amounts, batches) =
-            three(open_lines(session, &lines), read::amounts(session, &payouts), all(parts))
-                .await?;
+        let fences: BTreeSet<&str> =
+            changes.iter().flat_map(|it| &it.fences).map(|it| it.name.as_str()).collect();
+        // Locked in this order by all.
+        let tokens = all(fences.iter().map(|it| read::locked_token(session, it)));
+        let lines = open_lines(session, &lines);
+        let (tokens, lines, amounts, batches) =
+            four(tokens, lines, read::amounts(session, &payouts), all(parts)).await?;
         let batches = old.into_iter().zip(batches).filter_map(|(id, it)| Some((id, it?)));
-        Ok(Self { lines, amounts, batches: batches.collect() })
+        let tokens =
+            fences.into_iter().zip(tokens).filter_map(|(it, token)| Some((it.to_owned(), token?)));
+        Ok(Self { tokens: tokens.collect(), lines, amounts, batches: batches.collect() })
     }
 
     /// Works out what is to be written, what is pointed at before what points at it.
@@ -95,6 +105,9 @@ impl Facts {
         change: &'a ChangeSet,
         writes: &mut Vec<Write<'a>>,
     ) -> Result<(), Fault> {
+        if change.fences.iter().any(|it| self.tokens.get(&it.name) != Some(&it.token)) {
+            return Err(Fault::Conflict);
+        }
         for merchant in &change.merchants {
             writes.push(put_merchant(merchant)?);
         }
@@ -121,6 +134,10 @@ impl Facts {
         writes.extend(change.claims.iter().map(|(claim, payout)| add_claim(claim, *payout)));
         self.add_postings(change, writes)?;
         writes.extend(change.events.iter().map(add_event));
+        for lease in &change.leases {
+            writes.push(put_lease(lease)?);
+            self.tokens.insert(lease.name.clone(), lease.token);
+        }
         Ok(())
     }
 
@@ -263,6 +280,11 @@ fn put_lane(it: &Lane) -> Result<Write<'_>, Fault> {
         version(it.version)?,
     ];
     Ok(LANES.put(it.version, values))
+}
+
+fn put_lease(it: &Lease) -> Result<Write<'_>, Fault> {
+    let values = values![&it.name, it.holder.as_ref(), version(it.token)?, version(it.version)?];
+    Ok(LEASES.put(it.version, values))
 }
 
 fn put_batch(it: &Batch) -> Result<Write<'_>, Fault> {

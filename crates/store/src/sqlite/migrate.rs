@@ -24,7 +24,7 @@ const MIGRATIONS: &[Migration] = &[
         "0005_transactions_by_name",
         include_str!("../../migrations/sqlite/0005_transactions_by_name.sql"),
     ),
-    ("0006_approvals_by_time", include_str!("../../migrations/sqlite/0006_approvals_by_time.sql")),
+    ("0006_leases", include_str!("../../migrations/sqlite/0006_leases.sql")),
 ];
 
 const LIST: &str = "

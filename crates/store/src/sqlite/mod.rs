@@ -22,6 +22,7 @@ use domain::{
     batch::{Attempt, Batch},
     ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId, TxId},
     lane::Lane,
+    lease::Lease,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
     money::Amount,

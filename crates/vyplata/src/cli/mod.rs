@@ -90,8 +90,8 @@ impl Cli {
             Command::Serve(args) => serve::run(&config()?, args).await,
             Command::Migrate => {
                 let config = config()?;
-                crate::wiring::open_store(&config)?;
-                println!("{} is up to date", config.database().display());
+                crate::wiring::open_store(&config).await?;
+                println!("{} is up to date", crate::wiring::database_name(&config)?);
                 Ok(())
             }
             Command::Merchant(command) => merchant::run(&config()?, command).await,

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use crate::{
     app::App,
     config::Config,
+    leases::Leases,
     prices::Pricing,
     rates::Rates,
     server::{Server, asked_to_stop},
@@ -34,6 +35,7 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     );
     let _lock = wiring::lock(&config.data)?;
     let mut app = wiring::gateway(config, Need::Everything).await?;
+    app.leases = Leases::new(wiring::node_name(&config.data)?);
     app.pay_although_coins_are_missing = args.pay_although_coins_are_missing;
     let pricing = Pricing::read(config, &app.catalog, payable(&app))?;
     let rates = Rates::read(config, &app.catalog)?;

@@ -1,5 +1,6 @@
 //! The configuration file: read once at start, checked as a whole, errors name file, line and key.
 
+mod database;
 mod gas;
 mod money;
 mod place;
@@ -18,6 +19,7 @@ use net::{Guard, Reach};
 use serde::Deserialize;
 use toml::de::DeTable;
 
+pub(crate) use self::database::{Database, DatabaseUrl};
 pub(crate) use self::gas::GasConfig;
 pub(crate) use self::money::{
     Conversion, Fees, Limits, MerchantConfig, NetworkFeePayer, RateSources,
@@ -36,8 +38,13 @@ pub(crate) const EVERYBODY: &str = "*";
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// The directory of the database; made if it is not there.
+    /// The directory of the database and of what belongs to this process alone; made if it is not
+    /// there.
     pub(crate) data: PathBuf,
+    /// Where the state is kept: `sqlite:PATH`, or `postgres://USER:PASSWORD@HOST/NAME`; the file
+    /// `vyplata.db` in the data directory by default. The environment variable `DATABASE_URL` goes
+    /// before it.
+    pub(crate) database: Option<DatabaseUrl>,
     /// Where the API is served.
     #[serde(default = "default_listen")]
     pub(crate) listen: SocketAddr,
@@ -321,6 +328,8 @@ impl Config {
         for file in [&mut config.keystore, &mut config.passphrase_file].into_iter().flatten() {
             *file = base.join(&*file);
         }
+        config.database = config.database.map(|it| it.relative_to(base));
+        let config = config.with_database_of_environment()?;
         config.check()?;
         Ok(config)
     }
@@ -338,6 +347,7 @@ impl Config {
     pub(crate) fn sandbox(data: &Path) -> Self {
         Self {
             data: data.to_owned(),
+            database: None,
             listen: default_listen(),
             trusted_proxies: vec![],
             requests: Settings::off(),
@@ -423,9 +433,23 @@ impl Config {
         Ok(())
     }
 
-    /// The database file.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.data.join("vyplata.db")
+    /// Where the state is kept.
+    pub(crate) fn database(&self) -> Database<'_> {
+        let default = || Database::File(self.data.join("vyplata.db"));
+        self.database.as_ref().map_or_else(default, DatabaseUrl::place)
+    }
+
+    /// The same with the database that the environment names, if it names one.
+    ///
+    /// # Errors
+    /// If that is no address of a database.
+    #[expect(clippy::disallowed_methods, reason = "the database may be named by the environment")]
+    pub(crate) fn with_database_of_environment(mut self) -> anyhow::Result<Self> {
+        if let Ok(text) = std::env::var("DATABASE_URL") {
+            let url = DatabaseUrl::try_from(text);
+            self.database = Some(url.map_err(|why| anyhow!("DATABASE_URL: {why}"))?);
+        }
+        Ok(self)
     }
 
     /// The keystore file.

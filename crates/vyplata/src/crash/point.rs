@@ -42,13 +42,15 @@ pub(crate) enum Change {
     PutOff,
     /// A wallet was registered.
     Lane,
+    /// A lease was taken, kept or given back.
+    Lease,
     /// Anything else: money moved between a merchant's accounts, a nonce was used up.
     Other,
 }
 
 impl Change {
     /// Those that are not named after an event.
-    const UNTOLD: [Self; 9] = [
+    const UNTOLD: [Self; 10] = [
         Self::Underpriced,
         Self::NotRelayed,
         Self::Refused,
@@ -57,6 +59,7 @@ impl Change {
         Self::Looked,
         Self::PutOff,
         Self::Lane,
+        Self::Lease,
         Self::Other,
     ];
 
@@ -72,6 +75,7 @@ impl Change {
             Self::Looked => "looked",
             Self::PutOff => "put_off",
             Self::Lane => "lane",
+            Self::Lease => "lease",
             Self::Other => "other",
         };
         word.into()
@@ -133,6 +137,8 @@ impl Change {
             Self::PutOff
         } else if !change.lanes.is_empty() {
             Self::Lane
+        } else if !change.leases.is_empty() {
+            Self::Lease
         } else {
             Self::Other
         }

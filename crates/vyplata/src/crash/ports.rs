@@ -15,6 +15,7 @@ use domain::{
     grouping::BatchSize,
     ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId, TxId},
     lane::Lane,
+    lease::Lease,
     ledger::{LedgerAccount, Posting},
     merchant::{ApiKey, Merchant},
     money::Amount,
@@ -230,6 +231,10 @@ impl Store for Dying<Arc<dyn Store>> {
 
     fn lanes(&self) -> BoxFuture<'_, Result<Vec<Lane>, Unreachable>> {
         self.0.lanes()
+    }
+
+    fn leases(&self) -> BoxFuture<'_, Result<Vec<Lease>, Unreachable>> {
+        self.0.leases()
     }
 
     fn counts(&self) -> BoxFuture<'_, Result<BTreeMap<String, u64>, Unreachable>> {

@@ -165,6 +165,8 @@ impl Scene {
             rang: Arc::default(),
             failed: Arc::default(),
         };
+        sandbox.app.leases.want(LANE);
+        sandbox.app.leases.beat(&*sandbox.app.store).await;
         let (stop, stopped) = watch::channel(false);
         let thread = loops::start_lane(sandbox.app.clone(), work.clone(), stopped);
         Self { sandbox, work, stop, thread, _directory: directory }

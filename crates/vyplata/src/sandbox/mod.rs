@@ -30,6 +30,7 @@ pub(crate) use examples::{Example, all as examples};
 use crate::{
     app::{App, LaneWork},
     config::{Config, Conversion, MerchantConfig, Webhooks},
+    leases::Leases,
     metrics::Metrics,
     prices::Pricing,
     rates::{self, Rates},
@@ -66,7 +67,7 @@ pub(crate) struct Sandbox {
 pub(crate) async fn start(mut config: Config, listener: TcpListener) -> anyhow::Result<Sandbox> {
     let lock = wiring::lock(&config.data)?;
     let catalog = Arc::new(wiring::catalog(&config)?);
-    let store: Arc<dyn Store> = wiring::open_store(&config)?;
+    let store = wiring::open_store(&config).await?;
     let address = listener.local_addr()?;
     let base = format!("http://{address}");
     let keystore = Keystore::in_memory(WORDS, VAULT_KEY).map_err(|error| anyhow!("{error}"))?;
@@ -87,6 +88,7 @@ pub(crate) async fn start(mut config: Config, listener: TcpListener) -> anyhow::
         rates: RwLock::new(rates::book(&config, &catalog)?),
         metrics: Metrics::default(),
         deliveries_rang: Notify::new(),
+        leases: Leases::new(wiring::node_name(&config.data)?),
     };
     for network in catalog.networks() {
         let lane = lane(&*store, network).await?;

@@ -37,9 +37,7 @@ use self::{
     rpc::{lost, odd},
     shapes::{Estimate, Header, Info, MempoolInfo, NetworkInfo},
 };
-use super::{
-    Chain, Coin, Family, Movement, Place, RelayRules, Tip, amount, handover, replacing::Replacing,
-};
+use super::{Chain, Coin, Family, Movement, Place, RelayRules, Tip, amount, replacing::Replacing};
 
 /// How many blocks a node may be behind the headers that it has, and still count as one that has
 /// caught up.
@@ -184,19 +182,7 @@ impl Core {
             }
             Err(error) => return Err(lost(method, &error)),
         };
-        match handover::sort(&message) {
-            Handover::Accepted => Ok(Handover::Accepted),
-            // One that is in a block, with all its outputs spent, is refused for its inputs.
-            other @ (Handover::Underpriced | Handover::Excluded | Handover::Refused(_)) => {
-                match self.place_of(txid).await? {
-                    Place::Nowhere if self.replacing.is_refused(self, tx, &message).await? => {
-                        Ok(Handover::Excluded)
-                    }
-                    Place::Nowhere => Ok(other),
-                    Place::Block(_) | Place::Mempool => Ok(Handover::Accepted),
-                }
-            }
-        }
+        self.replacing.refused(self, tx, &message).await
     }
 }
 

@@ -53,6 +53,13 @@ pub(crate) fn kinds(name: &str, number: u64) -> ScriptBuf {
     }
 }
 
+/// A script that anybody can spend, and what is shown to spend it.
+pub(crate) fn anybody() -> (ScriptBuf, ScriptBuf) {
+    let inner = nobody();
+    let hash = sha256::Hash::hash(inner.as_bytes()).to_byte_array();
+    (ScriptBuf::from([&[0x00, 0x20][..], &hash].concat()), inner)
+}
+
 impl Regtest {
     /// Makes a block of these transactions alone, in hexadecimal digits or by name; gives its hash.
     #[track_caller]

@@ -75,7 +75,7 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
             return Err(anyhow!("1 thing is wrong"));
         }
     };
-    good(&format!("the database {} answers", config.database().display()));
+    good(&format!("the database {} answers", wiring::database_name(config)?));
     let pricing = report.read(Pricing::read(config, &app.catalog, payable(&app)));
     report.read(wiring::policy(config, &app.catalog));
     let keystore = keystore(config, &mut report);

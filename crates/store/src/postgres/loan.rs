@@ -7,9 +7,9 @@ use crate::error::Fault;
 /// A connection that goes back to the others when its operation has ended. One whose operation was
 /// abandoned in the middle is closed instead: whoever had it next would wait for what it still waits
 /// for.
-pub(crate) struct Lease(Option<Client>);
+pub(crate) struct Loan(Option<Client>);
 
-impl Lease {
+impl Loan {
     /// Takes one that is free, or makes one.
     pub(crate) async fn of(pool: &Pool) -> Result<Self, Fault> {
         Ok(Self(Some(pool.get().await?)))
@@ -26,7 +26,7 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for Loan {
     fn drop(&mut self) {
         if let Some(client) = self.0.take() {
             drop(Object::take(client));
