@@ -3,8 +3,8 @@
 //! An end (final, reverted, dead) needs as many nodes as the quorum that conclude exactly the same, and
 //! nobody who contradicts it. Whoever says less may only lag.
 //!
-//! EVM networks' rail concludes by itself: its ends rest on blocks and numbers, which must be the same
-//! at all nodes, too (`quorum.rs` of `rail-evm`).
+//! A rail whose ends rest on blocks and numbers, which must be the same at all nodes, too, concludes
+//! by itself.
 
 use crate::batch::Observation;
 

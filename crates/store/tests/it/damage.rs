@@ -81,7 +81,7 @@ fn wherever_the_log_is_torn_every_commit_is_there_as_a_whole_or_not_at_all() {
 }
 
 /// Table, column, and a value (in SQL) that this program would not write there.
-const DAMAGE: &[(&str, &str, &str)] = &[
+pub(crate) const DAMAGE: &[(&str, &str, &str)] = &[
     ("payouts", "amount", "'1e3'"),
     ("payouts", "amount", "'-1'"),
     ("payouts", "asked", "'007'"),
@@ -128,7 +128,7 @@ const DAMAGE: &[(&str, &str, &str)] = &[
 ];
 
 /// Whether everything that [`everything`] wrote can be read.
-fn readable(store: &Sqlite) -> bool {
+pub(crate) fn readable(store: &dyn Store) -> bool {
     let query = PageQuery { count_max: 9, ..PageQuery::default() };
     let delivery = DeliveryId { payout: PayoutId(1), number: 0 };
     let asset = AssetId::new("COIN@net");

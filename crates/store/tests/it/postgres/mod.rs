@@ -1,6 +1,7 @@
 //! PostgreSQL, where the variable `POSTGRES` names a server whose user may do everything on it
 //! (`postgres://user@host/name`); `cargo xtask ci` starts one, and so does `cargo xtask postgres`.
 
+mod damage;
 mod failures;
 mod guards;
 mod migrations;
