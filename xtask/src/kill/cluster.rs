@@ -37,6 +37,8 @@ use crate::postgres::Cluster;
 const MOMENT_MS_MAX: u64 = 800;
 /// How long a request may take until it counts as lost.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
+/// How long a gateway that did not answer is asked nothing.
+const LEFT_OUT: Duration = Duration::from_secs(3);
 /// How long all that was asked for may take after a blow.
 const RECOVERY_MAX: Duration = Duration::from_mins(1);
 /// How often the probe asks.
@@ -174,6 +176,9 @@ impl Stage {
         for (number, blow) in (0..options.kills).zip(BLOWS.iter().cycle()) {
             let said = format!("blow {} ({blow:?})", number + 1);
             let share = options.payouts * (number + 1) / options.kills;
+            if let Blow::Broadcast = blow {
+                self.proxy.arm();
+            }
             clients.release(share);
             thread::sleep(Duration::from_millis(random.below(MOMENT_MS_MAX)));
             probe.take();
@@ -208,7 +213,6 @@ impl Stage {
             }
             Blow::Database => self.server.crash()?,
             Blow::Broadcast => {
-                self.proxy.arm();
                 let began = Instant::now();
                 while self.strikes.recv_timeout(Duration::from_millis(100)).is_err() {
                     clients.acknowledged()?;
@@ -258,16 +262,24 @@ impl Stage {
 }
 
 /// Passes requests on to the first of several that can be reached, beginning with another each time.
+/// One that did not answer is left out for a while.
 fn balance(nodes: Vec<SocketAddr>) -> Result<SocketAddr> {
     let next = AtomicUsize::new(0);
+    let silent: Mutex<Vec<Option<Instant>>> = Mutex::new(vec![None; nodes.len()]);
     let address = http::serve(move |request| {
         let first = next.fetch_add(1, Ordering::Relaxed);
-        for number in first..first + nodes.len() {
-            match http::exchange_within(nodes[number % nodes.len()], &request, ANSWER_MAX) {
+        for number in (first..first + nodes.len()).map(|it| it % nodes.len()) {
+            if lock(&silent)[number].is_some_and(|it| it.elapsed() < LEFT_OUT) {
+                continue;
+            }
+            match http::exchange_within(nodes[number], &request, ANSWER_MAX) {
                 Ok(answer) => return Some(answer),
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {}
-                // It may have been done: whoever asked asks again.
-                Err(_) => return None,
+                Err(_) => {
+                    lock(&silent)[number] = Some(Instant::now());
+                    // It may have been done: whoever asked asks again.
+                    return None;
+                }
             }
         }
         None
