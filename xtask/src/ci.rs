@@ -23,6 +23,9 @@ const SHORT_KILL: &str = "--rail evm --payouts 40 --kills 12";
 /// The same for payouts that share transactions.
 const SHORT_KILL_OF_BATCHES: &str = "--rail evm --payouts 40 --kills 12 --batching contract";
 
+/// The same for several gateways on one database: each blow once.
+const SHORT_KILL_OF_NODES: &str = "--rail evm --nodes 3 --payouts 40 --kills 4";
+
 /// One death at every crash point.
 const POINTS_KILL: &str = "--rail evm --every-point --times 1";
 
@@ -51,7 +54,7 @@ struct Step {
     run: fn(&Path) -> Result<()>,
 }
 
-const STEPS: [Step; 25] = [
+const STEPS: [Step; 26] = [
     Step { name: "tidy", is_long: false, run: tidy::run },
     Step { name: "fmt", is_long: false, run: fmt },
     Step { name: "clippy", is_long: false, run: clippy },
@@ -70,6 +73,7 @@ const STEPS: [Step; 25] = [
     Step { name: "mutants", is_long: true, run: mutants },
     Step { name: "kill", is_long: true, run: kill },
     Step { name: "kill, batches", is_long: true, run: kill_batches },
+    Step { name: "kill, several gateways", is_long: true, run: kill_nodes },
     Step { name: "kill, negative control", is_long: true, run: kill_control },
     Step { name: "kill, every point", is_long: true, run: kill_points },
     Step { name: "kill, bitcoin", is_long: true, run: kill_bitcoin },
@@ -193,6 +197,10 @@ fn fuzz(root: &Path) -> Result<()> {
 
 fn kill(root: &Path) -> Result<()> {
     kill::run(root, &words(SHORT_KILL))
+}
+
+fn kill_nodes(root: &Path) -> Result<()> {
+    kill::run(root, &words(SHORT_KILL_OF_NODES))
 }
 
 fn kill_batches(root: &Path) -> Result<()> {

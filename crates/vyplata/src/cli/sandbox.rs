@@ -50,7 +50,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let listener = TcpListener::bind(args.listen).await.with_context(|| {
         format!("cannot listen on {}; choose another address with --listen", args.listen)
     })?;
-    let mut config = config(&args.data);
+    let mut config = config(&args.data).with_database_of_environment()?;
     if args.limits {
         config.requests = Settings::default();
     }

@@ -65,10 +65,24 @@ impl Gateway {
 
     /// A sandbox on a directory that outlives it.
     pub(crate) fn sandbox_on(data: &Path, port: u16) -> Self {
+        let mut command = Self::sandbox_command(data, port);
+        // Whoever runs the tests may have one for something else.
+        command.env_remove("DATABASE_URL");
+        Self::start(command, data)
+    }
+
+    /// A sandbox on a directory and a database that outlive it.
+    pub(crate) fn sandbox_on_database(data: &Path, url: &str) -> Self {
+        let mut command = Self::sandbox_command(data, 0);
+        command.env("DATABASE_URL", url);
+        Self::start(command, data)
+    }
+
+    fn sandbox_command(data: &Path, port: u16) -> Command {
         let listen = format!("127.0.0.1:{port}");
         let mut command = Command::new(env!("CARGO_BIN_EXE_vyplata"));
         command.args(["sandbox", "--no-examples", "--listen", &listen, "--data"]).arg(data);
-        Self::start(command, data)
+        command
     }
 
     /// Starts a command that says in its first line where it serves.

@@ -31,6 +31,8 @@ mod once;
 #[cfg(test)]
 mod pays_everything;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod rates;
 #[cfg(test)]
 mod raw_http;
