@@ -98,10 +98,14 @@ fn drain(
         app.metrics.slices.inc();
         app.metrics.commands.inc_by(u64::try_from(commands.len()).unwrap_or(0));
         ring(app, &outcomes);
-        for (answer, outcome) in answers.into_iter().zip(outcomes) {
-            // Whoever asked may be gone; what was decided stands.
-            let _ = answer.send(outcome);
-        }
+        // Whoever is waked from a thread of the runtime is waked by a look at a list; from here it
+        // takes a call of the operating system, and the next slice would wait for all of them.
+        runtime.spawn(async move {
+            for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                // Whoever asked may be gone; what was decided stands.
+                let _ = answer.send(outcome);
+            }
+        });
     }
 }
 
