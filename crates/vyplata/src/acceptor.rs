@@ -113,7 +113,7 @@ fn drain(
 fn ring(app: &App, outcomes: &[Outcome]) {
     let changed = outcomes.iter().flatten().filter_map(Accepted::changed);
     let changed: Vec<&Payout> = changed.collect();
-    for work in &app.lanes {
+    for work in app.lanes.iter().filter(|it| it.pays) {
         if changed.iter().any(|it| it.network == work.network) {
             work.rang.notify_one();
         }
