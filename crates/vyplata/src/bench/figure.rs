@@ -52,7 +52,7 @@ pub(crate) fn grouped(number: u64) -> String {
 pub(crate) fn time(us: u64) -> String {
     match us {
         0..1_000 => format!("{us} us"),
-        1_000..10_000_000 => format!("{} ms", Ratio::of(us, 1_000).short()),
+        1_000..1_000_000 => format!("{} ms", Ratio::of(us, 1_000).short()),
         _ => format!("{} s", Ratio::of(us, 1_000_000).short()),
     }
 }
@@ -82,6 +82,6 @@ mod tests {
         assert_eq!(median([4, 1, 2, 3].into_iter()), 2);
         assert_eq!(median([].into_iter()), 0);
         assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([999, 1_250, 12_345_678].map(time), ["999 us", "1.2 ms", "12.3 s"]);
+        assert_eq!([999, 1_250, 2_345_678].map(time), ["999 us", "1.2 ms", "2.3 s"]);
     }
 }
