@@ -1,6 +1,13 @@
 //! One thread that drains a bounded queue of commands into slices: concurrency becomes batch size.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, thread};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
 
 use domain::{
     command::{Accepted, Command, Refusal},
@@ -16,7 +23,7 @@ use crate::{app::App, clock};
 
 /// How many commands may wait. One more is refused at once, instead of waiting for ever.
 const QUEUE_MAX: usize = 4_096;
-/// How many commands are decided and committed together.
+/// How many commands are decided and committed together, unless fewer are asked for.
 const SLICE_MAX: usize = 512;
 
 type Outcome = Result<Accepted, Refusal>;
@@ -30,6 +37,7 @@ struct Waiting {
 #[derive(Clone)]
 pub(crate) struct Acceptor {
     queue: mpsc::Sender<Waiting>,
+    slice_max: Arc<AtomicUsize>,
 }
 
 impl Acceptor {
@@ -39,12 +47,20 @@ impl Acceptor {
     /// If the operating system gives no thread.
     pub(crate) fn start(app: Arc<App>) -> (Self, thread::JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let slice_max = Arc::new(AtomicUsize::new(SLICE_MAX));
+        let most = slice_max.clone();
         let runtime = Handle::current();
         let thread = thread::Builder::new()
             .name("acceptor".to_owned())
-            .spawn(move || drain(&app, waiting, &runtime))
+            .spawn(move || drain(&app, waiting, &most, &runtime))
             .expect("the operating system gives a thread");
-        (Self { queue }, thread)
+        (Self { queue, slice_max }, thread)
+    }
+
+    /// From the next slice on, at most so many commands are decided and committed together: 1 is
+    /// one commit for each, for comparison. More than the usual number is not done.
+    pub(crate) fn limit_slices(&self, most: usize) {
+        self.slice_max.store(most.clamp(1, SLICE_MAX), Ordering::Relaxed);
     }
 
     /// Decides about one command. When this returns, an accepted one is durable.
@@ -60,9 +76,14 @@ impl Acceptor {
     }
 }
 
-fn drain(app: &App, mut waiting: mpsc::Receiver<Waiting>, runtime: &Handle) {
+fn drain(
+    app: &App,
+    mut waiting: mpsc::Receiver<Waiting>,
+    slice_max: &AtomicUsize,
+    runtime: &Handle,
+) {
     let mut slice = Vec::with_capacity(SLICE_MAX);
-    while waiting.blocking_recv_many(&mut slice, SLICE_MAX) > 0 {
+    while waiting.blocking_recv_many(&mut slice, slice_max.load(Ordering::Relaxed)) > 0 {
         let (commands, answers): (Vec<_>, Vec<_>) =
             slice.drain(..).map(|it| (it.command, it.answer)).unzip();
         let book = app.book();
@@ -77,10 +98,14 @@ fn drain(app: &App, mut waiting: mpsc::Receiver<Waiting>, runtime: &Handle) {
         app.metrics.slices.inc();
         app.metrics.commands.inc_by(u64::try_from(commands.len()).unwrap_or(0));
         ring(app, &outcomes);
-        for (answer, outcome) in answers.into_iter().zip(outcomes) {
-            // Whoever asked may be gone; what was decided stands.
-            let _ = answer.send(outcome);
-        }
+        // Whoever is waked from a thread of the runtime is waked by a look at a list; from here it
+        // takes a call of the operating system, and the next slice would wait for all of them.
+        runtime.spawn(async move {
+            for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                // Whoever asked may be gone; what was decided stands.
+                let _ = answer.send(outcome);
+            }
+        });
     }
 }
 
@@ -88,7 +113,7 @@ fn drain(app: &App, mut waiting: mpsc::Receiver<Waiting>, runtime: &Handle) {
 fn ring(app: &App, outcomes: &[Outcome]) {
     let changed = outcomes.iter().flatten().filter_map(Accepted::changed);
     let changed: Vec<&Payout> = changed.collect();
-    for work in &app.lanes {
+    for work in app.lanes.iter().filter(|it| it.pays) {
         if changed.iter().any(|it| it.network == work.network) {
             work.rang.notify_one();
         }

@@ -2,6 +2,7 @@
 
 mod acceptor;
 mod app;
+mod bench;
 mod calls;
 mod cli;
 mod client;

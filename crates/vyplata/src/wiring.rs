@@ -93,7 +93,15 @@ pub(crate) fn catalog(config: &Config) -> anyhow::Result<Catalog> {
 pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
     fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make the data directory {}", config.data.display()))?;
-    match config.database() {
+    open_database(config.database()).await
+}
+
+/// Opens a database and brings its tables up to date.
+///
+/// # Errors
+/// Names the database and what to do.
+pub(crate) async fn open_database(database: Database<'_>) -> anyhow::Result<Arc<dyn Store>> {
+    match database {
         Database::File(file) => {
             let opened = Sqlite::open_and_migrate(&file);
             Ok(Arc::new(opened.with_context(|| format!("database {}", file.display()))?))

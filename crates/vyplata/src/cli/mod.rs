@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod credentials;
 mod doctor;
 mod fund;
@@ -69,6 +70,15 @@ enum Command {
     Reconcile,
     /// Say what is wrong and what to do about it.
     Doctor,
+    /// Measure this machine: payouts accepted, settled, and told of per second.
+    #[command(subcommand)]
+    Bench(bench::Command),
+    /// Be a process that is measured.
+    #[command(hide = true)]
+    BenchPart {
+        /// Which one, in the bench's own words.
+        part: String,
+    },
     /// Print the moments at which this build can be made to die.
     #[cfg(feature = "crash-points")]
     #[command(hide = true)]
@@ -102,6 +112,8 @@ impl Cli {
             Command::Keys(command) => keys::run(&config()?, command),
             Command::Reconcile => reconcile::run(&config()?).await,
             Command::Doctor => doctor::run(&config()?).await,
+            Command::Bench(command) => bench::run(command).await,
+            Command::BenchPart { part } => crate::bench::part(&part).await,
             #[cfg(feature = "crash-points")]
             Command::CrashPoints => {
                 crate::crash::print();

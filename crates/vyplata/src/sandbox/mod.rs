@@ -22,7 +22,7 @@ use domain::{
     quote::PriceBook,
 };
 use rail_sim::{ChainOptions, SimChain, SimRail};
-use signer::{Keystore, LocalSigner, Policy};
+use signer::{Keystore, LocalSigner, Policy, Vault};
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle, time::interval};
 
 pub(crate) use examples::{Example, all as examples};
@@ -42,6 +42,8 @@ use crate::{
 const BLOCK_MS: u64 = 250;
 /// How many blocks on top make a block final.
 const FINALITY_DEPTH: usize = 3;
+/// How many transactions of a wallet may be on their way at once.
+const IN_FLIGHT_MAX: u32 = 64;
 /// The words of the sandbox's wallet: public, worth nothing.
 const WORDS: &str = "test test test test test test test test test test test junk";
 /// Seals the demo merchant's secrets, which are public anyway.
@@ -60,16 +62,73 @@ pub(crate) struct Sandbox {
     _lock: std::fs::File,
 }
 
+/// Which simulated chains there are, how fast they are, and whether lanes pay.
+pub(crate) struct Pace<'a> {
+    /// The networks that have a chain and a lane; all of the catalog if `None`.
+    pub(crate) networks: Option<&'a [&'a str]>,
+    /// How long a block takes, in milliseconds.
+    pub(crate) block_ms: u64,
+    /// How many payouts share a transaction at most.
+    pub(crate) batch_max: u32,
+    /// How many transactions of a lane may be on their way at once.
+    pub(crate) in_flight_max: u32,
+    /// Whether lanes pay.
+    pub(crate) pays: bool,
+}
+
+impl Pace<'_> {
+    /// How a sandbox is for people.
+    const SANDBOX: Self = Self {
+        networks: None,
+        block_ms: BLOCK_MS,
+        batch_max: 1,
+        in_flight_max: IN_FLIGHT_MAX,
+        pays: true,
+    };
+}
+
+/// A gateway on simulated chains that is put together and not served yet.
+pub(crate) struct Assembled {
+    /// The gateway.
+    pub(crate) app: App,
+    /// Seals the secrets of its merchants.
+    pub(crate) vault: Vault,
+    /// The chain of each of its lanes, in their order.
+    pub(crate) chains: Vec<SimChain>,
+}
+
 /// Starts a sandbox on `listener`, as it is [configured](config).
 ///
 /// # Errors
 /// Says what is in the way.
 pub(crate) async fn start(mut config: Config, listener: TcpListener) -> anyhow::Result<Sandbox> {
     let lock = wiring::lock(&config.data)?;
-    let catalog = Arc::new(wiring::catalog(&config)?);
     let store = wiring::open_store(&config).await?;
     let address = listener.local_addr()?;
     let base = format!("http://{address}");
+    let Assembled { app, vault, chains } = assemble(&config, store, &Pace::SANDBOX).await?;
+    let app = Arc::new(app);
+    demo::prepare(&app, &vault, &format!("{base}/sandbox/webhooks")).await?;
+    resume(&app, &chains).await?;
+    let pricing = Pricing::read(&config, &app.catalog, app.catalog.assets())?;
+    let rates = exchanges(&config, &app.catalog)?;
+    config.webhooks = Webhooks { allow: vec![address.to_string()], timeout_ms: None };
+    let extra = receiver::Receiver::default().router();
+    let server = Server::start(app.clone(), pricing, rates, &config, listener, extra).await?;
+    let miner = tokio::spawn(mine(chains, BLOCK_MS));
+    Ok(Sandbox { app, base, server, miner, _lock: lock })
+}
+
+/// Puts a gateway on simulated chains together. Its store knows the lanes then.
+///
+/// # Errors
+/// Says what is in the way.
+pub(crate) async fn assemble(
+    config: &Config,
+    store: Arc<dyn Store>,
+    pace: &Pace<'_>,
+) -> anyhow::Result<Assembled> {
+    let catalog = Arc::new(wiring::catalog(config)?);
     let keystore = Keystore::in_memory(WORDS, VAULT_KEY).map_err(|error| anyhow!("{error}"))?;
     let vault = keystore.vault();
     let mut chains = vec![];
@@ -83,25 +142,26 @@ pub(crate) async fn start(mut config: Config, listener: TcpListener) -> anyhow::
         rails: vec![],
         odd_tokens: vec![],
         pay_although_coins_are_missing: false,
-        settings: terms::settings(&config)?,
+        settings: terms::settings(config)?,
         book: RwLock::new(Arc::new(PriceBook::default())),
-        rates: RwLock::new(rates::book(&config, &catalog)?),
+        rates: RwLock::new(rates::book(config, &catalog)?),
         metrics: Metrics::default(),
         deliveries_rang: Notify::new(),
         leases: Leases::new(wiring::node_name(&config.data)?),
     };
-    for network in catalog.networks() {
+    let is_there = |it: &&Network| pace.networks.is_none_or(|some| some.contains(&it.id.as_str()));
+    for network in catalog.networks().filter(is_there) {
         let lane = lane(&*store, network).await?;
         let chain = chain(&catalog, network)?;
         app.own_addresses.insert((network.id.clone(), lane_address(network)));
         chains.push(chain.clone());
-        let rail: Arc<dyn Rail> = Arc::new(rail(chain, network));
+        let rail: Arc<dyn Rail> = Arc::new(rail(chain, network, pace));
         app.rails.push(rail.clone());
         app.lanes.push(LaneWork {
             lane,
             network: network.id.clone(),
             rail,
-            pays: true,
+            pays: pace.pays,
             station: None,
             rang: Arc::default(),
             failed: Arc::default(),
@@ -109,16 +169,15 @@ pub(crate) async fn start(mut config: Config, listener: TcpListener) -> anyhow::
     }
     let policy = Policy { simulated: true, ..Policy::default() };
     app.signer = Some(Arc::new(LocalSigner::new(keystore, policy)));
-    let app = Arc::new(app);
-    demo::prepare(&app, &vault, &format!("{base}/sandbox/webhooks")).await?;
-    resume(&app, &chains).await?;
-    let pricing = Pricing::read(&config, &catalog, catalog.assets())?;
-    let rates = Rates::of(&config, &catalog, prices::sources(&catalog)?)?;
-    config.webhooks = Webhooks { allow: vec![address.to_string()], timeout_ms: None };
-    let extra = receiver::Receiver::default().router();
-    let server = Server::start(app.clone(), pricing, rates, &config, listener, extra).await?;
-    let miner = tokio::spawn(mine(chains));
-    Ok(Sandbox { app, base, server, miner, _lock: lock })
+    Ok(Assembled { app, vault, chains })
+}
+
+/// The sandbox's exchanges.
+///
+/// # Errors
+/// If a price cannot be represented.
+pub(crate) fn exchanges(config: &Config, catalog: &Catalog) -> anyhow::Result<Rates> {
+    Rates::of(config, catalog, prices::sources(catalog)?)
 }
 
 impl Sandbox {
@@ -175,24 +234,27 @@ fn chain(catalog: &Catalog, network: &Network) -> anyhow::Result<SimChain> {
     }))
 }
 
-fn rail(chain: SimChain, network: &Network) -> SimRail {
+fn rail(chain: SimChain, network: &Network, pace: &Pace<'_>) -> SimRail {
     let fee_cap = chain.fee_level().scale(1_000, 1, Rounding::Up).unwrap_or(Amount::MAX);
     let profile = RailProfile {
         network: network.id.clone(),
-        batch_max: 1,
+        batch_max: pace.batch_max,
         batch_wait_ms: 0,
         economy_apart: false,
-        in_flight_max: 64,
+        in_flight_max: pace.in_flight_max,
         attempts_max: 10,
-        poll_ms: BLOCK_MS,
-        retry_ms: BLOCK_MS,
+        poll_ms: pace.block_ms,
+        retry_ms: pace.block_ms,
         replace_after_ms: Some(40 * BLOCK_MS),
     };
     SimRail::new(chain, profile, network.fee_asset.clone(), fee_cap)
 }
 
 /// Gives each wallet on its chain what the ledger says it holds.
-async fn resume(app: &App, chains: &[SimChain]) -> anyhow::Result<()> {
+///
+/// # Errors
+/// If the store does not answer.
+pub(crate) async fn resume(app: &App, chains: &[SimChain]) -> anyhow::Result<()> {
     let balances = app.store.balances().await;
     for line in balances.map_err(|Unreachable| anyhow!("the store does not answer"))? {
         let LedgerAccount::HotWallet(lane) = &line.account else { continue };
@@ -207,8 +269,9 @@ async fn resume(app: &App, chains: &[SimChain]) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn mine(chains: Vec<SimChain>) {
-    let mut ticks = interval(Duration::from_millis(BLOCK_MS));
+/// Adds a block to each chain every `block_ms`, for ever.
+pub(crate) async fn mine(chains: Vec<SimChain>, block_ms: u64) {
+    let mut ticks = interval(Duration::from_millis(block_ms));
     loop {
         ticks.tick().await;
         chains.iter().for_each(SimChain::mine);

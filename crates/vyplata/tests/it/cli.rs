@@ -45,6 +45,10 @@ fn every_command_has_help() {
         "keys show-addresses",
         "reconcile",
         "doctor",
+        "bench",
+        "bench accept",
+        "bench settle",
+        "bench deliver",
     ];
     let vyplata = || Command::new(env!("CARGO_BIN_EXE_vyplata"));
     for command in commands {

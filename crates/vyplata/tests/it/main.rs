@@ -5,6 +5,8 @@ mod api;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod bitcoin;
 #[cfg(test)]
 mod cli;

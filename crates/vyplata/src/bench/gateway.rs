@@ -1,0 +1,152 @@
+//! The gateway that is measured: the real one, as `serve` runs it, on a simulated chain and a store of
+//! its own.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use anyhow::{Context as _, anyhow};
+use axum::Router;
+use domain::ports::{Store, Unreachable};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+
+use super::{
+    child::Ready,
+    machine, part, place, prepare,
+    shops::{self, NETWORK, Speech},
+};
+use crate::{
+    clock,
+    config::{Config, Webhooks},
+    limiter::Settings,
+    prices::Pricing,
+    sandbox::{self, Assembled, Pace},
+    server::Server,
+    wiring,
+};
+
+/// How often an address and a credential may ask: the limits are there, and nobody reaches them.
+const REQUESTS_PER_SECOND: u32 = 1_000_000;
+
+/// What there is to do before time is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Prepared {
+    /// Nothing.
+    Nothing,
+    /// So many payouts are accepted and wait to be paid.
+    Payouts(usize),
+    /// So many payouts are accepted and withdrawn, and a webhook is due for each.
+    Webhooks(usize),
+}
+
+/// How a gateway is run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Plan {
+    /// The store's URL.
+    pub(crate) store: String,
+    /// Where everything else is kept.
+    pub(crate) data: PathBuf,
+    /// What references and merchants of this run are told apart by.
+    pub(crate) run: String,
+    /// The API.
+    pub(crate) speech: Speech,
+    /// How many merchants there are.
+    pub(crate) merchants: usize,
+    /// What is done before.
+    pub(crate) prepared: Prepared,
+    /// Whether lanes pay.
+    pub(crate) pays: bool,
+    /// How long a block takes, in milliseconds.
+    pub(crate) block_ms: u64,
+    /// How many payouts share a transaction at most.
+    pub(crate) batch_max: u32,
+    /// How many transactions may be on their way at once.
+    pub(crate) in_flight_max: u32,
+    /// Where webhooks go: the first merchant's to the first, and so on, and around.
+    pub(crate) receivers: Vec<SocketAddr>,
+}
+
+/// Runs until nobody listens to it any more.
+///
+/// # Errors
+/// Says what is in the way.
+pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
+    let _lock = wiring::lock(&plan.data)?;
+    let config = config(&plan);
+    let store = place::open(&plan.store).await?;
+    let payouts_before = payouts(&*store).await?;
+    let pace = Pace {
+        networks: Some(&[NETWORK]),
+        block_ms: plan.block_ms,
+        batch_max: plan.batch_max,
+        in_flight_max: plan.in_flight_max,
+        pays: plan.pays,
+    };
+    let Assembled { app, vault, chains } = sandbox::assemble(&config, store, &pace).await?;
+    let app = Arc::new(app);
+    let shops = shops::all(&plan.run, plan.merchants);
+    let made = shops::open(&app, &vault, plan.speech, &shops).await?;
+    sandbox::resume(&app, &chains).await?;
+    let paid = app.catalog.assets().filter(|it| it.network.as_str() == NETWORK);
+    let pricing = Pricing::read(&config, &app.catalog, paid)?;
+    let rates = sandbox::exchanges(&config, &app.catalog)?;
+    if plan.prepared != Prepared::Nothing {
+        app.set_book(pricing.initial());
+        rates.renew(&app, clock::now()).await;
+        pricing.renew(&app, clock::now()).await;
+        prepare::all(&app, &plan, &made).await?;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let ready = Ready {
+        address: listener.local_addr()?,
+        begun_at_ms: clock::now().0,
+        payouts_before,
+        cpu_us: machine::cpu_us(std::process::id()),
+        transactions: place::transactions(&plan.store),
+    };
+    let server = Server::start(app, pricing, rates, &config, listener, Router::new()).await?;
+    let miner = tokio::spawn(sandbox::mine(chains, plan.block_ms));
+    part::say(&ready)?;
+    let acceptor = server.api.acceptor.clone();
+    part::obey(move |line| {
+        let most = line.strip_prefix("slice ").and_then(|it| it.parse().ok());
+        most.map(|it| acceptor.limit_slices(it)).is_some()
+    })
+    .await;
+    miner.abort();
+    server.stop().await;
+    Ok(())
+}
+
+/// How many payouts a store has.
+///
+/// # Errors
+/// If it does not answer.
+pub(crate) async fn payouts(store: &dyn Store) -> anyhow::Result<u64> {
+    let counts =
+        store.counts().await.map_err(|Unreachable| anyhow!("the store does not answer"))?;
+    Ok(counts.iter().filter(|it| it.0.starts_with("payouts.")).map(|it| it.1).sum())
+}
+
+fn config(plan: &Plan) -> Config {
+    let mut config = sandbox::config(&plan.data);
+    config.merchants.clear();
+    config.requests = Settings {
+        per_address_per_second: REQUESTS_PER_SECOND,
+        per_address_burst: REQUESTS_PER_SECOND,
+        per_key_per_second: REQUESTS_PER_SECOND,
+        per_key_burst: REQUESTS_PER_SECOND,
+        ..Settings::off()
+    };
+    let allow = plan.receivers.iter().map(ToString::to_string).collect();
+    config.webhooks = Webhooks { allow, timeout_ms: None };
+    config
+}
+
+/// Reads a count of a gateway's store without the gateway.
+///
+/// # Errors
+/// If the store cannot be opened or does not answer.
+pub(crate) fn count_without(store: &str) -> anyhow::Result<u64> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("counting")?.block_on(async { payouts(&*place::open(store).await?).await })
+}

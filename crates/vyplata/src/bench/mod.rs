@@ -1,0 +1,60 @@
+//! `vyplata bench`: what this machine accepts, settles and delivers, measured from outside.
+//!
+//! What is measured runs in processes of its own: the real gateway, with the server, the dialects,
+//! the limits, the ledger and the disk that `serve` has, and beside it an echo that does nothing but
+//! read JSON and write it. Both are asked by the same load generator with the same bytes, in turn, so
+//! that what else the machine does hits both.
+
+mod accept;
+mod child;
+mod deliver;
+mod echo;
+mod figure;
+mod gateway;
+mod ground;
+mod latency;
+mod load;
+mod machine;
+mod outcome;
+mod part;
+mod place;
+mod prepare;
+mod report;
+mod settle;
+mod shops;
+mod telling;
+
+pub(crate) use self::{
+    accept::Wish as Accept, deliver::Wish as Deliver, ground::Ground, part::run as part,
+    settle::Wish as Settle, shops::Speech, telling::Telling,
+};
+
+use std::path::Path;
+
+/// What to measure.
+pub(crate) enum Wish {
+    /// Accepting.
+    Accept(Accept),
+    /// Settling.
+    Settle(Settle),
+    /// Delivering.
+    Deliver(Deliver),
+}
+
+/// Measures and tells.
+///
+/// # Errors
+/// Says what is in the way, or what was not as it must be.
+pub(crate) fn run(
+    ground: &Ground,
+    wish: &Wish,
+    tell: &Telling,
+    report: Option<&Path>,
+) -> anyhow::Result<()> {
+    let outcome = match wish {
+        Wish::Accept(wish) => outcome::accept(wish, &accept::measure(ground, wish, tell)?)?,
+        Wish::Settle(wish) => outcome::settle(wish, &settle::measure(ground, wish, tell)?)?,
+        Wish::Deliver(wish) => outcome::deliver(wish, &deliver::measure(ground, wish, tell)?)?,
+    };
+    outcome.tell(ground, tell, report)
+}

@@ -1,0 +1,98 @@
+//! Where payouts are kept while they are measured: the one place that reads a store's URL.
+
+use std::{
+    fs,
+    io::{Read as _, Seek as _, SeekFrom},
+    path::Path,
+    sync::Arc,
+};
+
+use anyhow::{Context as _, anyhow};
+use domain::ports::Store;
+
+use crate::{
+    config::{Database, DatabaseUrl},
+    wiring,
+};
+
+/// What the URL of a file begins with.
+const SQLITE: &str = "sqlite:";
+/// Where the transaction counter stands in the index of a write-ahead log, in bytes
+/// (<https://www.sqlite.org/walformat.html>, "The WAL-Index Header": `iChange`).
+const CHANGES_AT: u64 = 8;
+
+/// The URL of a database file.
+pub(crate) fn of_file(path: &Path) -> String {
+    format!("{SQLITE}{}", path.display())
+}
+
+/// Opens a store and brings its tables up to date.
+///
+/// # Errors
+/// If nobody knows the URL, or the store cannot be opened.
+pub(crate) async fn open(url: &str) -> anyhow::Result<Arc<dyn Store>> {
+    let url = read(url)?;
+    if let Database::File(file) = url.place()
+        && let Some(folder) = file.parent()
+    {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the directory {}", folder.display()))?;
+    }
+    wiring::open_database(url.place()).await
+}
+
+/// Checks that a URL is one that can be opened, before anything is started.
+///
+/// # Errors
+/// If it is not.
+pub(crate) fn check(url: &str) -> anyhow::Result<()> {
+    read(url).map(|_| ())
+}
+
+/// How many transactions an open store has written since it was opened, if it tells: each of them
+/// was one wait for the disk. Only differences mean something, and they wrap around.
+pub(crate) fn transactions(url: &str) -> Option<u32> {
+    let url = read(url).ok()?;
+    let Database::File(file) = url.place() else { return None };
+    let mut index = file.into_os_string();
+    index.push("-shm");
+    let mut index = fs::File::open(index).ok()?;
+    index.seek(SeekFrom::Start(CHANGES_AT)).ok()?;
+    let mut bytes = [0; 4];
+    index.read_exact(&mut bytes).ok()?;
+    Some(u32::from_ne_bytes(bytes))
+}
+
+fn read(url: &str) -> anyhow::Result<DatabaseUrl> {
+    DatabaseUrl::try_from(url.to_owned()).map_err(|why| anyhow!("the store URL: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ports::ChangeSet;
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn transactions_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = of_file(&folder.path().join("counted.db"));
+        let store = open(&url).await.unwrap();
+        let before = transactions(&url).unwrap();
+        for name in ["a", "b", "c"] {
+            let merchant = crate::cli::new_merchant(name, None);
+            let change = ChangeSet { merchants: vec![merchant], ..ChangeSet::default() };
+            store.commit(change).await.unwrap();
+        }
+        assert!(store.merchants().now_or_never().unwrap().unwrap().len() == 3);
+        assert_eq!(transactions(&url).unwrap().wrapping_sub(before), 3);
+    }
+
+    #[test]
+    fn other_urls_are_refused() {
+        for url in ["", "vyplata.db", "sqlite:", "mysql://localhost/x"] {
+            assert!(check(url).unwrap_err().to_string().contains("sqlite:"), "{url}");
+        }
+    }
+}

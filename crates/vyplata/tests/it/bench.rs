@@ -1,0 +1,162 @@
+//! What is measured is what is asked for, everything acknowledged is stored, and nothing is left.
+
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{
+    gateway::wait_for,
+    vyplata::{Said, said},
+};
+
+fn bench(folder: &TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vyplata"));
+    command.arg("bench").args(arguments).arg("--data").arg(folder.path());
+    command.env("RUST_LOG", "warn").stdin(Stdio::null());
+    command
+}
+
+/// Runs a bench that must succeed; returns its last line.
+fn measured(folder: &TempDir, arguments: &[&str]) -> Value {
+    let said = said(bench(folder, arguments).arg("--json"));
+    assert!(said.success, "{said:?}");
+    let lines: Vec<Value> =
+        said.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    lines.into_iter().next_back().unwrap()
+}
+
+fn refused(folder: &TempDir, arguments: &[&str], word: &str) {
+    let said: Said = said(&mut bench(folder, arguments));
+    assert!(!said.success && said.stdout.is_empty(), "{said:?}");
+    assert!(said.stderr.contains(word) && !said.stderr.contains("panicked"), "{said:?}");
+}
+
+fn is_empty(folder: &TempDir) -> bool {
+    fs::read_dir(folder.path()).unwrap().next().is_none()
+}
+
+#[test]
+fn what_is_accepted_is_counted_beside_an_echo_and_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let last = measured(
+        &folder,
+        &["accept", "--connections", "1,2", "--seconds", "1", "--rounds", "1", "--slice", "1"],
+    );
+    assert_eq!(last["bench"], "accept");
+    let runs = last["runs"].as_array().unwrap();
+    assert_eq!(runs.iter().map(|it| &it["connections"]).collect::<Vec<_>>(), [1, 2]);
+    for run in runs {
+        for figure in ["creates_per_second", "echo_per_second", "p50_us", "p99_us", "p999_us"] {
+            assert!(run[figure].as_u64().unwrap() > 0, "{figure} of {run}");
+        }
+        assert!(run["sliced_per_second"].as_u64().unwrap() > 0, "{run}");
+        assert_eq!(run["rounds"].as_array().unwrap().len(), 1);
+        // Without smaller slices in between, one commit has at most as many as there are connections.
+        let (count, commits) = (run["acknowledged"].as_u64().unwrap(), run["commits"].as_u64());
+        let most = run["connections"].as_u64().unwrap();
+        assert!(commits.unwrap() * most >= count && commits.unwrap() <= 2 * count, "{run}");
+    }
+    for ratio in ["ratio_to_echo", "ratio_group_to_single"] {
+        assert!(last[ratio].as_f64().unwrap() > 0.0, "{last}");
+    }
+    assert_eq!(last["ratio_to_echo_by_connections"]["2"], last["ratio_to_echo"]);
+    assert_eq!(last["durable"], last["acknowledged"]);
+    assert!(last["durable"].as_u64().unwrap() > 0 && last["fsync_us_p50"].as_u64().unwrap() > 0);
+    assert!(is_empty(&folder), "the temporary folder is gone");
+}
+
+#[test]
+fn every_api_can_be_asked_and_a_store_can_be_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = format!("sqlite:{}", folder.path().join("kept.db").display());
+    for api in ["cryptomus", "native"] {
+        let last = measured(
+            &folder,
+            &[
+                "accept",
+                "--connections",
+                "2",
+                "--seconds",
+                "1",
+                "--rounds",
+                "1",
+                "--api",
+                api,
+                "--store",
+                &store,
+                "--merchants",
+                "3",
+            ],
+        );
+        assert_eq!((&last["api"], &last["durable"]), (&api.into(), &last["acknowledged"]));
+    }
+    // Merchants of somebody else are left alone.
+    rusqlite::Connection::open(folder.path().join("kept.db"))
+        .unwrap()
+        .execute(
+            "UPDATE merchants SET name = 'shop' WHERE id = (SELECT min(id) FROM merchants)",
+            [],
+        )
+        .unwrap();
+    refused(&folder, &["settle", "--payouts", "1", "--store", &store], "not for measuring");
+}
+
+#[test]
+fn payouts_are_settled_and_webhooks_delivered_to_the_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let settled = measured(&folder, &["settle", "--payouts", "30", "--batch", "4"]);
+    assert_eq!((&settled["bench"], &settled["payouts"]), (&"settle".into(), &30.into()));
+    let delivered = measured(&folder, &["deliver", "--webhooks", "40", "--merchants", "3"]);
+    assert_eq!((&delivered["webhooks"], &delivered["receivers"]), (&40.into(), &3.into()));
+    for (last, rate) in [(settled, "payouts_per_second"), (delivered, "webhooks_per_second")] {
+        for figure in [rate, "p50_us", "p99_us", "commits"] {
+            assert!(last[figure].as_u64().unwrap() > 0, "{figure} of {last}");
+        }
+    }
+    assert!(is_empty(&folder));
+}
+
+#[test]
+fn the_report_is_one_file_with_pictures_and_people_get_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.html");
+    let mut command = bench(&folder, &["deliver", "--webhooks", "5"]);
+    let said = said(command.arg("--report").arg(&report));
+    assert!(said.success && said.stdout.contains("delivered per second"), "{said:?}");
+    let html = fs::read_to_string(&report).unwrap();
+    assert_eq!(html.matches("<svg").count(), 3);
+    assert!(html.contains("<polyline") && html.contains("vyplata bench deliver"), "{html}");
+    for foreign in ["<script", "src=", "@import"] {
+        assert!(!html.contains(foreign), "{foreign}");
+    }
+}
+
+#[test]
+fn a_store_that_is_not_known_is_said_so_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    for store in ["mysql://localhost/vyplata", "vyplata.db", "sqlite:"] {
+        refused(&folder, &["accept", "--store", store], "sqlite:");
+    }
+    assert!(is_empty(&folder));
+}
+
+#[test]
+#[cfg(unix)]
+fn who_stops_it_finds_nothing_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = bench(&folder, &["accept", "--connections", "1", "--seconds", "600"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let data = || fs::read_dir(folder.path()).unwrap().next()?.ok();
+    let lock = || data().filter(|it| it.path().join("vyplata.db-shm").exists());
+    wait_for("the gateway is at work", lock);
+    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success() && !child.wait().unwrap().success());
+    assert!(is_empty(&folder));
+}
