@@ -38,6 +38,7 @@ pub fn needs(desk: &Desk<'_>, commands: &[Command]) -> AcceptNeeds {
     for command in commands {
         match command {
             Command::Create(create) => {
+                needs.keys.extend(create.key);
                 needs.claims.extend(names(create));
                 needs.claims.extend(create.nonce.as_ref().map(nonce_claim));
                 needs.claims.extend(promise_claim(create));
@@ -160,6 +161,11 @@ impl Sitting {
         create: &CreatePayout,
         now: Timestamp,
     ) -> Result<Accepted, Refusal> {
+        // Whoever understood the request may have known the credential from before.
+        let key = create.key.and_then(|it| self.view.keys.get(&it));
+        if key.is_some_and(|it| it.is_revoked(now)) {
+            return Err(Refusal::Unauthenticated);
+        }
         if let Some(existing) = self.existing(create)? {
             return self.repeat(desk, create, existing);
         }

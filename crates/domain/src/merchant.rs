@@ -59,3 +59,10 @@ pub struct ApiKey {
     /// Counts commits, for optimistic concurrency.
     pub version: u64,
 }
+
+impl ApiKey {
+    /// Whether it is good for nothing any more.
+    pub fn is_revoked(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_some_and(|at| now >= at)
+    }
+}

@@ -22,7 +22,7 @@ use domain::{
 use signer::Vault;
 use tokio::sync::Notify;
 
-use crate::{leases::Leases, metrics::Metrics, rules::Rules};
+use crate::{callers::Callers, clock, leases::Leases, metrics::Metrics, rules::Rules};
 
 /// The gateway.
 pub(crate) struct App {
@@ -56,6 +56,8 @@ pub(crate) struct App {
     pub(crate) deliveries_rang: Notify,
     /// What this process works on, of all that share the database.
     pub(crate) leases: Leases,
+    /// Credentials that were read a moment ago.
+    pub(crate) callers: Callers,
 }
 
 /// One lane and the rail that carries it.
@@ -164,9 +166,20 @@ impl App {
     /// If the store did not answer.
     pub(crate) async fn callers(
         &self,
-        dialect: &str,
+        dialect: &'static str,
         lookup: &str,
-    ) -> Result<Vec<Caller>, Unreachable> {
+    ) -> Result<Arc<[Caller]>, Unreachable> {
+        let name = (dialect, lookup.to_owned());
+        if let Some(known) = self.callers.get(&name) {
+            return Ok(known);
+        }
+        let asked_ms = clock::uptime_ms();
+        let callers: Arc<[Caller]> = self.read_callers(dialect, lookup).await?.into();
+        self.callers.put(name, asked_ms, &callers);
+        Ok(callers)
+    }
+
+    async fn read_callers(&self, dialect: &str, lookup: &str) -> Result<Vec<Caller>, Unreachable> {
         let mut callers = vec![];
         for key in self.store.keys_by_lookup(dialect, lookup).await? {
             let Some(merchant) = self.store.merchant(key.merchant).await? else { continue };

@@ -207,8 +207,8 @@ impl Api {
         let served = self.serving(request, context).await;
         let (dialect, callers, refusal) = match served {
             Ok(Some((dialect, callers))) => (dialect, callers, None),
-            Ok(None) => (first, vec![], None),
-            Err(refusal) => (first, vec![], Some(refusal)),
+            Ok(None) => (first, Arc::default(), None),
+            Err(refusal) => (first, Arc::default(), Some(refusal)),
         };
         if let Some(message) = dialect.answer_openly(request, &callers, context) {
             return (dialect, Ok(message));
@@ -224,7 +224,7 @@ impl Api {
         &self,
         request: &dialects::Request<'_>,
         context: &Context<'_>,
-    ) -> Result<Option<(&'static dyn Dialect, Vec<Caller>)>, Refusal> {
+    ) -> Result<Option<(&'static dyn Dialect, Arc<[Caller]>)>, Refusal> {
         for dialect in dialects::owners(request.path) {
             let lookup = dialect.lookup(request)?;
             let callers = self.app.callers(dialect.name(), &lookup).await.map_err(unreachable)?;

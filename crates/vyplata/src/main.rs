@@ -3,6 +3,7 @@
 mod acceptor;
 mod app;
 mod bench;
+mod callers;
 mod calls;
 mod cli;
 mod client;

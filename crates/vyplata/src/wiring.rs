@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     app::{App, LaneWork},
+    callers::Callers,
     clock,
     config::{Config, Database, LaneConfig, NetworkConfig},
     leases::Leases,
@@ -239,6 +240,7 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
         metrics: Metrics::default(),
         deliveries_rang: Notify::new(),
         leases: Leases::default(),
+        callers: Callers::default(),
     };
     let mut wallets = vec![];
     if need == Need::Everything {

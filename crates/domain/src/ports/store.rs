@@ -48,6 +48,8 @@ pub enum ClaimScope {
 pub struct AcceptNeeds {
     /// Merchants.
     pub merchants: BTreeSet<MerchantId>,
+    /// Credentials that commands were given with.
+    pub keys: BTreeSet<KeyId>,
     /// Names that may have been used.
     pub claims: BTreeSet<Claim>,
     /// Outward identifiers that may be taken.
@@ -67,6 +69,8 @@ pub struct AcceptNeeds {
 pub struct AcceptView {
     /// The merchants that exist.
     pub merchants: BTreeMap<MerchantId, Merchant>,
+    /// The credentials that exist.
+    pub keys: BTreeMap<KeyId, ApiKey>,
     /// The names that were used, and the payouts they stand for.
     pub claims: BTreeMap<Claim, Option<PayoutId>>,
     /// The outward identifiers that are taken.

@@ -29,6 +29,9 @@ pub(super) fn count(count_max: u32) -> usize {
 impl Contents {
     pub(super) fn accept_view(&self, needs: &AcceptNeeds) -> AcceptView {
         let mut view = AcceptView::default();
+        for id in &needs.keys {
+            view.keys.extend(self.keys.get(id).map(|it| (*id, it.clone())));
+        }
         for id in &needs.merchants {
             view.merchants.extend(self.merchants.get(id).map(|it| (*id, it.clone())));
         }

@@ -147,14 +147,17 @@ pub(crate) async fn accept_view<S: Session>(
 ) -> Result<AcceptView, Fault> {
     let mut view = AcceptView::default();
     let named = needs.payouts.union(&needs.leaving).copied().collect();
-    let (merchants, claims, public_ids, payouts) = four(
-        all(needs.merchants.iter().map(|it| merchant(session, *it))),
+    let merchants = all(needs.merchants.iter().map(|it| merchant(session, *it)));
+    let keys = all(needs.keys.iter().map(|it| key(session, *it)));
+    let ((merchants, keys), claims, public_ids, payouts) = four(
+        two(merchants, keys),
         all(needs.claims.iter().map(|it| claimed(session, it))),
         all(needs.public_ids.iter().map(|it| is_taken(session, it))),
         payouts(session, &named),
     )
     .await?;
     view.merchants = merchants.into_iter().flatten().map(|it| (it.id, it)).collect();
+    view.keys = keys.into_iter().flatten().map(|it| (it.id, it)).collect();
     let claims = needs.claims.iter().zip(claims);
     view.claims = claims.filter_map(|(claim, used)| Some((claim.clone(), used?))).collect();
     let public_ids = needs.public_ids.iter().zip(public_ids);

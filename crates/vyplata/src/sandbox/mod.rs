@@ -29,6 +29,7 @@ pub(crate) use examples::{Example, all as examples};
 
 use crate::{
     app::{App, LaneWork},
+    callers::Callers,
     config::{Config, Conversion, MerchantConfig, Webhooks},
     leases::Leases,
     metrics::Metrics,
@@ -148,6 +149,7 @@ pub(crate) async fn assemble(
         metrics: Metrics::default(),
         deliveries_rang: Notify::new(),
         leases: Leases::new(wiring::node_name(&config.data)?),
+        callers: Callers::default(),
     };
     let is_there = |it: &&Network| pace.networks.is_none_or(|some| some.contains(&it.id.as_str()));
     for network in catalog.networks().filter(is_there) {

@@ -210,6 +210,7 @@ pub(super) fn accept_sees_everything(store: &dyn Store) {
     let unused = claim(ClaimScope::MerchantRef, MERCHANT.0, "order 2");
     let needs = AcceptNeeds {
         merchants: [MERCHANT, MerchantId(8)].into(),
+        keys: [KEY, KeyId(8)].into(),
         claims: [reference.clone(), nonce.clone(), unused].into(),
         public_ids: ["INV-2".to_owned(), "INV-4".to_owned()].into(),
         payouts: [PayoutId(3), PayoutId(4)].into(),
@@ -219,6 +220,7 @@ pub(super) fn accept_sees_everything(store: &dyn Store) {
     // The balance of the loaded payouts' merchant is loaded without being asked for.
     let expected = AcceptView {
         merchants: [(MERCHANT, merchant(MERCHANT, "first"))].into(),
+        keys: [(KEY, key(KEY, MERCHANT))].into(),
         claims: [(reference, Some(PayoutId(1))), (nonce, None)].into(),
         public_ids: ["INV-2".to_owned()].into(),
         payouts: [(PayoutId(1), payout(1)), (PayoutId(3), payout(3))].into(),
@@ -255,6 +257,7 @@ pub(super) fn accept_sees_the_batches_that_may_be_left(store: &dyn Store) {
 pub(super) fn accept_sees_nothing_where_nothing_is(store: &dyn Store) {
     let needs = AcceptNeeds {
         merchants: [MERCHANT].into(),
+        keys: [KEY].into(),
         claims: [claim(ClaimScope::Nonce, 1, "1")].into(),
         public_ids: ["INV-1".to_owned()].into(),
         payouts: [PayoutId(1)].into(),
