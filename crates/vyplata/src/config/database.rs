@@ -37,7 +37,7 @@ impl DatabaseUrl {
     }
 
     /// Where that is.
-    pub(super) fn place(&self) -> Database<'_> {
+    pub(crate) fn place(&self) -> Database<'_> {
         match &self.0 {
             Place::File(path) => Database::File(path.clone()),
             Place::Postgres(url) => Database::Postgres(url),
