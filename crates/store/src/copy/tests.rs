@@ -32,7 +32,9 @@ fn compared(change: &str) -> Result<Vec<Proof>, CopyError> {
     let mut statement = hand.prepare(triggers).unwrap();
     let names: Vec<String> =
         statement.query_map([], |it| it.get(0)).unwrap().map(Result::unwrap).collect();
-    names.iter().for_each(|it| hand.execute_batch(&format!("DROP TRIGGER {it}")).unwrap());
+    for it in names {
+        hand.execute_batch(&format!("DROP TRIGGER {it}")).unwrap();
+    }
     hand.execute_batch(change).unwrap();
     ready(async {
         let (mut one, mut other) = (one.connect().await?, other.connect().await?);

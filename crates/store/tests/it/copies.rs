@@ -17,7 +17,6 @@ use domain::{
     ids::{BatchId, DeliveryId, LaneId, MerchantId, PayoutId, TxId},
     lease::Lease,
     ledger::{LedgerAccount, fund},
-    money::Amount,
     payout::{Failure, FailureCode, Payout, PayoutState, Priority, Stage, Status},
     ports::{ChangeSet, Claim, ClaimScope, Hold, HoldReason, PageQuery, PayoutKey, Store},
     quote::FeeBearer,
@@ -46,8 +45,12 @@ fn mixed(number: u128) -> u128 {
     number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835) >> 3
 }
 
+fn place(number: u128) -> usize {
+    usize::try_from(number).expect("there are not so many")
+}
+
 fn hostile(number: u128) -> String {
-    format!("{}{number}", HOSTILE[usize::try_from(number).unwrap() % HOSTILE.len()])
+    format!("{}{number}", HOSTILE[place(number) % HOSTILE.len()])
 }
 
 fn state(number: u128) -> PayoutState {
@@ -71,16 +74,17 @@ fn one_of_many(number: u128) -> Payout {
     let mut it = payout();
     it.id = PayoutId(mixed(number) | 1 << 90);
     it.public_id = format!("INV {number}");
-    it.merchant_ref = (number % 3 > 0).then(|| hostile(number));
-    it.destination.memo = (number % 2 == 0).then(|| hostile(number));
-    it.quote.amount = Amount::from_units(mixed(number)).unwrap();
-    it.quote.bearer = if number % 2 == 0 { FeeBearer::Recipient } else { FeeBearer::Merchant };
-    it.priority = if number % 2 == 0 { Priority::Economy } else { Priority::Highest };
-    it.key = it.key.filter(|_| number % 5 > 0);
-    it.webhook = it.webhook.filter(|_| number % 4 > 0);
+    it.merchant_ref = (!number.is_multiple_of(3)).then(|| hostile(number));
+    it.destination.memo = number.is_multiple_of(2).then(|| hostile(number));
+    it.quote.amount = amount(mixed(number));
+    it.quote.bearer =
+        if number.is_multiple_of(2) { FeeBearer::Recipient } else { FeeBearer::Merchant };
+    it.priority = if number.is_multiple_of(2) { Priority::Economy } else { Priority::Highest };
+    it.key = it.key.filter(|_| !number.is_multiple_of(5));
+    it.webhook = it.webhook.filter(|_| !number.is_multiple_of(4));
     it.note = hostile(number);
     it.state = state(number);
-    it.created_at = Timestamp(u64::try_from(number).unwrap());
+    it.created_at = Timestamp(place(number) as u64);
     it
 }
 
@@ -92,11 +96,11 @@ fn one_delivery(payout: PayoutId, number: u128) -> Delivery {
         txid: Some(TxId::new("tx")),
         occurred_at: Timestamp(1),
         state: [DeliveryState::Due, DeliveryState::Delivered, DeliveryState::GivenUp]
-            [usize::try_from(number).unwrap() % 3],
+            [place(number) % 3],
         tries: 3,
         due_at: Timestamp(1),
         last_result: hostile(number),
-        body: vec![0, 255, u8::try_from(number % 256).unwrap()],
+        body: vec![0, 255, number.to_le_bytes()[0]],
         version: 1,
     }
 }
@@ -105,7 +109,7 @@ fn one_delivery(payout: PayoutId, number: u128) -> Delivery {
 fn fill(store: &dyn Store) {
     write(store, everything());
     a_payout_joins_another_batch_once_the_first_has_ended(store);
-    let mut second = ready(store.load_batch(BatchId(2))).unwrap().batch;
+    let mut second = ready(store.load_batch(BatchId(2))).expect("reachable").batch;
     second.version += 1;
     second.hold = Some(Hold { reason: HoldReason::NodesDisagree, detail: hostile(1) });
     let mut attempt = batch().attempts.remove(0);
@@ -120,9 +124,9 @@ fn fill(store: &dyn Store) {
             let it = one_of_many(number);
             let at = Timestamp(1);
             let scope = [ClaimScope::MerchantRef, ClaimScope::Nonce, ClaimScope::Promise]
-                [usize::try_from(number).unwrap() % 3];
+                [place(number) % 3];
             change.claims.push((Claim { scope, owner: 1, text: hostile(number) }, Some(it.id)));
-            let kind = EventKind::ALL[usize::try_from(number).unwrap() % EventKind::ALL.len()];
+            let kind = EventKind::ALL[place(number) % EventKind::ALL.len()];
             change.events.push(Event { payout: it.id, at, kind, detail: hostile(number) });
             change.deliveries.push(one_delivery(it.id, number));
             let owner = LedgerAccount::Available(MerchantId(number % 40));
@@ -172,7 +176,8 @@ fn copied_telling(
     tell: impl FnMut(Progress),
 ) -> Result<Vec<Proof>, CopyError> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    runtime.enable_all().build().unwrap().block_on(copy(from, to, Duration::ZERO, tell))
+    let runtime = runtime.enable_all().build().expect("threads can be had");
+    runtime.block_on(copy(from, to, Duration::ZERO, tell))
 }
 
 fn file(folder: &tempfile::TempDir, name: &str) -> End {
@@ -181,14 +186,14 @@ fn file(folder: &tempfile::TempDir, name: &str) -> End {
 
 fn filled(folder: &tempfile::TempDir) -> (Sqlite, End) {
     let path = folder.path().join("source.db");
-    let store = Sqlite::open_and_migrate(&path).unwrap();
+    let store = Sqlite::open_and_migrate(&path).expect("a new file can be opened");
     fill(&store);
     (store, End::Sqlite(path))
 }
 
 fn rows(path: &Path) -> i64 {
     let sql = "SELECT (SELECT count(*) FROM merchants) + (SELECT count(*) FROM payouts)";
-    raw(path).query_row(sql, [], |it| it.get(0)).unwrap()
+    raw(path).query_row(sql, [], |it| it.get(0)).expect("the tables are there")
 }
 
 #[test]
