@@ -57,7 +57,6 @@ async fn compare_table(
             tell(Progress { step: Step::Comparing, table: name, rows });
         }
     }
-    tell(Progress { step: Step::Comparing, table: name, rows });
     let [one, other] = hashes.map(|it| hex::encode(it.finalize()));
     if one != other {
         return Err(CopyError::Differ { table: name, key: "no row in particular".to_owned() });

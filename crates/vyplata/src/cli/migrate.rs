@@ -28,7 +28,7 @@ const TOLD_ROWS: u64 = 100_000;
 
 #[derive(ClapArgs)]
 pub(crate) struct Args {
-    /// Copy everything from this database: sqlite:PATH, or postgres://USER:PASSWORD@HOST/NAME. All
+    /// Copy everything from this database, `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`. All
     /// gateways on it must be stopped; it is not changed.
     #[arg(long, value_name = "DATABASE", requires = "to")]
     from: Option<String>,

@@ -17,6 +17,7 @@ struct Schema {
 }
 
 impl Schema {
+    #[expect(clippy::disallowed_methods, reason = "the environment names the server")]
     fn make(test: &str) -> Option<Self> {
         let Ok(server) = env::var("POSTGRES") else {
             println!("skipped: the variable POSTGRES names no server");
