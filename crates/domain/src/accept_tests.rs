@@ -7,7 +7,7 @@ use crate::{
     command::Asked,
     ids::{AssetId, DialectId, KeyId},
     ledger::LedgerAccount,
-    merchant::{ApiKey, Merchant, Sealed},
+    merchant::Merchant,
     payout::{Status, Webhook},
     ports::{Hold, HoldReason},
     quote::{AssetTerms, FeeBearer, FeePlan},
@@ -433,34 +433,6 @@ fn a_nonce_is_used_up_even_by_a_refusal_and_not_by_a_repetition() {
     assert_eq!(outcomes[1], Err(Refusal::NonceReused));
     let other_key = Nonce { key: KeyId(8), text: "3".to_owned() };
     assert!(stored.accept(&[Command::UseNonce(other_key)])[0].is_ok());
-}
-
-#[test]
-fn a_credential_that_was_revoked_meanwhile_is_good_for_nothing() {
-    let mut stored = Stored::with(1_000);
-    let key = ApiKey {
-        id: KeyId(9),
-        merchant: MERCHANT,
-        dialect: DialectId::new("native"),
-        role: "payout".to_owned(),
-        lookup: "lookup".to_owned(),
-        secret: Sealed(vec![]),
-        lenient_nonce: false,
-        created_at: NOW,
-        revoked_at: Some(NOW.plus_ms(1)),
-        version: 1,
-    };
-    stored.facts.keys.insert(key.id, key.clone());
-    assert!(is(&stored.create(create(1, "a")), 1, true), "it is good until then");
-    let revoked = ApiKey { revoked_at: Some(NOW), ..key };
-    stored.facts.keys.insert(revoked.id, revoked);
-    let before = stored.facts.clone();
-    let mut with_nonce = create(2, "b");
-    with_nonce.nonce = Some(nonce("1"));
-    for refused in [create(2, "a"), create(2, "b"), with_nonce] {
-        assert_eq!(stored.create(refused), Err(Refusal::Unauthenticated));
-    }
-    assert_eq!(stored.facts, before);
 }
 
 #[test]

@@ -1,8 +1,9 @@
-//! Approvals, transfers, quotes, and payouts that are paid from something else.
+//! Approvals, transfers, quotes, credentials, and payouts that are paid from something else.
 
 use super::*;
 use crate::{
     command::ApprovalRequest,
+    merchant::{ApiKey, Sealed},
     money::Rate,
     payout::Verdict,
     pricing::{Locked, Promise},
@@ -266,4 +267,32 @@ fn what_may_be_exchanged_is_other_content_than_what_may_not() {
     stored.create(create(1, "order")).unwrap();
     let other = CreatePayout { source: Source::Configured, ..create(2, "order") };
     assert_eq!(stored.create(other), Err(Refusal::RefReused));
+}
+
+#[test]
+fn a_credential_that_was_revoked_meanwhile_is_good_for_nothing() {
+    let mut stored = Stored::with(1_000);
+    let key = ApiKey {
+        id: KeyId(9),
+        merchant: MERCHANT,
+        dialect: DialectId::new("native"),
+        role: "payout".to_owned(),
+        lookup: "lookup".to_owned(),
+        secret: Sealed(vec![]),
+        lenient_nonce: false,
+        created_at: NOW,
+        revoked_at: Some(NOW.plus_ms(1)),
+        version: 1,
+    };
+    stored.facts.keys.insert(key.id, key.clone());
+    assert!(is(&stored.create(create(1, "a")), 1, true), "it is good until then");
+    let revoked = ApiKey { revoked_at: Some(NOW), ..key };
+    stored.facts.keys.insert(revoked.id, revoked);
+    let before = stored.facts.clone();
+    let mut with_nonce = create(2, "b");
+    with_nonce.nonce = Some(nonce("1"));
+    for refused in [create(2, "a"), create(2, "b"), with_nonce] {
+        assert_eq!(stored.create(refused), Err(Refusal::Unauthenticated));
+    }
+    assert_eq!(stored.facts, before);
 }

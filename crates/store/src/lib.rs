@@ -3,6 +3,7 @@
 //! The tables are described in `migrations`, and in this crate's README for people who want to read
 //! them by hand.
 
+pub mod copy;
 mod error;
 mod migrations;
 mod postgres;

@@ -19,11 +19,12 @@ const KEPT_MAX: usize = 65_536;
 /// A lookup: the API, and what a request shows.
 type Lookup = (&'static str, String);
 
-/// What was read, and when.
+/// When each lookup was read, and what was found.
+type Kept = BTreeMap<Lookup, (u64, Arc<[Caller]>)>;
+
+/// What was read a moment ago.
 #[derive(Default)]
-pub(crate) struct Callers {
-    kept: Mutex<BTreeMap<Lookup, (u64, Arc<[Caller]>)>>,
-}
+pub(crate) struct Callers(Mutex<Kept>);
 
 impl Callers {
     /// What was read a moment ago.
@@ -47,7 +48,7 @@ impl Callers {
         kept.insert(lookup, (asked_ms, Arc::clone(callers)));
     }
 
-    fn kept(&self) -> MutexGuard<'_, BTreeMap<Lookup, (u64, Arc<[Caller]>)>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

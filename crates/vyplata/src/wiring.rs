@@ -34,6 +34,9 @@ use crate::{
     terms,
 };
 
+/// The file in a data directory that the gateway on it holds.
+const LOCK: &str = "vyplata.lock";
+
 /// Reads the built-in catalogs, the operator's own, and the operator's changes of parameters.
 ///
 /// # Errors
@@ -432,6 +435,11 @@ pub(crate) fn lock_credentials(config: &Config) -> anyhow::Result<fs::File> {
     locked.with_context(|| format!("cannot lock {}", path.display()))
 }
 
+/// Whether a gateway ever had a data directory.
+pub(crate) fn is_data(directory: &Path) -> bool {
+    directory.join(LOCK).exists()
+}
+
 /// Refuses to start a second gateway on the same data.
 ///
 /// # Errors
@@ -439,7 +447,7 @@ pub(crate) fn lock_credentials(config: &Config) -> anyhow::Result<fs::File> {
 pub(crate) fn lock(data: &Path) -> anyhow::Result<fs::File> {
     fs::create_dir_all(data)
         .with_context(|| format!("cannot make the data directory {}", data.display()))?;
-    let path = data.join("vyplata.lock");
+    let path = data.join(LOCK);
     let file = fs::File::create(&path)
         .with_context(|| format!("cannot make the lock file {}", path.display()))?;
     file.try_lock()

@@ -38,7 +38,7 @@ use crate::{
     queries::{read, report, store::store, write},
 };
 use loan::Loan;
-use session::Asked;
+pub(crate) use session::Asked;
 use writer::Writer;
 
 /// How many connections a process has at most.
@@ -136,7 +136,7 @@ impl Postgres {
         Ok(name(&config))
     }
 
-    async fn connect(&self, doing: &'static str) -> Result<Client, StoreError> {
+    pub(crate) async fn connect(&self, doing: &'static str) -> Result<Client, StoreError> {
         self.pool.get().await.map_err(|error| {
             let (database, error) = (self.name.clone(), Fault::from(error).to_string());
             if error.contains(NOT_TRUSTED) {

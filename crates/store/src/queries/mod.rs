@@ -1,10 +1,11 @@
 //! Every question and every write, once for all databases.
 
-mod codec;
+pub(crate) mod codec;
 pub(crate) mod read;
 pub(crate) mod report;
 mod rows;
 pub(crate) mod session;
+pub(crate) mod shape;
 pub(crate) mod store;
 pub(crate) mod table;
 pub(crate) mod value;

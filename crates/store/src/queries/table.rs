@@ -1,11 +1,13 @@
-//! The tables that hold records, and the statements that write them.
+//! The statements that write rows.
 //!
-//! One list of columns makes all statements of a table, so that they cannot disagree. The last column
-//! of a record is always the version.
+//! The list of a table's columns makes all its statements, so that they cannot disagree.
 
 use std::sync::LazyLock;
 
-use super::value::Value;
+use super::{
+    shape::{self, Shape},
+    value::Value,
+};
 use crate::error::Fault;
 
 /// A statement that writes one row.
@@ -36,8 +38,18 @@ pub(crate) struct Write<'a> {
 }
 
 impl Statement {
-    fn insert(table: &str, columns: &[&str]) -> Self {
-        let insert = format!("INSERT INTO {table} ({})", columns.join(", "));
+    /// Inserts a row, as it is inserted at first.
+    fn insert(shape: &Shape) -> Self {
+        Self::inserting(shape, &shape.inserted())
+    }
+
+    /// Inserts a row with all its columns.
+    pub(crate) fn insert_whole(shape: &Shape) -> Self {
+        Self::inserting(shape, &shape.columns())
+    }
+
+    fn inserting(shape: &Shape, columns: &[&str]) -> Self {
+        let insert = format!("INSERT INTO {} ({})", shape.name, columns.join(", "));
         let marks: Vec<String> = (1..=columns.len()).map(|it| format!("?{it}")).collect();
         let sql = format!("{insert} VALUES ({})", marks.join(", "));
         Self { sql, insert: Some(insert), otherwise: Otherwise::Conflict }
@@ -77,8 +89,8 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    fn new(name: &str, key: &[&str], others: &[&str]) -> Self {
-        let columns = [key, others].concat();
+    fn new(shape: &Shape) -> Self {
+        let (name, key, columns) = (shape.name, shape.key, shape.inserted());
         let assign = |(index, name): (usize, &&str)| format!("{name} = ?{}", index + 1);
         let set: Vec<String> = columns.iter().enumerate().skip(key.len()).map(assign).collect();
         let whose: Vec<String> = key.iter().enumerate().map(assign).collect();
@@ -90,7 +102,7 @@ impl Table {
         );
         Self {
             select: format!("SELECT {} FROM {name}", columns.join(", ")),
-            insert: Statement::insert(name, &columns),
+            insert: Statement::insert(shape),
             update: Statement::change(&update, Otherwise::Conflict),
         }
     }
@@ -111,124 +123,22 @@ pub(crate) fn version(version: u64) -> Result<i64, Fault> {
     i64::try_from(version).map_err(|_| Fault::Conflict)
 }
 
-pub(crate) static MERCHANTS: LazyLock<Table> = LazyLock::new(|| {
-    let others = ["name", "webhook_url", "paused", "created_at", "version"];
-    Table::new("merchants", &["id"], &others)
-});
+pub(crate) static MERCHANTS: LazyLock<Table> = LazyLock::new(|| Table::new(&shape::MERCHANTS));
 
-pub(crate) static API_KEYS: LazyLock<Table> = LazyLock::new(|| {
-    let others = [
-        "merchant",
-        "dialect",
-        "role",
-        "lookup",
-        "secret",
-        "lenient_nonce",
-        "created_at",
-        "revoked_at",
-        "version",
-    ];
-    Table::new("api_keys", &["id"], &others)
-});
+pub(crate) static API_KEYS: LazyLock<Table> = LazyLock::new(|| Table::new(&shape::API_KEYS));
 
-pub(crate) static LANES: LazyLock<Table> = LazyLock::new(|| {
-    let others = ["network", "address", "key_path", "next_sequence", "version"];
-    Table::new("lanes", &["id"], &others)
-});
+pub(crate) static LANES: LazyLock<Table> = LazyLock::new(|| Table::new(&shape::LANES));
 
-pub(crate) static LEASES: LazyLock<Table> =
-    LazyLock::new(|| Table::new("leases", &["name"], &["holder", "token", "version"]));
+pub(crate) static LEASES: LazyLock<Table> = LazyLock::new(|| Table::new(&shape::LEASES));
 
-pub(crate) static BATCHES: LazyLock<Table> = LazyLock::new(|| {
-    let others = [
-        "network",
-        "lane",
-        "chore",
-        "given_up_code",
-        "given_up_detail",
-        "hold_reason",
-        "hold_detail",
-        "closed",
-        "due_at",
-        "replace_at",
-        "created_at",
-        "version",
-    ];
-    Table::new("batches", &["id"], &others)
-});
+pub(crate) static BATCHES: LazyLock<Table> = LazyLock::new(|| Table::new(&shape::BATCHES));
 
-pub(crate) static PAYOUTS: LazyLock<Table> = LazyLock::new(|| {
-    let others = [
-        "public_id",
-        "merchant",
-        "dialect",
-        "api_key",
-        "merchant_ref",
-        "network",
-        "asset",
-        "address",
-        "memo",
-        "asked",
-        "bearer",
-        "amount",
-        "service_fee",
-        "network_fee",
-        "usd_rate",
-        "usd_source",
-        "usd_at",
-        "worth_currency",
-        "worth_amount",
-        "worth_usd",
-        "worth_source",
-        "worth_at",
-        "conversions",
-        "priority",
-        "content",
-        "travels_alone",
-        "approval_url",
-        "approval_until",
-        "verdict",
-        "verdict_api_key",
-        "verdict_key_public",
-        "verdict_ip",
-        "verdict_user_agent",
-        "verdict_at",
-        "webhook_url",
-        "webhook_on",
-        "note",
-        "status",
-        "batch",
-        "stage",
-        "txid",
-        "failure_code",
-        "failure_detail",
-        "paid_at",
-        "delivery_count",
-        "created_at",
-        "updated_at",
-        "version",
-    ];
-    Table::new("payouts", &["id"], &others)
-});
+pub(crate) static PAYOUTS: LazyLock<Table> = LazyLock::new(|| Table::new(&shape::PAYOUTS));
 
-pub(crate) static DELIVERIES: LazyLock<Table> = LazyLock::new(|| {
-    let others = [
-        "url",
-        "status",
-        "txid",
-        "occurred_at",
-        "state",
-        "tries",
-        "due_at",
-        "last_result",
-        "body",
-        "version",
-    ];
-    Table::new("deliveries", &["payout", "number"], &others)
-});
+pub(crate) static DELIVERIES: LazyLock<Table> = LazyLock::new(|| Table::new(&shape::DELIVERIES));
 
 pub(crate) static BATCH_PAYOUTS: LazyLock<Statement> =
-    LazyLock::new(|| Statement::insert("batch_payouts", &["batch", "position", "payout"]));
+    LazyLock::new(|| Statement::insert(&shape::BATCH_PAYOUTS));
 
 /// What a batch takes from its lane, written once.
 pub(crate) static TAKES: LazyLock<Statement> = LazyLock::new(|| {
@@ -238,30 +148,25 @@ pub(crate) static TAKES: LazyLock<Statement> = LazyLock::new(|| {
 
 /// Adds an attempt, or writes what became of it. What was signed is never replaced.
 pub(crate) static ATTEMPTS: LazyLock<Statement> = LazyLock::new(|| {
-    let sql = "
-        INSERT INTO attempts
-            (batch, number, txid, raw, sequence, fee_max, status, signed_at, fee, unpaid, spends)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+    let insert = Statement::insert(&shape::ATTEMPTS).sql;
+    let sql = format!(
+        "{insert}
         ON CONFLICT (batch, number) DO UPDATE SET
             status = excluded.status, fee = excluded.fee, unpaid = excluded.unpaid
         WHERE attempts.txid = excluded.txid AND attempts.raw = excluded.raw
             AND attempts.sequence IS NOT DISTINCT FROM excluded.sequence
             AND attempts.fee_max = excluded.fee_max AND attempts.signed_at = excluded.signed_at
-            AND attempts.spends = excluded.spends
-    ";
-    Statement::change(sql, Otherwise::Forbidden("attempts"))
+            AND attempts.spends = excluded.spends"
+    );
+    Statement::change(&sql, Otherwise::Forbidden("attempts"))
 });
 
-pub(crate) static CLAIMS: LazyLock<Statement> =
-    LazyLock::new(|| Statement::insert("claims", &["scope", "owner", "text", "payout"]));
+pub(crate) static CLAIMS: LazyLock<Statement> = LazyLock::new(|| Statement::insert(&shape::CLAIMS));
 
-pub(crate) static EVENTS: LazyLock<Statement> =
-    LazyLock::new(|| Statement::insert("events", &["payout", "at", "kind", "detail"]));
+pub(crate) static EVENTS: LazyLock<Statement> = LazyLock::new(|| Statement::insert(&shape::EVENTS));
 
-pub(crate) static POSTINGS: LazyLock<Statement> = LazyLock::new(|| {
-    let columns = ["at", "cause_kind", "cause", "debit", "credit", "amount"];
-    Statement::insert("postings", &columns)
-});
+pub(crate) static POSTINGS: LazyLock<Statement> =
+    LazyLock::new(|| Statement::insert(&shape::POSTINGS));
 
 /// Opens a line of the balances, unless somebody else did.
 pub(crate) static OPEN_LINE: LazyLock<Statement> = LazyLock::new(|| {

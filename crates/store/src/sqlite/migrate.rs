@@ -1,5 +1,7 @@
 //! Bringing a file to the tables that this program knows.
 
+use std::path::Path;
+
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::open::{APPLICATION_ID, Connections};
@@ -42,7 +44,7 @@ pub(crate) fn migrate(connections: &Connections) -> Result<u32, StoreError> {
     let mut writer = connections.writer();
     let transaction =
         writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    let applied = applied(connections, &transaction, MIGRATIONS)?;
+    let applied = applied(&connections.file, &transaction, MIGRATIONS)?;
     let missing = MIGRATIONS.get(applied..).unwrap_or_default();
     if missing.is_empty() {
         return Ok(0);
@@ -54,13 +56,18 @@ pub(crate) fn migrate(connections: &Connections) -> Result<u32, StoreError> {
 
 /// Finds out whether the database has exactly the migrations that this program knows.
 pub(crate) fn check(connections: &Connections) -> Result<(), StoreError> {
-    let applied = applied(connections, &connections.reader(), MIGRATIONS)?;
+    check_connection(&connections.file, &connections.reader())
+}
+
+/// The same of the database that a connection has.
+pub(crate) fn check_connection(file: &Path, connection: &Connection) -> Result<(), StoreError> {
+    let applied = applied(file, connection, MIGRATIONS)?;
     let known = MIGRATIONS.len();
     if applied == known {
         return Ok(());
     }
     let (applied, known) = (count(applied), count(known));
-    Err(StoreError::Outdated { database: connections.name(), applied, known })
+    Err(StoreError::Outdated { database: file.display().to_string(), applied, known })
 }
 
 fn apply(connection: &Connection, applied: usize, missing: &[Migration]) -> rusqlite::Result<()> {
@@ -77,17 +84,13 @@ fn apply(connection: &Connection, applied: usize, missing: &[Migration]) -> rusq
 }
 
 /// Counts the migrations that were applied, after comparing each with the text that is known.
-fn applied(
-    connections: &Connections,
-    connection: &Connection,
-    known: &[Migration],
-) -> Result<usize, StoreError> {
+fn applied(file: &Path, connection: &Connection, known: &[Migration]) -> Result<usize, StoreError> {
     let stored = stored(connection).map_err(|error| StoreError::Sqlite {
-        file: connections.file.clone(),
+        file: file.to_owned(),
         doing: "reading the migrations of",
         error,
     })?;
-    migrations::applied(&connections.name(), &stored, known)
+    migrations::applied(&file.display().to_string(), &stored, known)
 }
 
 /// The names and hashes of the migrations that were applied, oldest first.

@@ -38,8 +38,10 @@ use crate::{
     error::{Fault, StoreError},
     queries::{read, report, store::store, write},
 };
+pub(crate) use open::connect_checked;
 use open::{BUSY_TIMEOUT, Connections};
-use session::{Transaction, at_once};
+pub(crate) use session::Transaction;
+use session::at_once;
 use writer::Writer;
 
 /// Durable state in one `SQLite` file. Several processes may have it open at once.

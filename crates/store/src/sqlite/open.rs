@@ -11,6 +11,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
+use super::migrate;
 use crate::error::StoreError;
 
 /// Marks the file as ours, in the header of the database: `VYPL`.
@@ -107,11 +108,6 @@ impl Connections {
         })
     }
 
-    /// What the database is called in messages.
-    pub(crate) fn name(&self) -> String {
-        self.file.display().to_string()
-    }
-
     /// Waits for the connection that writes.
     pub(crate) fn writer(&self) -> MutexGuard<'_, Connection> {
         lock(&self.writer)
@@ -143,6 +139,17 @@ pub(crate) fn connect(path: &Path, busy_timeout: Duration) -> rusqlite::Result<C
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     settle(&connection, busy_timeout)?;
+    Ok(connection)
+}
+
+/// Opens one connection to a file that exists, and has the tables of this program. Nothing is changed.
+pub(crate) fn connect_checked(path: &Path) -> Result<Connection, StoreError> {
+    let failed = |doing| move |error| StoreError::Sqlite { file: path.to_owned(), doing, error };
+    let connection = connect(path, BUSY_TIMEOUT).map_err(failed("opening"))?;
+    if !is_ours(&connection).map_err(failed("reading"))? {
+        return Err(StoreError::Foreign { database: path.display().to_string() });
+    }
+    migrate::check_connection(path, &connection)?;
     Ok(connection)
 }
 

@@ -7,6 +7,7 @@ mod fund;
 mod house;
 mod keys;
 mod merchant;
+mod migrate;
 mod payout;
 mod quiet;
 mod rates;
@@ -49,8 +50,9 @@ enum Command {
     Sandbox(sandbox::Args),
     /// Serve the APIs and pay.
     Serve(serve::Args),
-    /// Bring the database up to date and say so.
-    Migrate,
+    /// Bring the database up to date and say so; or, with --from and --to, move everything from one
+    /// database to another.
+    Migrate(migrate::Args),
     /// Merchants and their credentials.
     #[command(subcommand)]
     Merchant(merchant::Command),
@@ -98,12 +100,7 @@ impl Cli {
         match self.command {
             Command::Sandbox(args) => sandbox::run(args).await,
             Command::Serve(args) => serve::run(&config()?, args).await,
-            Command::Migrate => {
-                let config = config()?;
-                crate::wiring::open_store(&config).await?;
-                println!("{} is up to date", crate::wiring::database_name(&config)?);
-                Ok(())
-            }
+            Command::Migrate(args) => migrate::run(&self.config, args).await,
             Command::Merchant(command) => merchant::run(&config()?, command).await,
             Command::Fund(args) => fund::run(&config()?, args).await,
             Command::House(args) => house::run(&config()?, args).await,

@@ -106,3 +106,56 @@ fn what_one_accepts_another_pays() {
     drop(payer);
     wait_for("the other takes over", || (leases_held(&clerk) > 1).then_some(()));
 }
+
+/// Moves everything from one database to another.
+fn migrate(from: &str, to: &str) -> std::process::Output {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_vyplata"));
+    command.args(["--config", "there-is-none.toml", "migrate", "--from", from, "--to", to]);
+    command.env("RUST_LOG", "warn").output().unwrap()
+}
+
+#[test]
+fn a_gateway_moves_from_its_file_to_a_server_and_goes_on() {
+    let Some(schema) = Schema::make("moved") else { return };
+    let data = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::sandbox_on(data.path(), 0);
+    let paid = ask(&gateway, "first");
+    let before = gateway.wait_for_status(&paid, "paid");
+    let waits = ask(&gateway, "second");
+    let file = format!("sqlite:{}", data.path().join("vyplata.db").display());
+    let at_work = migrate(&file, &schema.url());
+    let said = String::from_utf8(at_work.stderr).unwrap();
+    assert!(!at_work.status.success() && said.contains("another gateway is running"), "{said}");
+    gateway.kill();
+    let moved = migrate(&file, &schema.url());
+    let said = String::from_utf8(moved.stderr).unwrap();
+    assert!(moved.status.success(), "{said}");
+    let said = String::from_utf8(moved.stdout).unwrap();
+    assert!(said.contains("payouts") && said.contains("the ledger adds up"), "{said}");
+    let gateway = Gateway::sandbox_on_database(data.path(), &schema.url());
+    assert_eq!(gateway.payout(&paid)["txid"], before["txid"]);
+    assert_eq!(ask(&gateway, "first"), paid, "the reference is known");
+    assert_eq!(ask(&gateway, "second"), waits);
+    gateway.wait_for_status(&waits, "paid");
+    let new = ask(&gateway, "third");
+    gateway.wait_for_status(&new, "paid");
+    gateway.assert_healthy();
+    drop(gateway);
+    let again = migrate(&file, &schema.url());
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert!(!again.status.success() && said.contains("is not empty"), "{said}");
+}
+
+#[test]
+fn what_is_wrong_with_a_side_is_told_without_its_password() {
+    for (from, to) in [
+        ("sqlite:nowhere.db", "postgre://me:hunter2@host/name"),
+        ("postgres://me:hunter2@127.0.0.1:1/name", "sqlite:nowhere.db"),
+        ("sqlite:nowhere.db", "postgres://me:hun@hunter2@host/name"),
+    ] {
+        let refused = migrate(from, to);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert!(!refused.status.success() && said.contains("error: "), "{said}");
+        assert!(!said.contains("hunter2") && !said.contains("panicked"), "{said}");
+    }
+}

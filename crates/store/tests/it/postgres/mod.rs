@@ -5,7 +5,7 @@ mod damage;
 mod failures;
 mod guards;
 mod migrations;
-mod server;
+pub(crate) mod server;
 mod sharing;
 mod tls;
 
