@@ -179,7 +179,7 @@ async fn accept(
 ) -> Result<(), Fault> {
     let transaction = client.transaction().await?;
     let session = Asked(&transaction);
-    let view = read::accept_view(&session, needs).await?;
+    let view = Box::pin(read::accept_view(&session, needs)).await?;
     let change = decide(view);
     write::change_set(&session, &change).await?;
     Ok(transaction.commit().await?)

@@ -30,18 +30,31 @@ impl Asked<'_> {
         Ok(self.0.prepare_cached(&sql.replace('?', "$")).await?)
     }
 
+    /// The statement that asks the same for each row of arrays: the question itself, of the values of
+    /// that row.
+    async fn statement_for_each(&self, sql: &str) -> Result<Statement, Fault> {
+        let one = self.statement(sql).await?;
+        let (arrays, names) = (arrays(&one), 1..=one.params().len());
+        // The longest numbers first: `?12` is not `?1` and a 2.
+        let question = names.clone().rev().fold(sql.to_owned(), |question, number| {
+            question.replace(&format!("?{number}"), &format!("asked.v{number}"))
+        });
+        let names: Vec<String> = names.map(|it| format!("v{it}")).collect();
+        let sql = format!(
+            "SELECT answer.*, asked.place FROM unnest({arrays}) WITH ORDINALITY \
+             AS asked ({}, place) CROSS JOIN LATERAL ({question}) AS answer",
+            names.join(", ")
+        );
+        self.statement(&sql).await
+    }
+
     /// The statement that writes some rows of one kind.
     async fn statement_of(&self, writes: &[Write<'_>]) -> Result<Statement, Fault> {
         let one = self.statement(&writes[0].statement.sql).await?;
         let (Some(insert), 2..) = (&writes[0].statement.insert, writes.len()) else {
             return Ok(one);
         };
-        let arrays = (1..).zip(one.params()).map(|(number, kind)| {
-            let kind = if let Kind::Domain(of) = kind.kind() { of } else { kind };
-            format!("?{number}::{}[]", kind.name())
-        });
-        let arrays: Vec<String> = arrays.collect();
-        self.statement(&format!("{insert} SELECT * FROM unnest({})", arrays.join(", "))).await
+        self.statement(&format!("{insert} SELECT * FROM unnest({})", arrays(&one))).await
     }
 
     /// Writes some rows of one kind: one, or several by one array for each column.
@@ -50,19 +63,40 @@ impl Asked<'_> {
             let written = self.0.execute_raw(statement, &one.values).await?;
             return one.check(written);
         }
-        let column = |index: usize| writes.iter().map(|it| &it.values[index]).collect();
-        let columns: Vec<Vec<&Value<'_>>> = (0..writes[0].values.len()).map(column).collect();
+        let columns = columns(writes.iter().map(|it| it.values.as_slice()));
         let written = self.0.execute_raw(statement, &columns).await?;
         if usize::try_from(written) == Ok(writes.len()) { Ok(()) } else { Err(Fault::Conflict) }
     }
 }
 
+/// Arrays in the places of a statement's values, one for each.
+fn arrays(one: &Statement) -> String {
+    let arrays = (1..).zip(one.params()).map(|(number, kind)| {
+        let kind = if let Kind::Domain(of) = kind.kind() { of } else { kind };
+        format!("?{number}::{}[]", kind.name())
+    });
+    arrays.collect::<Vec<_>>().join(", ")
+}
+
+/// The columns of rows, all of which are as long as the first.
+fn columns<'a, 'v>(
+    mut rows: impl Iterator<Item = &'a [Value<'v>]> + Clone,
+) -> Vec<Vec<&'a Value<'v>>>
+where
+    'v: 'a,
+{
+    let width = rows.clone().next().map_or(0, <[_]>::len);
+    let mut columns = vec![vec![]; width];
+    for row in rows.by_ref() {
+        for (column, value) in columns.iter_mut().zip(row) {
+            column.push(value);
+        }
+    }
+    columns
+}
+
 impl Session for Asked<'_> {
     const LOCKING: &'static str = " FOR UPDATE";
-
-    async fn know(&self, sql: &str) -> Result<(), Fault> {
-        self.statement(sql).await.map(drop)
-    }
 
     async fn list<T>(
         &self,
@@ -86,6 +120,33 @@ impl Session for Asked<'_> {
         turn: impl Fn(&dyn Record) -> Result<T, Fault>,
     ) -> Result<Option<T>, Fault> {
         Ok(self.list(sql, values, turn).await?.into_iter().next())
+    }
+
+    async fn each<T>(
+        &self,
+        sql: &str,
+        sets: &[Vec<Value<'_>>],
+        turn: impl Fn(&dyn Record) -> Result<T, Fault>,
+    ) -> Result<Vec<Option<T>>, Fault> {
+        let mut found: Vec<Option<T>> = sets.iter().map(|_| None).collect();
+        if let [] | [_] = sets {
+            for (place, values) in found.iter_mut().zip(sets) {
+                *place = self.first(sql, values, &turn).await?;
+            }
+            return Ok(found);
+        }
+        let statement = self.statement_for_each(sql).await?;
+        let columns = columns(sets.iter().map(Vec::as_slice));
+        let mut rows = pin!(self.0.query_raw(&statement, &columns).await?);
+        while let Some(row) = rows.try_next().await? {
+            let place: i64 = row.try_get("place")?;
+            let place = usize::try_from(place - 1).ok().and_then(|it| found.get_mut(it));
+            let place = place.ok_or(Fault::Bug)?;
+            if place.is_none() {
+                *place = Some(turn(&row)?);
+            }
+        }
+        Ok(found)
     }
 
     async fn write(&self, writes: Vec<Write<'_>>) -> Result<(), Fault> {

@@ -143,7 +143,8 @@ async fn transaction(pool: &Pool, changes: &[&ChangeSet]) -> Result<(), Failure>
 
 async fn write_and_commit(client: &mut Client, changes: &[&ChangeSet]) -> Result<(), Failure> {
     let transaction = client.transaction().await.map_err(|it| Failure::Nothing(it.into()))?;
-    let written = write::change_sets(&Asked(&transaction), changes).await;
+    let session = Asked(&transaction);
+    let written = Box::pin(write::change_sets(&session, changes)).await;
     written.map_err(|(place, fault)| match place {
         Some(place) => Failure::Of(place, fault),
         None => Failure::Nothing(fault),

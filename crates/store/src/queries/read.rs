@@ -9,8 +9,8 @@ use super::{
     codec,
     rows::{self, Cells},
     session::{Session, all, four, three, two},
-    table::{API_KEYS, BATCHES, DELIVERIES, LANES, MERCHANTS, PAYOUTS},
-    value::{Record, values},
+    table::{API_KEYS, BATCHES, DELIVERIES, LANES, MERCHANTS, PAYOUTS, Table},
+    value::{Record, Value, values},
 };
 use crate::error::Fault;
 use domain::{
@@ -23,7 +23,7 @@ use domain::{
     merchant::{ApiKey, Merchant},
     money::Amount,
     payout::Payout,
-    ports::{AcceptNeeds, AcceptView, BatchView, Claim, Commitment, DeliveryView, LaneView},
+    ports::{AcceptNeeds, AcceptView, BatchView, Commitment, DeliveryView, LaneView},
 };
 
 pub(crate) async fn merchant(
@@ -52,14 +52,6 @@ pub(crate) async fn payout(session: &impl Session, id: PayoutId) -> Result<Optio
 /// A line of the balances: an account in one asset.
 pub(crate) type Line = (LedgerAccount, AssetId);
 
-/// The number of a line and its balance, if there is one, as it was when it was read.
-async fn balance(
-    session: &impl Session,
-    (account, asset): &Line,
-) -> Result<Option<(i64, i128)>, Fault> {
-    find_balance(session, BALANCE, account, asset).await
-}
-
 /// The numbers and balances of those lines that there are. Nobody else changes them until the
 /// transaction ends; all lock them in the same order.
 pub(crate) async fn locked_balances<S: Session>(
@@ -67,9 +59,8 @@ pub(crate) async fn locked_balances<S: Session>(
     lines: &BTreeSet<Line>,
 ) -> Result<BTreeMap<Line, (i64, i128)>, Fault> {
     let sql = format!("{BALANCE}{}", S::LOCKING);
-    session.know(&sql).await?;
-    let asked = lines.iter().map(|it| find_balance(session, &sql, &it.0, &it.1));
-    let found = all(asked).await?;
+    let sets = sets(lines, |(account, asset)| values![account.to_string(), asset.as_str()]);
+    let found = session.each(&sql, &sets, line).await?;
     Ok(lines.iter().zip(found).filter_map(|(line, it)| Some((line.clone(), it?))).collect())
 }
 
@@ -105,18 +96,18 @@ fn with_those_beside<S: Session>(lines: &BTreeSet<Line>) -> BTreeSet<Line> {
 
 const BALANCE: &str = "SELECT id, units FROM balances WHERE account = ?1 AND asset = ?2";
 
-async fn find_balance(
-    session: &impl Session,
-    sql: &str,
-    account: &LedgerAccount,
-    asset: &AssetId,
-) -> Result<Option<(i64, i128)>, Fault> {
-    let values = values![account.to_string(), asset.as_str()];
-    let turn = |row: &dyn Record| {
-        let cells = Cells::new(row, "balances");
-        Ok((cells.number("id")?, cells.word("units", codec::canonical)?))
-    };
-    session.first(sql, &values, turn).await
+/// The number of a line and its balance.
+fn line(row: &dyn Record) -> Result<(i64, i128), Fault> {
+    let cells = Cells::new(row, "balances");
+    Ok((cells.number("id")?, cells.word("units", codec::canonical)?))
+}
+
+/// A set of values for each of several things.
+fn sets<'a, T: 'a, const N: usize>(
+    all: impl IntoIterator<Item = &'a T>,
+    values: impl Fn(&'a T) -> [Value<'a>; N],
+) -> Vec<Vec<Value<'a>>> {
+    all.into_iter().map(|it| values(it).into()).collect()
 }
 
 /// What a merchant may still spend of an asset.
@@ -125,10 +116,9 @@ pub(crate) async fn available_of(
     merchant: MerchantId,
     asset: &AssetId,
 ) -> Result<Amount, Fault> {
-    let line = (LedgerAccount::Available(merchant), asset.clone());
-    let Some((line, units)) = balance(session, &line).await? else {
-        return Ok(Amount::ZERO);
-    };
+    let account = LedgerAccount::Available(merchant).to_string();
+    let found = session.first(BALANCE, &values![account, asset.as_str()], line).await?;
+    let Some((line, units)) = found else { return Ok(Amount::ZERO) };
     let row = line.to_string();
     amount(units).ok_or(Fault::Damaged { table: "balances", row, column: "units" })
 }
@@ -147,21 +137,28 @@ pub(crate) async fn accept_view<S: Session>(
 ) -> Result<AcceptView, Fault> {
     let mut view = AcceptView::default();
     let named = needs.payouts.union(&needs.leaving).copied().collect();
-    let merchants = all(needs.merchants.iter().map(|it| merchant(session, *it)));
-    let keys = all(needs.keys.iter().map(|it| key(session, *it)));
-    let ((merchants, keys), claims, public_ids, payouts) = four(
-        two(merchants, keys),
-        all(needs.claims.iter().map(|it| claimed(session, it))),
-        all(needs.public_ids.iter().map(|it| is_taken(session, it))),
-        payouts(session, &named),
-    )
-    .await?;
+    let by_id = |table: &Table| format!("{} WHERE id = ?1", table.select);
+    let ids = sets(&needs.merchants, |it| values![it.to_string()]);
+    let sql = by_id(&MERCHANTS);
+    let merchants = session.each(&sql, &ids, rows::merchant);
+    let ids = sets(&needs.keys, |it| values![it.to_string()]);
+    let sql = by_id(&API_KEYS);
+    let keys = session.each(&sql, &ids, rows::api_key);
+    let names = sets(&needs.claims, |it| {
+        values![codec::scope_word(it.scope), codec::claim_owner(it), &it.text]
+    });
+    let used = |row: &dyn Record| Cells::new(row, "claims").maybe_id("payout");
+    let claims = session.each(CLAIMED, &names, used);
+    let ids = sets(&needs.public_ids, |it| values![it]);
+    let public_ids = session.each(TAKEN, &ids, |_| Ok(()));
+    let ((merchants, keys), claims, public_ids, payouts) =
+        four(two(merchants, keys), claims, public_ids, payouts(session, &named)).await?;
     view.merchants = merchants.into_iter().flatten().map(|it| (it.id, it)).collect();
     view.keys = keys.into_iter().flatten().map(|it| (it.id, it)).collect();
     let claims = needs.claims.iter().zip(claims);
     view.claims = claims.filter_map(|(claim, used)| Some((claim.clone(), used?))).collect();
     let public_ids = needs.public_ids.iter().zip(public_ids);
-    view.public_ids = public_ids.filter(|it| it.1).map(|it| it.0.clone()).collect();
+    view.public_ids = public_ids.filter(|it| it.1.is_some()).map(|it| it.0.clone()).collect();
     view.payouts = payouts;
     let led_to = view.claims.values().flatten().filter(|it| !named.contains(*it)).copied();
     view.payouts.extend(self::payouts(session, &led_to.collect()).await?);
@@ -182,25 +179,20 @@ pub(crate) async fn accept_view<S: Session>(
 }
 
 /// Whether a name was used, and if so, for which payout.
-async fn claimed(session: &impl Session, claim: &Claim) -> Result<Option<Option<PayoutId>>, Fault> {
-    let sql = "SELECT text, payout FROM claims WHERE scope = ?1 AND owner = ?2 AND text = ?3";
-    let (scope, owner) = (codec::scope_word(claim.scope), codec::claim_owner(claim));
-    let turn = |row: &dyn Record| Cells::new(row, "claims").maybe_id("payout");
-    session.first(sql, &values![scope, owner, &claim.text], turn).await
-}
+const CLAIMED: &str =
+    "SELECT text, payout FROM claims WHERE scope = ?1 AND owner = ?2 AND text = ?3";
 
 /// Whether a payout has this outward identifier.
-async fn is_taken(session: &impl Session, public_id: &str) -> Result<bool, Fault> {
-    let sql = "SELECT id FROM payouts WHERE public_id = ?1";
-    Ok(session.first(sql, &values![public_id], |_| Ok(())).await?.is_some())
-}
+const TAKEN: &str = "SELECT id FROM payouts WHERE public_id = ?1";
 
 /// Those of the payouts that there are.
 async fn payouts(
     session: &impl Session,
     ids: &BTreeSet<PayoutId>,
 ) -> Result<BTreeMap<PayoutId, Payout>, Fault> {
-    let found = all(ids.iter().map(|it| payout(session, *it))).await?;
+    let sql = format!("{} WHERE id = ?1", PAYOUTS.select);
+    let ids = sets(ids, |it| values![it.to_string()]);
+    let found = session.each(&sql, &ids, rows::payout).await?;
     Ok(found.into_iter().flatten().map(|it| (it.id, it)).collect())
 }
 
@@ -260,11 +252,9 @@ pub(crate) async fn signed(
 
 pub(crate) async fn batch_view(session: &impl Session, id: BatchId) -> Result<BatchView, Fault> {
     let (batch, lane) = peek_batch(session, id).await?;
-    let asked = batch
-        .payouts
-        .iter()
-        .map(async |id| payout(session, *id).await?.ok_or_else(|| missing("payouts", id)));
-    let payouts = all(asked).await?;
+    let found = payouts(session, &batch.payouts.iter().copied().collect()).await?;
+    let payout = |id| found.get(id).cloned().ok_or_else(|| missing("payouts", id));
+    let payouts = batch.payouts.iter().map(payout).collect::<Result<_, _>>()?;
     Ok(BatchView { batch, payouts, lane })
 }
 
@@ -282,14 +272,19 @@ fn missing(table: &'static str, row: &dyn Display) -> Fault {
     Fault::Missing { table, row: row.to_string() }
 }
 
-/// The token of a lease, if there is one, which nobody takes until the transaction ends.
-pub(crate) async fn locked_token<S: Session>(
+/// The tokens of those leases that there are, which nobody takes until the transaction ends; all lock
+/// them in the same order.
+pub(crate) async fn locked_tokens<S: Session>(
     session: &S,
-    name: &str,
-) -> Result<Option<u64>, Fault> {
+    names: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, u64>, Fault> {
     let sql = format!("SELECT name, token FROM leases WHERE name = ?1{}", S::LOCKING);
-    let turn = |row: &dyn Record| Cells::new(row, "leases").number("token");
-    session.first(&sql, &values![name], turn).await
+    let turn = |row: &dyn Record| {
+        let cells = Cells::new(row, "leases");
+        Ok((cells.text("name")?, cells.number("token")?))
+    };
+    let found = session.each(&sql, &sets(names, |it| values![*it]), turn).await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 const COMMITTED: &str = "SELECT batches.id, batches.takes, attempts.fee_max, attempts.sequence, \
@@ -344,8 +339,8 @@ pub(crate) async fn amounts(
         let cells = Cells::new(row, "payouts");
         Ok((cells.id("id")?, (cells.asset("asset")?, cells.amount("amount")?)))
     };
-    let asked = ids.iter().map(async |id| session.first(sql, &values![id.to_string()], turn).await);
-    Ok(all(asked).await?.into_iter().flatten().collect())
+    let found = session.each(sql, &sets(ids, |it| values![it.to_string()]), turn).await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// What a batch takes from its lane in all, by asset.

@@ -17,10 +17,6 @@ pub(crate) trait Session {
     /// transaction ends; nothing where others cannot write meanwhile.
     const LOCKING: &'static str;
 
-    /// Gets to know a question before it is asked several times together: what is known already is
-    /// asked in the order in which it is polled.
-    async fn know(&self, sql: &str) -> Result<(), Fault>;
-
     /// Asks, and turns each row into something.
     async fn list<T>(
         &self,
@@ -36,6 +32,15 @@ pub(crate) trait Session {
         values: &[Value<'_>],
         turn: impl Fn(&dyn Record) -> Result<T, Fault>,
     ) -> Result<Option<T>, Fault>;
+
+    /// Asks the same with each of several sets of values, in their order, and turns the first row of
+    /// each answer, if there is one, into something.
+    async fn each<T>(
+        &self,
+        sql: &str,
+        sets: &[Vec<Value<'_>>],
+        turn: impl Fn(&dyn Record) -> Result<T, Fault>,
+    ) -> Result<Vec<Option<T>>, Fault>;
 
     /// Writes rows, each after those before it. Whatever is refused, the transaction must not be
     /// committed then.

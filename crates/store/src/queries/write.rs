@@ -88,15 +88,12 @@ impl Facts {
         let parts = old.iter().map(|id| parts(session, *id));
         let fences: BTreeSet<&str> =
             changes.iter().flat_map(|it| &it.fences).map(|it| it.name.as_str()).collect();
-        // Locked in this order by all.
-        let tokens = all(fences.iter().map(|it| read::locked_token(session, it)));
+        let tokens = read::locked_tokens(session, &fences);
         let lines = open_lines(session, &lines);
         let (tokens, lines, amounts, batches) =
             four(tokens, lines, read::amounts(session, &payouts), all(parts)).await?;
         let batches = old.into_iter().zip(batches).filter_map(|(id, it)| Some((id, it?)));
-        let tokens =
-            fences.into_iter().zip(tokens).filter_map(|(it, token)| Some((it.to_owned(), token?)));
-        Ok(Self { tokens: tokens.collect(), lines, amounts, batches: batches.collect() })
+        Ok(Self { tokens, lines, amounts, batches: batches.collect() })
     }
 
     /// Works out what is to be written, what is pointed at before what points at it.

@@ -1,6 +1,6 @@
 //! The queries' session over a connection of `SQLite`. Every answer is there at once.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ptr};
 
 use futures_util::FutureExt as _;
 use rusqlite::{
@@ -28,10 +28,6 @@ pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
 impl Session for Transaction<'_> {
     const LOCKING: &'static str = "";
 
-    async fn know(&self, _: &str) -> Result<(), Fault> {
-        Ok(())
-    }
-
     async fn list<T>(
         &self,
         sql: &str,
@@ -58,11 +54,28 @@ impl Session for Transaction<'_> {
         rows.next()?.map(|row| turn(row)).transpose()
     }
 
+    async fn each<T>(
+        &self,
+        sql: &str,
+        sets: &[Vec<Value<'_>>],
+        turn: impl Fn(&dyn Record) -> Result<T, Fault>,
+    ) -> Result<Vec<Option<T>>, Fault> {
+        let mut statement = self.0.prepare_cached(sql)?;
+        let mut found = Vec::with_capacity(sets.len());
+        for values in sets {
+            let mut rows = statement.query(params_from_iter(values))?;
+            found.push(rows.next()?.map(|row| turn(row)).transpose()?);
+        }
+        Ok(found)
+    }
+
     async fn write(&self, writes: Vec<Write<'_>>) -> Result<(), Fault> {
-        for write in writes {
-            let mut statement = self.0.prepare_cached(&write.statement.sql)?;
-            let written = statement.execute(params_from_iter(&write.values))?;
-            write.check(u64::try_from(written).unwrap_or(u64::MAX))?;
+        for some in writes.chunk_by(|one, next| ptr::eq(one.statement, next.statement)) {
+            let mut statement = self.0.prepare_cached(&some[0].statement.sql)?;
+            for write in some {
+                let written = statement.execute(params_from_iter(&write.values))?;
+                write.check(u64::try_from(written).unwrap_or(u64::MAX))?;
+            }
         }
         Ok(())
     }
