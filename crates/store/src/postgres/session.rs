@@ -63,7 +63,8 @@ impl Asked<'_> {
             let written = self.0.execute_raw(statement, &one.values).await?;
             return one.check(written);
         }
-        let columns = columns(writes.iter().map(|it| it.values.as_slice()));
+        let rows: Vec<&[Value<'_>]> = writes.iter().map(|it| it.values.as_slice()).collect();
+        let columns = columns(&rows);
         let written = self.0.execute_raw(statement, &columns).await?;
         if usize::try_from(written) == Ok(writes.len()) { Ok(()) } else { Err(Fault::Conflict) }
     }
@@ -79,20 +80,9 @@ fn arrays(one: &Statement) -> String {
 }
 
 /// The columns of rows, all of which are as long as the first.
-fn columns<'a, 'v>(
-    mut rows: impl Iterator<Item = &'a [Value<'v>]> + Clone,
-) -> Vec<Vec<&'a Value<'v>>>
-where
-    'v: 'a,
-{
-    let width = rows.clone().next().map_or(0, <[_]>::len);
-    let mut columns = vec![vec![]; width];
-    for row in rows.by_ref() {
-        for (column, value) in columns.iter_mut().zip(row) {
-            column.push(value);
-        }
-    }
-    columns
+fn columns<'a, 'v>(rows: &[&'a [Value<'v>]]) -> Vec<Vec<&'a Value<'v>>> {
+    let width = rows.first().map_or(0, |it| it.len());
+    (0..width).map(|column| rows.iter().map(|row| &row[column]).collect()).collect()
 }
 
 impl Session for Asked<'_> {
@@ -113,15 +103,6 @@ impl Session for Asked<'_> {
         Ok(found)
     }
 
-    async fn first<T>(
-        &self,
-        sql: &str,
-        values: &[Value<'_>],
-        turn: impl Fn(&dyn Record) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
-        Ok(self.list(sql, values, turn).await?.into_iter().next())
-    }
-
     async fn each<T>(
         &self,
         sql: &str,
@@ -136,7 +117,8 @@ impl Session for Asked<'_> {
             return Ok(found);
         }
         let statement = self.statement_for_each(sql).await?;
-        let columns = columns(sets.iter().map(Vec::as_slice));
+        let rows: Vec<&[Value<'_>]> = sets.iter().map(Vec::as_slice).collect();
+        let columns = columns(&rows);
         let mut rows = pin!(self.0.query_raw(&statement, &columns).await?);
         while let Some(row) = rows.try_next().await? {
             let place: i64 = row.try_get("place")?;

@@ -25,13 +25,15 @@ pub(crate) trait Session {
         turn: impl Fn(&dyn Record) -> Result<T, Fault>,
     ) -> Result<Vec<T>, Fault>;
 
-    /// Asks, and turns the first row, if there is one, into something.
+    /// Asks what has one answer at most, and turns that, if there is one, into something.
     async fn first<T>(
         &self,
         sql: &str,
         values: &[Value<'_>],
         turn: impl Fn(&dyn Record) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault>;
+    ) -> Result<Option<T>, Fault> {
+        Ok(self.list(sql, values, turn).await?.into_iter().next())
+    }
 
     /// Asks the same with each of several sets of values, in their order, and turns the first row of
     /// each answer, if there is one, into something.

@@ -43,17 +43,6 @@ impl Session for Transaction<'_> {
         Ok(found)
     }
 
-    async fn first<T>(
-        &self,
-        sql: &str,
-        values: &[Value<'_>],
-        turn: impl Fn(&dyn Record) -> Result<T, Fault>,
-    ) -> Result<Option<T>, Fault> {
-        let mut statement = self.0.prepare_cached(sql)?;
-        let mut rows = statement.query(params_from_iter(values))?;
-        rows.next()?.map(|row| turn(row)).transpose()
-    }
-
     async fn each<T>(
         &self,
         sql: &str,
