@@ -59,7 +59,7 @@ cargo xtask COMMAND
   fuzz [--seconds 60] [--only NAME]
                        the targets in fuzz/: inputs that reach new code, until the time is over
   oracles              what the tests sent to the Tron test node, read by TronWeb and tronpy
-  bench                figures of the release binary: size, start, memory, creates per second
+  bench                figures of the release binary: size, start, memory; `vyplata bench` has the rest
   throughput [--payouts N] [--gas-limit G] [--batching off|contract|delegate] [--asset coin|token]
              [--batch 100] [--in-flight N] [--json]
                        payouts per second on a node with four blocks a second, beside what the

@@ -31,8 +31,8 @@ pub(crate) enum Command {
 /// What all of them know.
 #[derive(ClapArgs)]
 struct Common {
-    /// Where payouts are kept, as sqlite:PATH or postgres://…; a new file in --data by default. A store that real
-    /// merchants use is refused.
+    /// Where payouts are kept, as sqlite:PATH or postgres://…; a new file in --data by default. A store
+    /// that real merchants use is refused.
     #[arg(long, value_name = "URL")]
     store: Option<String>,
     /// Where a temporary folder is made; its disk is what is measured. The current directory by

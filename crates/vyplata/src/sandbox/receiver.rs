@@ -23,13 +23,11 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// The routes: webhooks are posted to `/sandbox/webhooks` and read there; `/sandbox/echo`
-    /// answers with what it was sent, as the measure of the server itself.
+    /// The routes: webhooks are posted to `/sandbox/webhooks` and read there.
     pub(crate) fn router(&self) -> Router {
         Router::new()
             .route("/sandbox/webhooks", post(take))
             .route("/sandbox/webhooks", get(show))
-            .route("/sandbox/echo", post(|body: Bytes| async { body }))
             .with_state(self.clone())
     }
 }
