@@ -179,7 +179,9 @@ impl Stage {
             if let Blow::Broadcast = blow {
                 self.proxy.arm();
             }
-            clients.release(share);
+            // Something is left that only another can pay.
+            let before = if let Blow::Freeze = blow { share - 1 } else { share };
+            clients.release(before);
             thread::sleep(Duration::from_millis(random.below(MOMENT_MS_MAX)));
             probe.take();
             let began = Instant::now();
@@ -205,6 +207,7 @@ impl Stage {
             Blow::Freeze => {
                 let (number, node) = self.payer()?;
                 node.signal("STOP")?;
+                clients.release(share);
                 let paid = self.await_paid(clients, api, share);
                 node.signal("CONT")?;
                 paid?;
