@@ -91,7 +91,12 @@ impl Ordeal<Evm> {
             self.chain.node.mine()?;
             return self.ask(&drawn);
         }
-        self.watch(&drawn, |stage, _, _| {
+        self.watch(&drawn, |stage, _, waiting| {
+            if quarrel == Quarrel::Once && waiting.is_empty() {
+                // The gateway died before it signed: an estimate as of that block would tell it that
+                // they cannot be paid at all.
+                return Ok(());
+            }
             chain::turn_hostile(&stage.chain.node, &odd)?;
             stage.chain.node.mine()?;
             if quarrel == Quarrel::Once {
