@@ -106,17 +106,25 @@ pub(crate) fn by_signature<'a>(
     authenticate(callers, dialect, public, now, |it| verifies(signature, it))
 }
 
-/// Three random (version 4) UUIDs to choose from.
-pub(crate) fn uuids(random: &[u8; 64]) -> Vec<String> {
-    random.as_chunks::<16>().0[..3].iter().map(|it| uuid_v4(*it)).collect()
+/// Three UUIDs to choose from for what is made at this moment. They look like random (version 4)
+/// ones, which is what the providers' are, and 74 bits of each are; but they begin with the moment, as
+/// those of version 7 do ([RFC 9562](https://www.rfc-editor.org/rfc/rfc9562#section-5.7)): an index of
+/// what is random is written in another place for each, and one of what is new in one.
+pub(crate) fn uuids(random: &[u8; 64], now: Timestamp) -> Vec<String> {
+    let from_now_on = |bytes: &[u8; 16]| {
+        let mut bytes = *bytes;
+        bytes[..6].copy_from_slice(&now.0.to_be_bytes()[2..]);
+        uuid_v4(bytes)
+    };
+    random.as_chunks::<16>().0[..3].iter().map(from_now_on).collect()
 }
 
-/// The first two of [`uuids`].
+/// Two random (version 4) UUIDs.
 pub(crate) fn two_uuids(random: &[u8; 64]) -> [String; 2] {
     [0, 1].map(|it| uuid_v4(random.as_chunks::<16>().0[it]))
 }
 
-/// A random (version 4) UUID that none of [`uuids`] is made of: it names one request.
+/// A random (version 4) UUID that nothing else is made of: it names one request.
 pub(crate) fn request_id(random: &[u8; 64]) -> String {
     uuid_v4(random.as_chunks::<16>().0[3])
 }
@@ -147,13 +155,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn uuids_are_random_ones_and_differ() {
+    fn uuids_look_random_and_differ_and_those_of_later_come_later() {
         let mut random = [0xff; 64];
-        random[16] = 1;
-        random[32] = 2;
-        let drawn = uuids(&random);
-        assert_eq!(drawn[0], "ffffffff-ffff-4fff-bfff-ffffffffffff");
-        assert!(drawn[0] != drawn[1] && drawn[1] != drawn[2] && drawn.len() == 3);
+        random[31] = 1;
+        random[47] = 2;
+        let drawn = |ms| uuids(&random, Timestamp(ms));
+        let first = drawn(0x0192_8fbc_5b00);
+        assert_eq!(first[0], "01928fbc-5b00-4fff-bfff-ffffffffffff");
+        assert!(first[0] != first[1] && first[1] != first[2] && first.len() == 3);
+        let later = drawn(0x0192_8fbc_5b01);
+        assert!(first.iter().max() < later.iter().min());
         assert_eq!(uuid_of(1), "00000000-0000-0000-0000-000000000001");
     }
 

@@ -14,15 +14,18 @@ use domain::{
     payout::Payout,
 };
 use futures_util::FutureExt as _;
-use tokio::{
-    runtime::Handle,
-    sync::{mpsc, oneshot},
+use tokio::{runtime::Handle, sync::oneshot};
+
+use crate::{
+    app::App,
+    clock,
+    queue::{Owner, Queue},
 };
 
-use crate::{app::App, clock};
-
-/// How many commands may wait. One more is refused at once, instead of waiting for ever.
-const QUEUE_MAX: usize = 4_096;
+/// How many commands may wait. Whoever has most waiting is refused one more at once, instead of
+/// waiting for ever; fewer than there are requests that are worked on, so that one merchant's cannot
+/// all wait here and keep others from being understood.
+const QUEUE_MAX: usize = 1_536;
 /// How many commands are decided and committed together, unless fewer are asked for.
 const SLICE_MAX: usize = 512;
 
@@ -35,9 +38,17 @@ struct Waiting {
 
 /// The entrance to the ledger.
 #[derive(Clone)]
-pub(crate) struct Acceptor {
-    queue: mpsc::Sender<Waiting>,
+pub(crate) struct Acceptor(Arc<Entrance>);
+
+struct Entrance {
+    queue: Arc<Queue<Waiting>>,
     slice_max: Arc<AtomicUsize>,
+}
+
+impl Drop for Entrance {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
 }
 
 impl Acceptor {
@@ -46,46 +57,47 @@ impl Acceptor {
     /// # Panics
     /// If the operating system gives no thread.
     pub(crate) fn start(app: Arc<App>) -> (Self, thread::JoinHandle<()>) {
-        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let queue = Arc::new(Queue::new(QUEUE_MAX));
+        let waiting = queue.clone();
         let slice_max = Arc::new(AtomicUsize::new(SLICE_MAX));
         let most = slice_max.clone();
         let runtime = Handle::current();
         let thread = thread::Builder::new()
             .name("acceptor".to_owned())
-            .spawn(move || drain(&app, waiting, &most, &runtime))
+            .spawn(move || drain(&app, &waiting, &most, &runtime))
             .expect("the operating system gives a thread");
-        (Self { queue, slice_max }, thread)
+        (Self(Arc::new(Entrance { queue, slice_max })), thread)
     }
 
     /// From the next slice on, at most so many commands are decided and committed together: 1 is
     /// one commit for each, for comparison. More than the usual number is not done.
     pub(crate) fn limit_slices(&self, most: usize) {
-        self.slice_max.store(most.clamp(1, SLICE_MAX), Ordering::Relaxed);
+        self.0.slice_max.store(most.clamp(1, SLICE_MAX), Ordering::Relaxed);
     }
 
-    /// Decides about one command. When this returns, an accepted one is durable.
+    /// Decides about one command of `owner`. When this returns, an accepted one is durable.
     ///
     /// # Errors
     /// Says why not.
-    pub(crate) async fn submit(&self, command: Command) -> Outcome {
+    pub(crate) async fn submit(&self, owner: Owner, command: Command) -> Outcome {
         let (answer, outcome) = oneshot::channel();
-        self.queue
-            .try_send(Waiting { command, answer })
-            .map_err(|_| Refusal::Unavailable("too many requests are waiting; ask again"))?;
+        if let Some(refused) = self.0.queue.push(owner, Waiting { command, answer }) {
+            let full = Refusal::Unavailable("too many requests are waiting; ask again");
+            // It may be another one, and whoever asked for that may be gone.
+            let _ = refused.answer.send(Err(full));
+        }
         outcome.await.unwrap_or(Err(Refusal::Unavailable("this was not decided; ask again")))
     }
 }
 
-fn drain(
-    app: &App,
-    mut waiting: mpsc::Receiver<Waiting>,
-    slice_max: &AtomicUsize,
-    runtime: &Handle,
-) {
-    let mut slice = Vec::with_capacity(SLICE_MAX);
-    while waiting.blocking_recv_many(&mut slice, slice_max.load(Ordering::Relaxed)) > 0 {
+fn drain(app: &App, waiting: &Queue<Waiting>, slice_max: &AtomicUsize, runtime: &Handle) {
+    loop {
+        let slice = waiting.take(slice_max.load(Ordering::Relaxed));
+        if slice.is_empty() {
+            return;
+        }
         let (commands, answers): (Vec<_>, Vec<_>) =
-            slice.drain(..).map(|it| (it.command, it.answer)).unzip();
+            slice.into_iter().map(|it| (it.command, it.answer)).unzip();
         let book = app.book();
         let desk = app.desk(&book);
         let deciding = engine::accept(&*app.store, &desk, &commands, clock::now());

@@ -29,7 +29,7 @@ impl Api {
     /// Says why not.
     pub(crate) async fn run(&self, dialect: &dyn Dialect, call: &Call) -> Result<Answer, Refusal> {
         if let Some(nonce) = &call.nonce {
-            self.acceptor.submit(Command::UseNonce(nonce.clone())).await?;
+            self.acceptor.submit(Some(call.merchant), Command::UseNonce(nonce.clone())).await?;
         }
         if let Action::Answer(message) = &call.action {
             return Ok(Answer::Written(message.as_ref().clone()));
@@ -40,20 +40,21 @@ impl Api {
     async fn outcome(&self, dialect: &dyn Dialect, call: &Call) -> Result<Outcome, Refusal> {
         let merchant = call.merchant;
         match &call.action {
-            Action::Create(create) => self.command(Command::Create(create.clone())).await,
-            Action::Quote(create) => self.command(Command::Quote(create.clone())).await,
+            Action::Create(create) => self.command(merchant, Command::Create(create.clone())).await,
+            Action::Quote(create) => self.command(merchant, Command::Quote(create.clone())).await,
             Action::Cancel(key) => {
                 let payout = self.find(merchant, key).await?.payout.id;
-                self.command(Command::Cancel { merchant, payout }).await
+                self.command(merchant, Command::Cancel { merchant, payout }).await
             }
             Action::Judge(key, verdict) => {
                 let payout = self.find(merchant, key).await?.payout.id;
                 let verdict = verdict.clone();
-                self.command(Command::Judge { merchant, payout, verdict }).await
+                self.command(merchant, Command::Judge { merchant, payout, verdict }).await
             }
             Action::Transfer { ticker, amount, direction } => {
                 let (ticker, amount, direction) = (ticker.clone(), *amount, *direction);
-                self.command(Command::Transfer { merchant, ticker, amount, direction }).await
+                self.command(merchant, Command::Transfer { merchant, ticker, amount, direction })
+                    .await
             }
             Action::Show(key) => {
                 let view = self.find(merchant, key).await?;
@@ -91,8 +92,9 @@ impl Api {
         }
     }
 
-    async fn command(&self, command: Command) -> Result<Outcome, Refusal> {
-        let (payout, fresh, available) = match self.acceptor.submit(command).await? {
+    async fn command(&self, merchant: MerchantId, command: Command) -> Result<Outcome, Refusal> {
+        let (payout, fresh, available) = match self.acceptor.submit(Some(merchant), command).await?
+        {
             Accepted::Payout { payout, fresh, available } => (payout, fresh, available),
             Accepted::Quoted(quote, locked) => return Ok(Outcome::Quoted(quote, locked)),
             Accepted::Moved { available, personal } => {

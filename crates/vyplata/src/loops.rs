@@ -300,7 +300,7 @@ pub(crate) async fn expire(app: Arc<App>, acceptor: Acceptor, mut stop: Stop) {
         let expired = app.store.expired_approvals(clock::now(), EXPIRED_MAX).await;
         for payout in expired.unwrap_or_default() {
             // Whoever judged it meanwhile was first.
-            if let Err(why) = acceptor.submit(Command::Expire(payout)).await {
+            if let Err(why) = acceptor.submit(None, Command::Expire(payout)).await {
                 tracing::debug!("{payout} does not expire: {why:?}");
             }
         }

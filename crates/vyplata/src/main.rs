@@ -22,6 +22,7 @@ mod listen;
 mod loops;
 mod metrics;
 mod prices;
+mod queue;
 mod rails;
 mod rates;
 mod rules;

@@ -48,7 +48,7 @@ impl Scene {
     }
 
     async fn submit(&self, command: Command) -> Result<Payout, Refusal> {
-        match self.sandbox.server.api.acceptor.submit(command).await? {
+        match self.sandbox.server.api.acceptor.submit(None, command).await? {
             Accepted::Payout { payout, .. } => Ok(*payout),
             other @ (Accepted::Quoted(..) | Accepted::Moved { .. } | Accepted::NonceUsed) => {
                 panic!("{other:?}")
