@@ -1,4 +1,5 @@
-//! One thread that drains a bounded queue of commands into slices: concurrency becomes batch size.
+//! One thread that drains a bounded queue of commands into slices: concurrency becomes batch size. It
+//! decides about one slice while another waits for the disk.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -13,7 +14,7 @@ use domain::{
     command::{Accepted, Command, Refusal},
     payout::Payout,
 };
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
@@ -28,6 +29,9 @@ use crate::{
 const QUEUE_MAX: usize = 1_536;
 /// How many commands are decided and committed together, unless fewer are asked for.
 const SLICE_MAX: usize = 512;
+/// How many slices are decided or wait for the disk at the same time: one of each. More would be
+/// smaller, and cost more.
+const UNDER_WAY_MAX: usize = 2;
 
 type Outcome = Result<Accepted, Refusal>;
 
@@ -64,13 +68,13 @@ impl Acceptor {
         let runtime = Handle::current();
         let thread = thread::Builder::new()
             .name("acceptor".to_owned())
-            .spawn(move || drain(&app, &waiting, &most, &runtime))
+            .spawn(move || runtime.block_on(drain(&app, &waiting, &most)))
             .expect("the operating system gives a thread");
         (Self(Arc::new(Entrance { queue, slice_max })), thread)
     }
 
     /// From the next slice on, at most so many commands are decided and committed together: 1 is
-    /// one commit for each, for comparison. More than the usual number is not done.
+    /// one commit for each, one after another, for comparison. More than the usual number is not done.
     pub(crate) fn limit_slices(&self, most: usize) {
         self.0.slice_max.store(most.clamp(1, SLICE_MAX), Ordering::Relaxed);
     }
@@ -90,35 +94,49 @@ impl Acceptor {
     }
 }
 
-fn drain(app: &App, waiting: &Queue<Waiting>, slice_max: &AtomicUsize, runtime: &Handle) {
+/// Serves until nobody can ask any more. While one slice waits for the disk, the next is decided.
+async fn drain(app: &App, waiting: &Queue<Waiting>, slice_max: &AtomicUsize) {
+    let mut under_way = FuturesUnordered::new();
     loop {
-        let slice = waiting.take(slice_max.load(Ordering::Relaxed));
-        if slice.is_empty() {
-            return;
-        }
-        let (commands, answers): (Vec<_>, Vec<_>) =
-            slice.into_iter().map(|it| (it.command, it.answer)).unzip();
-        let book = app.book();
-        let desk = app.desk(&book);
-        let deciding = engine::accept(&*app.store, &desk, &commands, clock::now());
-        // A bug in a decision must not take the entrance down with it: nothing was committed.
-        let deciding = AssertUnwindSafe(deciding).catch_unwind();
-        let Ok(outcomes) = runtime.block_on(deciding) else {
-            tracing::error!("this is a bug: {} commands were not decided", commands.len());
-            continue;
-        };
-        app.metrics.slices.inc();
-        app.metrics.commands.inc_by(u64::try_from(commands.len()).unwrap_or(0));
-        ring(app, &outcomes);
-        // Whoever is waked from a thread of the runtime is waked by a look at a list; from here it
-        // takes a call of the operating system, and the next slice would wait for all of them.
-        runtime.spawn(async move {
-            for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                // Whoever asked may be gone; what was decided stands.
-                let _ = answer.send(outcome);
+        let most = slice_max.load(Ordering::Relaxed);
+        let room = if most == 1 { 1 } else { UNDER_WAY_MAX };
+        tokio::select! {
+            biased;
+            Some(()) = under_way.next(), if !under_way.is_empty() => {}
+            slice = waiting.take(most), if under_way.len() < room => {
+                if slice.is_empty() {
+                    break;
+                }
+                under_way.push(serve(app, slice));
             }
-        });
+        }
     }
+    while under_way.next().await.is_some() {}
+}
+
+/// Decides about a slice, and answers when it is durable.
+async fn serve(app: &App, slice: Vec<Waiting>) {
+    let (commands, answers): (Vec<_>, Vec<_>) =
+        slice.into_iter().map(|it| (it.command, it.answer)).unzip();
+    let book = app.book();
+    let desk = app.desk(&book);
+    let deciding = engine::accept(&*app.store, &desk, &commands, clock::now());
+    // A bug in a decision must not take the entrance down with it: nothing was committed.
+    let Ok(outcomes) = AssertUnwindSafe(deciding).catch_unwind().await else {
+        tracing::error!("this is a bug: {} commands were not decided", commands.len());
+        return;
+    };
+    app.metrics.slices.inc();
+    app.metrics.commands.inc_by(u64::try_from(commands.len()).unwrap_or(0));
+    ring(app, &outcomes);
+    // Whoever is waked from a thread of the runtime is waked by a look at a list; from here it takes
+    // a call of the operating system, and the next slice would wait for all of them.
+    tokio::spawn(async move {
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            // Whoever asked may be gone; what was decided stands.
+            let _ = answer.send(outcome);
+        }
+    });
 }
 
 /// Wakes the lanes that have something new to pay, and the deliveries if there are new ones.

@@ -6,10 +6,11 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use domain::ids::MerchantId;
+use tokio::sync::Notify;
 
 /// Whose line something waits in; nobody's are what the gateway asks of itself.
 pub(crate) type Owner = Option<MerchantId>;
@@ -71,11 +72,11 @@ impl<T> Lines<T> {
     }
 }
 
-/// The queue: many ask, one thread serves.
+/// The queue: many ask, one serves.
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
     /// Rings when there is something, or nobody will ask any more.
-    rang: Condvar,
+    rang: Notify,
 }
 
 struct State<T> {
@@ -87,7 +88,7 @@ impl<T> Queue<T> {
     /// A queue in which so many may wait.
     pub(crate) fn new(count_max: usize) -> Self {
         let state = State { lines: Lines::new(count_max), is_closed: false };
-        Self { state: Mutex::new(state), rang: Condvar::new() }
+        Self { state: Mutex::new(state), rang: Notify::new() }
     }
 
     /// Puts something at the end of its owner's line. Gives back what there is no room for any more:
@@ -108,12 +109,18 @@ impl<T> Queue<T> {
     }
 
     /// Waits for something, and takes up to so many. Nothing when the queue is closed and empty.
-    pub(crate) fn take(&self, most: usize) -> Vec<T> {
-        let mut state = self.state();
-        while state.lines.count == 0 && !state.is_closed {
-            state = self.rang.wait(state).unwrap_or_else(PoisonError::into_inner);
+    pub(crate) async fn take(&self, most: usize) -> Vec<T> {
+        loop {
+            if let Some(taken) = self.take_at_once(most) {
+                return taken;
+            }
+            self.rang.notified().await;
         }
-        state.lines.take(most)
+    }
+
+    fn take_at_once(&self, most: usize) -> Option<Vec<T>> {
+        let mut state = self.state();
+        (state.lines.count > 0 || state.is_closed).then(|| state.lines.take(most))
     }
 
     /// Nothing comes any more; what waits is still served.
@@ -207,12 +214,12 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_waits_is_served_after_the_end() {
+    #[tokio::test]
+    async fn what_waits_is_served_after_the_end() {
         let queue = Queue::new(2);
         assert_eq!(queue.push(None, 1), None);
         queue.close();
         assert_eq!(queue.push(None, 2), Some(2));
-        assert_eq!((queue.take(9), queue.take(9)), (vec![1], vec![]));
+        assert_eq!((queue.take(9).await, queue.take(9).await), (vec![1], vec![]));
     }
 }

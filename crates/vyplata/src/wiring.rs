@@ -90,25 +90,43 @@ pub(crate) fn catalog(config: &Config) -> anyhow::Result<Catalog> {
     Ok(Catalog::new(networks, assets)?)
 }
 
+/// When the disk is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disk {
+    /// By each commit: one that others see is on it.
+    InTurn,
+    /// Beside the commits, by a process that accepts from many.
+    Beside,
+}
+
 /// Opens the database and brings its tables up to date.
 ///
 /// # Errors
 /// Names the database and what to do.
-pub(crate) async fn open_store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+pub(crate) async fn open_store(config: &Config, disk: Disk) -> anyhow::Result<Arc<dyn Store>> {
     fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make the data directory {}", config.data.display()))?;
-    open_database(config.database()).await
+    open_database(config.database(), disk).await
 }
 
 /// Opens a database and brings its tables up to date.
 ///
 /// # Errors
 /// Names the database and what to do.
-pub(crate) async fn open_database(database: Database<'_>) -> anyhow::Result<Arc<dyn Store>> {
+pub(crate) async fn open_database(
+    database: Database<'_>,
+    disk: Disk,
+) -> anyhow::Result<Arc<dyn Store>> {
     match database {
         Database::File(file) => {
-            let opened = Sqlite::open_and_migrate(&file);
-            Ok(Arc::new(opened.with_context(|| format!("database {}", file.display()))?))
+            let open = || {
+                let opened = Sqlite::open_and_migrate(&file)?;
+                if disk == Disk::Beside {
+                    opened.wait_beside()?;
+                }
+                Ok::<_, StoreError>(opened)
+            };
+            Ok(Arc::new(open().with_context(|| format!("database {}", file.display()))?))
         }
         Database::Postgres(url) => {
             let tls = net::tls_config().map_err(|error| anyhow!("TLS: {error}"))?;
@@ -224,7 +242,8 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
     for lane in &config.lanes {
         config.station(lane, &catalog)?;
     }
-    let store = open_store(config).await?;
+    let disk = if need == Need::Everything { Disk::Beside } else { Disk::InTurn };
+    let store = open_store(config, disk).await?;
     #[cfg(feature = "crash-points")]
     let store = crate::crash::store(store);
     let mut app = App {

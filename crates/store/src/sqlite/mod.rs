@@ -2,9 +2,11 @@
 //!
 //! Commits are written by a thread of the store's own, several in one transaction if several wait.
 //! Every other method does its work inside the first poll of the future it returns, and blocks the
-//! thread while it does: on the disk, on another connection of this process, and for at most five
-//! seconds on another process. Callers with something else to do run it on a thread of its own.
+//! thread while it does: on another connection of this process, for at most five seconds on another
+//! process, and on the disk, unless that is [waited for beside](Sqlite::wait_beside). Callers with
+//! something else to do run it on a thread of its own.
 
+mod disk;
 mod migrate;
 mod open;
 mod session;
@@ -107,6 +109,15 @@ impl Sqlite {
         migrate::check(&self.connections)
     }
 
+    /// Waits for the disk beside the connection that commits: while the disk takes what was decided,
+    /// the next are decided. Nobody is told anything before the disk has it, either way.
+    ///
+    /// # Errors
+    /// If the log cannot be opened.
+    pub fn wait_beside(&self) -> Result<(), StoreError> {
+        self.connections.wait_beside()
+    }
+
     /// Writes a copy of everything committed so far to a file that must not exist or be empty.
     /// Others go on reading and writing meanwhile.
     ///
@@ -117,22 +128,26 @@ impl Sqlite {
     }
 
     /// Decides inside one transaction that nobody else can write beside, and writes that.
-    #[expect(clippy::unused_async, reason = "nothing is done before the future is polled")]
     async fn write_accept(
         &self,
         needs: &AcceptNeeds,
         decide: &mut Decide<'_>,
     ) -> Result<(), CommitError> {
-        let mut writer = self.connections.writer();
-        let mut attempt = || -> Result<(), Fault> {
-            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let session = Transaction(&transaction);
-            let view = at_once(read::accept_view(&session, needs))?;
-            at_once(write::change_set(&session, &decide(view)))?;
-            transaction.commit()?;
-            Ok(())
+        let accepted = match (self.accept_at_once(needs, decide), self.connections.disk.get()) {
+            (Ok(()), Some(disk)) => disk.keeps(disk.wrote()).await,
+            (accepted, _) => accepted,
         };
-        attempt().map_err(|fault| fault.refusal())
+        accepted.map_err(|fault| fault.refusal())
+    }
+
+    fn accept_at_once(&self, needs: &AcceptNeeds, decide: &mut Decide<'_>) -> Result<(), Fault> {
+        let mut writer = self.connections.writer();
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let session = Transaction(&transaction);
+        let view = at_once(read::accept_view(&session, needs))?;
+        at_once(write::change_set(&session, &decide(view)))?;
+        transaction.commit()?;
+        Ok(())
     }
 
     async fn write_commit(&self, change: ChangeSet) -> Result<(), CommitError> {
@@ -140,17 +155,21 @@ impl Sqlite {
     }
 }
 
-/// Asks as of one moment.
+/// Asks as of one moment, and answers when the disk has all that this moment may have come from.
 macro_rules! asking {
     ($store:ident, $session:ident => $work:expr) => {{
-        let reader = $store.connections.reader();
         let attempt = || {
+            let reader = $store.connections.reader();
             // Ends without a trace when it is dropped: there is nothing to commit.
             let transaction = reader.unchecked_transaction()?;
             let $session = &Transaction(&transaction);
             at_once($work)
         };
-        attempt().map_err(|fault| fault.unreachable())
+        let answer = match (attempt(), $store.connections.disk.get()) {
+            (Ok(answer), Some(disk)) => disk.keeps(disk.seen()).await.map(|()| answer),
+            (answer, _) => answer,
+        };
+        answer.map_err(|fault: Fault| fault.unreachable())
     }};
 }
 
@@ -158,6 +177,7 @@ store!(Sqlite, asking);
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use rusqlite::Connection;
     use sim::conformance::ready;
 
@@ -178,6 +198,43 @@ mod tests {
             assert!(steps[0].starts_with("SEARCH"), "{steps:?}");
             assert!(!steps.iter().any(|it| it.contains("TEMP B-TREE FOR ORDER")), "{steps:?}");
         }
+    }
+
+    #[test]
+    fn nobody_is_told_anything_before_the_disk_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open_and_migrate(&folder.path().join("gateway.db")).unwrap();
+        let (disk, answer, asked) = disk::tests::slow();
+        assert!(store.connections.disk.set(disk).is_ok());
+        let lane = |id: &str| ChangeSet {
+            lanes: vec![Lane {
+                id: LaneId::new(id),
+                network: domain::ids::NetworkId::new("net"),
+                address: String::new(),
+                key_path: String::new(),
+                next_sequence: 0,
+                version: 1,
+            }],
+            ..ChangeSet::default()
+        };
+        let (needs, mut decide) = (AcceptNeeds::default(), |_| lane("net/one"));
+        let mut accepted = store.accept(&needs, &mut decide);
+        assert_eq!((&mut accepted).now_or_never(), None);
+        asked.recv().unwrap();
+        let mut seen = store.lanes();
+        assert_eq!((&mut seen).now_or_never(), None, "it saw what is not on the disk");
+        let mut committed = store.commit(lane("net/two"));
+        assert_eq!((&mut committed).now_or_never(), None);
+        answer.send(Ok(())).unwrap();
+        assert_eq!(ready(accepted), Ok(()));
+        asked.recv().unwrap();
+        assert_eq!((&mut committed).now_or_never(), None);
+        answer.send(Err(std::io::Error::other("no"))).unwrap();
+        assert_eq!(ready(committed), Err(CommitError::Unreachable));
+        let _ = ready(seen);
+        assert_eq!(ready(store.lanes()), Err(Unreachable));
+        let mut decide = |_| lane("net/three");
+        assert_eq!(ready(store.accept(&needs, &mut decide)), Err(CommitError::Unreachable));
     }
 
     #[test]

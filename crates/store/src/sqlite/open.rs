@@ -3,7 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -11,7 +11,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::migrate;
+use super::{disk::Disk, migrate};
 use crate::error::StoreError;
 
 /// Marks the file as ours, in the header of the database: `VYPL`.
@@ -47,6 +47,8 @@ pub(crate) struct Connections {
     writer: Mutex<Connection>,
     readers: Vec<Mutex<Connection>>,
     next: AtomicUsize,
+    /// Who waits for the disk, unless each commit does.
+    pub(crate) disk: OnceLock<Disk>,
 }
 
 impl Connections {
@@ -72,7 +74,7 @@ impl Connections {
             readers.push(Mutex::new(reader));
         }
         let (file, writer) = (path.to_owned(), Mutex::new(writer));
-        Ok(Self { file, writer, readers, next: AtomicUsize::new(0) })
+        Ok(Self { file, writer, readers, next: AtomicUsize::new(0), disk: OnceLock::new() })
     }
 
     /// Opens a database that vanishes with its only connection.
@@ -85,7 +87,7 @@ impl Connections {
             StoreError::Sqlite { file, doing: "opening", error }
         })?;
         let writer = Mutex::new(writer);
-        Ok(Self { file, writer, readers: vec![], next: AtomicUsize::new(0) })
+        Ok(Self { file, writer, readers: vec![], next: AtomicUsize::new(0), disk: OnceLock::new() })
     }
 
     /// Copies the database as of one moment into a file that must not exist or be empty.
@@ -111,6 +113,22 @@ impl Connections {
     /// Waits for the connection that writes.
     pub(crate) fn writer(&self) -> MutexGuard<'_, Connection> {
         lock(&self.writer)
+    }
+
+    /// From now on, the connection that writes does not wait for the disk; a thread does, and whoever
+    /// wants to know asks [`Self::disk`]. A database in memory has nothing to wait for.
+    pub(crate) fn wait_beside(&self) -> Result<(), StoreError> {
+        if self.readers.is_empty() {
+            return Ok(());
+        }
+        let file = || self.file.clone();
+        let disk = Disk::of(&self.file);
+        let disk = disk.map_err(|error| StoreError::Create { file: file(), error })?;
+        let set = self.writer().pragma_update(None, "synchronous", "NORMAL");
+        set.map_err(|error| StoreError::Sqlite { file: file(), doing: "opening", error })?;
+        // Whoever asks a second time has what the first time made.
+        let _ = self.disk.set(disk);
+        Ok(())
     }
 
     /// Waits for a connection to read with: any that is free, or else the next in turn.

@@ -78,11 +78,24 @@ fn serve(connections: &Connections, mut waiting: mpsc::Receiver<Waiting>) {
     while waiting.blocking_recv_many(&mut some, TOGETHER_MAX) > 0 {
         let (changes, answers): (Vec<_>, Vec<_>) =
             some.drain(..).map(|it| (it.change, it.answer)).unzip();
-        for (answer, written) in answers.into_iter().zip(commit_all(connections, &changes)) {
+        let all = kept(connections, commit_all(connections, &changes));
+        for (answer, written) in answers.into_iter().zip(all) {
             // Whoever asked may be gone; what was written stands.
             let _ = answer.send(written);
         }
     }
+}
+
+/// Waits until what was written is on the disk, unless it is already.
+fn kept(connections: &Connections, mut all: Vec<Written>) -> Vec<Written> {
+    let Some(disk) = connections.disk.get().filter(|_| all.iter().any(Result::is_ok)) else {
+        return all;
+    };
+    if let Err(fault) = disk.keep(disk.wrote()) {
+        let why = fault.refusal();
+        all.iter_mut().filter(|it| it.is_ok()).for_each(|it| *it = Err(why));
+    }
+    all
 }
 
 /// Writes several change sets with one write to the disk. Each sees those before it. One that cannot

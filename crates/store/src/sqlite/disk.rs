@@ -1,0 +1,249 @@
+//! Waiting for the disk beside the connection that commits.
+//!
+//! A commit goes to the write-ahead log and does not wait; a thread waits for the disk, once for all
+//! that was committed meanwhile, and the next are decided while it does. Nobody is told about a
+//! commit before the disk has it, and nobody is told what was read before the disk has all that it
+//! may have come from: to everybody outside, it is as if each commit had waited.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::{self, JoinHandle},
+};
+
+use tokio::sync::oneshot;
+
+use crate::error::Fault;
+
+/// Puts all that was written on the disk.
+type Sync = Box<dyn FnMut() -> io::Result<()> + Send>;
+
+/// Some commit; all before it are on the disk when it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Mark(u64);
+
+/// The thread that waits for the disk.
+pub(crate) struct Disk {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Rings when there is something to wait for, or nothing will come any more.
+    rang: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// How many commits were written.
+    written: u64,
+    /// How many of them the disk has.
+    kept: u64,
+    /// The disk failed. What it has from then on is unknown until the file is opened again, even if
+    /// it says later that all is well.
+    is_lost: bool,
+    is_closed: bool,
+    waiting: Vec<(Mark, oneshot::Sender<()>)>,
+}
+
+impl Disk {
+    /// Waits for the disk of a database that has a write-ahead log.
+    ///
+    /// # Errors
+    /// If the log cannot be opened, or there is no thread.
+    pub(crate) fn of(database: &Path) -> io::Result<Self> {
+        let mut log = database.as_os_str().to_owned();
+        log.push("-wal");
+        let log = File::open(Path::new(&log))?;
+        // That there is a log must be on the disk, too; SQLite sees to that when it waits itself.
+        let folder = fs::canonicalize(database)?;
+        if let Some(folder) = folder.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        Self::over(Box::new(move || log.sync_data()))
+    }
+
+    fn over(sync: Sync) -> io::Result<Self> {
+        let shared = Arc::<Shared>::default();
+        let asked = Arc::clone(&shared);
+        let thread = thread::Builder::new().name("disk".to_owned());
+        let thread = thread.spawn(move || asked.serve(sync))?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// One more commit was written.
+    pub(crate) fn wrote(&self) -> Mark {
+        let mut state = self.shared.state();
+        state.written += 1;
+        let mark = Mark(state.written);
+        drop(state);
+        self.shared.rang.notify_one();
+        mark
+    }
+
+    /// All that was committed until now.
+    pub(crate) fn seen(&self) -> Mark {
+        Mark(self.shared.state().written)
+    }
+
+    /// Returns when the disk has a commit and all before it.
+    ///
+    /// # Errors
+    /// If the disk failed: what it has is unknown.
+    pub(crate) async fn keeps(&self, mark: Mark) -> Result<(), Fault> {
+        match self.shared.ask(mark)? {
+            None => Ok(()),
+            // Whoever is not told is let go because the disk failed.
+            Some(told) => told.await.map_err(|_| Fault::Silent),
+        }
+    }
+
+    /// The same for a thread that has nothing else to do meanwhile.
+    ///
+    /// # Errors
+    /// If the disk failed: what it has is unknown.
+    pub(crate) fn keep(&self, mark: Mark) -> Result<(), Fault> {
+        match self.shared.ask(mark)? {
+            None => Ok(()),
+            Some(told) => told.blocking_recv().map_err(|_| Fault::Silent),
+        }
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.shared.state().is_closed = true;
+        self.shared.rang.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // It does nothing that panics, so there is nothing to pass on.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is told when the disk has a commit; `None` if it has it already.
+    fn ask(&self, mark: Mark) -> Result<Option<oneshot::Receiver<()>>, Fault> {
+        let mut state = self.state();
+        if state.is_lost {
+            return Err(Fault::Silent);
+        }
+        if mark.0 <= state.kept {
+            return Ok(None);
+        }
+        let (tell, told) = oneshot::channel();
+        state.waiting.push((mark, tell));
+        Ok(Some(told))
+    }
+
+    /// Waits for the disk whenever something was written, until nothing more can come.
+    fn serve(&self, mut sync: Sync) {
+        loop {
+            let mut state = self.state();
+            while state.written == state.kept && !state.is_closed {
+                state = self.rang.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            let mark = Mark(state.written);
+            if mark.0 == state.kept {
+                return;
+            }
+            drop(state);
+            let synced = sync();
+            let mut state = self.state();
+            if let Err(error) = synced {
+                state.is_lost = true;
+                let waiting = std::mem::take(&mut state.waiting);
+                drop(state);
+                tracing::error!(
+                    "the disk failed: {error}; nothing is answered any more, because what it has is \
+                     not known. Look at the disk, and start again"
+                );
+                drop(waiting);
+                return;
+            }
+            state.kept = mark.0;
+            let told: Vec<_> = state.waiting.extract_if(.., |it| it.0 <= mark).collect();
+            drop(state);
+            for (_, tell) in told {
+                // Whoever asked may be gone.
+                let _ = tell.send(());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::mpsc;
+
+    use futures_util::FutureExt as _;
+    use sim::conformance::ready;
+
+    use super::*;
+
+    /// A disk that has everything when it is told so, by each answer that is sent.
+    pub(crate) fn slow() -> (Disk, mpsc::Sender<io::Result<()>>, mpsc::Receiver<()>) {
+        let (answer, answers) = mpsc::channel();
+        let (ask, asked) = mpsc::channel();
+        let sync = move || {
+            let _ = ask.send(());
+            answers.recv().unwrap_or(Ok(()))
+        };
+        (Disk::over(Box::new(sync)).unwrap(), answer, asked)
+    }
+
+    #[test]
+    fn one_wait_is_enough_for_all_that_was_written_before_it_began() {
+        let (disk, answer, asked) = slow();
+        let first = disk.wrote();
+        asked.recv().unwrap();
+        let (second, third) = (disk.wrote(), disk.wrote());
+        assert_eq!(disk.seen(), third);
+        let mut waits = [first, second, third].map(|it| Box::pin(disk.keeps(it)));
+        assert!(waits.iter_mut().all(|it| it.now_or_never().is_none()));
+        answer.send(Ok(())).unwrap();
+        asked.recv().unwrap();
+        disk.keep(first).unwrap();
+        assert!(disk.keeps(second).now_or_never().is_none());
+        answer.send(Ok(())).unwrap();
+        for wait in waits {
+            ready(wait).unwrap();
+        }
+        assert!(asked.try_recv().is_err(), "the third had no wait of its own");
+    }
+
+    #[test]
+    fn a_disk_that_failed_is_never_believed_again() {
+        let (disk, answer, asked) = slow();
+        let before = disk.wrote();
+        asked.recv().unwrap();
+        let wait = disk.keeps(before);
+        answer.send(Err(io::Error::other("no"))).unwrap();
+        assert!(matches!(ready(wait), Err(Fault::Silent)));
+        let after = disk.wrote();
+        for mark in [before, after] {
+            assert!(matches!(disk.keep(mark), Err(Fault::Silent)));
+        }
+    }
+
+    #[test]
+    fn what_was_written_last_is_kept_before_the_end() {
+        let (disk, answer, asked) = slow();
+        disk.wrote();
+        asked.recv().unwrap();
+        disk.wrote();
+        let end = thread::spawn(move || drop(disk));
+        answer.send(Ok(())).unwrap();
+        asked.recv().unwrap();
+        answer.send(Ok(())).unwrap();
+        end.join().unwrap();
+    }
+}
