@@ -1,7 +1,7 @@
 //! The encrypted file that holds the wallet's seed, imported keys and the vault's key.
 
 mod envelope;
-mod file;
+pub(crate) mod file;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -16,6 +16,7 @@ use self::{envelope::Cost, secrets::Secrets};
 use crate::{
     Random, Vault,
     derive::{self, AddressFormat, KeyError, KeyPath, SigningKey},
+    vault,
 };
 
 /// The shortest passphrase that a new keystore takes.
@@ -164,6 +165,15 @@ impl Keystore {
     /// The vault that goes with this keystore.
     pub fn vault(&self) -> Vault {
         Vault::new(&self.secrets.vault_key)
+    }
+
+    /// Writes the vault's key alone to a new file, for processes that open merchants' secrets and sign
+    /// nothing. [`Vault::read`] reads it.
+    ///
+    /// # Errors
+    /// If there is such a file, or it cannot be written.
+    pub fn write_vault(&self, path: &Path) -> Result<(), KeystoreError> {
+        vault::write(path, &self.secrets.vault_key)
     }
 
     /// The address of a key, in the spelling that lanes have.

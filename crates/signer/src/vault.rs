@@ -1,6 +1,6 @@
 //! Encrypts what merchants share with us, such as API secrets, for the store.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305,
@@ -9,9 +9,13 @@ use chacha20poly1305::{
 use domain::merchant::Sealed;
 use zeroize::Zeroizing;
 
+use crate::keystore::{KeystoreError, file};
+
 /// The first byte of a sealed secret: how the rest is to be read.
 const VERSION: u8 = 1;
 const NONCE_BYTES: usize = 24;
+/// What stands before the key in a file of its own.
+const FILE_HEAD: &str = "vyplata-vault-1 ";
 
 /// Why a sealed secret cannot be read: it was sealed by another vault or for another holder, or it
 /// was changed.
@@ -46,6 +50,21 @@ impl Vault {
         Self { cipher: cipher.expect("the key has the cipher's length") }
     }
 
+    /// Reads the vault from a file that [`crate::Keystore::write_vault`] made; also says, for the
+    /// operator, if others on the machine may read it.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is another file.
+    pub fn read(path: &Path) -> Result<(Self, Option<String>), KeystoreError> {
+        let (bytes, warning) = file::read(path)?;
+        let bytes = Zeroizing::new(bytes);
+        let mut key = Zeroizing::new([0; 32]);
+        let text = str::from_utf8(&bytes).ok().and_then(|it| it.trim_end().strip_prefix(FILE_HEAD));
+        let read = text.and_then(|it| hex::decode_to_slice(it, &mut *key).ok());
+        read.ok_or(KeystoreError::Malformed("it holds no vault's key"))?;
+        Ok((Self::new(&key), warning))
+    }
+
     /// Encrypts a secret. `associated_data` says whose it is (the credential's identifier as
     /// text), so that one holder's secret cannot be put in another's place; `nonce` is random and
     /// never used again.
@@ -73,6 +92,13 @@ impl Vault {
         // Only texts are sealed, so nothing is left behind by the error.
         String::from_utf8(plaintext).map(Zeroizing::new).map_err(|_| VaultError)
     }
+}
+
+/// Writes a vault's key to a new file, which nobody but its owner may read.
+pub(crate) fn write(path: &Path, key: &[u8; 32]) -> Result<(), KeystoreError> {
+    let key = Zeroizing::new(hex::encode(key));
+    let text = Zeroizing::new([FILE_HEAD, key.as_str(), "\n"].concat());
+    file::create(path, text.as_bytes())
 }
 
 /// Keeps secrets apart from anything else that the key may ever encrypt.
@@ -117,6 +143,24 @@ mod tests {
             let cut = Sealed(sealed.0[..at].to_vec());
             assert_eq!(vault(1).open(&cut, "ke_1"), Err(VaultError), "cut at {at}");
         }
+    }
+
+    #[test]
+    fn a_file_of_its_own_opens_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("vault.key");
+        write(&path, &[7; 32]).unwrap();
+        let (read, warning) = Vault::read(&path).unwrap();
+        assert_eq!(warning, None, "others may read it");
+        let sealed = vault(7).seal("s3cret", "ke_1", [1; 24]);
+        assert_eq!(read.open(&sealed, "ke_1").unwrap().as_str(), "s3cret");
+        assert_eq!(write(&path, &[8; 32]), Err(KeystoreError::Exists));
+        let whole = std::fs::read_to_string(&path).unwrap();
+        for other in ["", "vyplata-keystore", &whole[..whole.len() - 2], &whole.replace('7', "x")] {
+            std::fs::write(&path, other).unwrap();
+            assert!(matches!(Vault::read(&path), Err(KeystoreError::Malformed(_))), "{other:?}");
+        }
+        assert!(matches!(Vault::read(folder.path()), Err(KeystoreError::Io(_))));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Reading and writing the keystore's file so that a crash leaves the old file or the new one.
+//! Reading and writing files of secrets so that a crash leaves the old file or the new one.
 
 use std::{
     fs::File,
@@ -14,7 +14,7 @@ use super::KeystoreError;
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Reads a file. Also says, for the operator, if others on the machine may read it.
-pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Option<String>), KeystoreError> {
+pub(crate) fn read(path: &Path) -> Result<(Vec<u8>, Option<String>), KeystoreError> {
     let failed = |error| io_error("open", path, &error);
     let file = File::open(path).map_err(failed)?;
     let warning = exposure(&file, path).map_err(failed)?;
@@ -27,7 +27,7 @@ pub(super) fn read(path: &Path) -> Result<(Vec<u8>, Option<String>), KeystoreErr
 }
 
 /// Writes a file that does not exist yet.
-pub(super) fn create(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
+pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<(), KeystoreError> {
     let temporary = prepare(path, bytes)?;
     if let Err(error) = temporary.persist_noclobber(path) {
         let error = error.error;
@@ -78,7 +78,7 @@ fn exposure(file: &File, path: &Path) -> io::Result<Option<String>> {
     let mode = file.metadata()?.permissions().mode() & 0o777;
     Ok((mode & 0o077 != 0).then(|| {
         let path = path.display();
-        format!("other users may read the keystore {path} (mode {mode:o}): chmod 600 {path}")
+        format!("other users may read {path} (mode {mode:o}): chmod 600 {path}")
     }))
 }
 
