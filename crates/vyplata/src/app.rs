@@ -22,7 +22,9 @@ use domain::{
 use signer::Vault;
 use tokio::sync::Notify;
 
-use crate::{callers::Callers, clock, leases::Leases, metrics::Metrics, rules::Rules};
+use crate::{
+    callers::Callers, clock, leases::Leases, metrics::Metrics, roles::Roles, rules::Rules,
+};
 
 /// The gateway.
 pub(crate) struct App {
@@ -54,6 +56,8 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     /// Rings when there may be something to deliver.
     pub(crate) deliveries_rang: Notify,
+    /// What this process does, of all that a gateway does.
+    pub(crate) roles: Roles,
     /// What this process works on, of all that share the database.
     pub(crate) leases: Leases,
     /// Credentials that were read a moment ago.

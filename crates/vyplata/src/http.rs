@@ -30,9 +30,10 @@ use crate::{
     calls::{Answer, unreachable},
     client, clock, concerns,
     courier::HttpCourier,
-    docs,
+    docs, elsewhere,
     limiter::{Limiter, TooOften},
     metrics::{LimitLabels, RequestLabels},
+    roles::Role,
 };
 
 /// The largest body that is read.
@@ -88,32 +89,36 @@ impl Api {
         }
     }
 
-    /// The routes: our own, and everything else by dialect.
+    /// The routes: those of every process, and the APIs where it has the role for them.
     pub(crate) fn router(self) -> Router {
-        Router::new()
+        let app = self.app.clone();
+        let others = if app.roles.has(Role::Accept) {
+            docs::router().fallback(serve).with_state(self)
+        } else {
+            Router::new().fallback(elsewhere::answer).with_state(app.clone())
+        };
+        let own = Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
-            .route("/metrics", get(metrics))
-            .merge(docs::router())
-            .fallback(serve)
-            .with_state(self)
+            .route("/metrics", get(metrics));
+        own.with_state(app).merge(others)
     }
 }
 
-async fn ready(State(api): State<Api>) -> Response {
-    let (book, now) = (api.app.book(), clock::now());
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    let (book, now) = (app.book(), clock::now());
     // All balances are only read where there may be something to find.
     let looked = if book.conversion.overdrafts.is_empty() {
-        let answered = api.app.store.lanes().await;
-        answered.map(|_| concerns::prices(&api.app, &book, now))
+        let answered = app.store.lanes().await;
+        answered.map(|_| concerns::prices(&app, &book, now))
     } else {
-        concerns::look(&api.app, &book, now).await
+        concerns::look(&app, &book, now).await
     };
     let Ok(concerns) = looked else {
         return (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response();
     };
     // These concern some payouts only: whoever asks for others is served.
-    let of_lanes = concerns::lanes(&api.app.lanes).into_iter().chain(concerns::networks(&api.app));
+    let of_lanes = concerns::lanes(&app.lanes).into_iter().chain(concerns::networks(&app));
     let concerns = concerns.into_iter().chain(of_lanes);
     let notes: Vec<String> =
         concerns.map(|it| format!("note: {}; {}\n", it.what, it.remedy)).collect();
@@ -127,13 +132,13 @@ async fn ready(State(api): State<Api>) -> Response {
     }
 }
 
-async fn metrics(State(api): State<Api>) -> Response {
-    let counts = api.app.store.counts().await.unwrap_or_default();
-    for work in &api.app.lanes {
-        api.app.metrics.network(work.network.as_str(), work.rail.alert().is_some());
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let counts = app.store.counts().await.unwrap_or_default();
+    for work in &app.lanes {
+        app.metrics.network(work.network.as_str(), work.rail.alert().is_some());
     }
-    api.app.metrics.leases(api.app.leases.held());
-    let text = api.app.metrics.text(&counts);
+    app.metrics.leases(app.leases.held());
+    let text = app.metrics.text(&counts);
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
         .into_response()
 }
@@ -303,7 +308,8 @@ fn text_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().map(text).collect()
 }
 
-fn response(message: Message) -> Response {
+/// A message as it is sent.
+pub(crate) fn response(message: Message) -> Response {
     let mut response = Response::new(Body::from(message.body));
     *response.status_mut() =
         StatusCode::from_u16(message.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

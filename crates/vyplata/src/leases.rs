@@ -16,6 +16,8 @@ use crate::clock;
 
 /// What the lease of the deliveries is called; a lane's is called as the lane.
 pub(crate) const DELIVERIES: &str = "deliveries";
+/// What the lease of what comes round by itself is called.
+pub(crate) const UPKEEP: &str = "upkeep";
 /// How often a sign of life is given, and looked for.
 const BEAT: Duration = Duration::from_millis(1_500);
 
@@ -59,6 +61,9 @@ impl Leases {
 
     /// Gives a sign of life for what it has, and takes what is free.
     pub(crate) async fn beat(&self, store: &dyn Store) {
+        if self.tenures().is_empty() {
+            return;
+        }
         let asked_ms = clock::uptime_ms();
         let Ok(stored) = store.leases().await else { return };
         let times = (asked_ms, clock::uptime_ms());

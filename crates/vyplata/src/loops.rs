@@ -27,7 +27,7 @@ use crate::{
     app::{App, LaneWork},
     clock,
     courier::HttpCourier,
-    leases::DELIVERIES,
+    leases::{DELIVERIES, UPKEEP},
     prices::Pricing,
     rates::Rates,
     turn::{self, Turns},
@@ -294,9 +294,13 @@ async fn deliver_one(app: &App, courier: &HttpCourier, id: DeliveryId, fence: &F
     }
 }
 
-/// Withdraws payouts that nobody approved in time.
+/// Withdraws payouts that nobody approved in time, while that is for this process to do.
 pub(crate) async fn expire(app: Arc<App>, acceptor: Acceptor, mut stop: Stop) {
     while !*stop.borrow() {
+        if app.leases.fence(UPKEEP).is_none() {
+            rest(IDLE_MS, &mut stop).await;
+            continue;
+        }
         let expired = app.store.expired_approvals(clock::now(), EXPIRED_MAX).await;
         for payout in expired.unwrap_or_default() {
             // Whoever judged it meanwhile was first.
@@ -318,7 +322,7 @@ pub(crate) async fn price(app: Arc<App>, pricing: Arc<Pricing>, mut stop: Stop) 
 }
 
 /// Asks the sources of rates until told to stop.
-pub(crate) async fn rates(app: Arc<App>, rates: Rates, mut stop: Stop) {
+pub(crate) async fn rates(app: Arc<App>, rates: Arc<Rates>, mut stop: Stop) {
     while !rates.is_empty() && !*stop.borrow() {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(rates.refresh_ms())) => {}

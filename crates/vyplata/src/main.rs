@@ -14,6 +14,7 @@ mod courier;
 #[cfg(any(test, feature = "crash-points"))]
 mod crash;
 mod docs;
+mod elsewhere;
 mod explain;
 mod http;
 mod leases;
@@ -25,6 +26,7 @@ mod prices;
 mod queue;
 mod rails;
 mod rates;
+mod roles;
 mod rules;
 mod sandbox;
 mod server;

@@ -9,6 +9,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use crate::roles::{Role, Roles};
+
 /// Which requests, answered how.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct RequestLabels {
@@ -30,6 +32,11 @@ pub(crate) struct LimitLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabel {
     state: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RoleLabel {
+    role: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -75,6 +82,7 @@ pub(crate) struct Metrics {
     runways: Family<LaneLabel, Gauge>,
     network_alert: Family<NetworkLabel, Gauge>,
     leases_held: Gauge,
+    roles: Family<RoleLabel, Gauge>,
 }
 
 impl Default for Metrics {
@@ -97,6 +105,7 @@ impl Default for Metrics {
             runways: Family::default(),
             network_alert: Family::default(),
             leases_held: Gauge::default(),
+            roles: Family::default(),
         };
         let all = &mut metrics.registry;
         all.register("requests", "Requests answered", metrics.requests.clone());
@@ -123,8 +132,10 @@ impl Default for Metrics {
         all.register("lane_runway_payouts", help, metrics.runways.clone());
         let help = "1 if nodes of the network disagree or too few answer; see /readyz";
         all.register("network_alert", help, metrics.network_alert.clone());
-        let help = "How many lanes, and the deliveries, this process works on";
+        let help = "How many lanes, the deliveries and the upkeep this process works on";
         all.register("leases_held", help, metrics.leases_held.clone());
+        let help = "1 if this process has the role";
+        all.register("role", help, metrics.roles.clone());
         metrics
     }
 }
@@ -139,6 +150,14 @@ impl Metrics {
     /// Takes down how much this process works on.
     pub(crate) fn leases(&self, held: usize) {
         self.leases_held.set(i64::try_from(held).unwrap_or(i64::MAX));
+    }
+
+    /// Takes down what this process does, and what it does not.
+    pub(crate) fn roles(&self, roles: &Roles) {
+        for role in Role::ALL {
+            let label = RoleLabel { role: role.word() };
+            self.roles.get_or_create_owned(&label).set(i64::from(roles.has(role)));
+        }
     }
 
     /// Takes down that a source of rates answered, or that it did not.

@@ -1,4 +1,5 @@
-//! Runs a gateway: the API, a thread per lane, the tasks for webhooks, prices and rates; and ends them.
+//! Runs a gateway, as far as its roles go: the API, a thread per lane, the tasks for webhooks, prices
+//! and rates; and ends them.
 
 use std::{sync::Arc, thread::JoinHandle};
 
@@ -14,11 +15,11 @@ use crate::{
     config::Config,
     courier::HttpCourier,
     http::Api,
-    leases::DELIVERIES,
     limiter::Limiter,
     listen, loops,
     prices::Pricing,
     rates::Rates,
+    roles::Role,
 };
 
 /// How long a webhook's receiver may take unless configured, in milliseconds.
@@ -57,25 +58,39 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let (acceptor, thread) = Acceptor::start(app.clone());
         let mut threads = vec![thread];
-        let pricing = Arc::new(pricing);
-        app.set_book(pricing.initial());
-        rates.renew(&app, clock::now()).await;
-        pricing.renew(&app, clock::now()).await;
-        for work in &app.lanes {
-            app.leases.want(work.lane.as_str());
+        let (pricing, rates) = (Arc::new(pricing), Arc::new(rates));
+        if app.roles.has(Role::Accept) {
+            app.set_book(pricing.initial());
+            rates.renew(&app, clock::now()).await;
+            pricing.renew(&app, clock::now()).await;
         }
-        app.leases.want(DELIVERIES);
+        app.metrics.roles(&app.roles);
+        app.roles.iter().flat_map(|it| it.leases(&app.lanes)).for_each(|it| app.leases.want(it));
         app.leases.beat(&*app.store).await;
         let keeping = app.clone();
         let leases = tokio::spawn(async move { keeping.leases.keep(&*keeping.store).await });
-        for work in &app.lanes {
-            threads.push(loops::start_lane(app.clone(), work.clone(), stopped.clone()));
-        }
         let mut tasks = JoinSet::new();
-        tasks.spawn(loops::price(app.clone(), pricing, stopped.clone()));
-        tasks.spawn(loops::rates(app.clone(), rates, stopped.clone()));
-        tasks.spawn(loops::deliver(app.clone(), courier.clone(), stopped.clone()));
-        tasks.spawn(loops::expire(app.clone(), acceptor.clone(), stopped.clone()));
+        for role in app.roles.iter() {
+            let (app, stopped) = (app.clone(), stopped.clone());
+            match role {
+                Role::Accept => {
+                    let (pricing, rates) = (pricing.clone(), rates.clone());
+                    tasks.spawn(loops::price(app.clone(), pricing, stopped.clone()));
+                    tasks.spawn(loops::rates(app, rates, stopped));
+                }
+                Role::Rails => threads.extend(
+                    app.lanes
+                        .iter()
+                        .map(|work| loops::start_lane(app.clone(), work.clone(), stopped.clone())),
+                ),
+                Role::Deliver => {
+                    tasks.spawn(loops::deliver(app, courier.clone(), stopped));
+                }
+                Role::Admin => {
+                    tasks.spawn(loops::expire(app, acceptor.clone(), stopped));
+                }
+            }
+        }
         let limiter = Limiter::new(&config.requests, &Uptime);
         let api = Api::new(app, acceptor, courier, limiter, &config.trusted_proxies);
         let router = api.clone().router().merge(extra);

@@ -16,7 +16,7 @@ use domain::{
     ports::{ChangeSet, Signer, Store, Unreachable},
     quote::PriceBook,
 };
-use signer::{AddressFormat, Keystore, LocalSigner, Policy};
+use signer::{AddressFormat, Keystore, LocalSigner, Policy, Vault};
 use store::{Postgres, Sqlite, StoreError};
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
@@ -30,6 +30,7 @@ use crate::{
     metrics::Metrics,
     rails::{self, Connected},
     rates,
+    roles::Roles,
     rules::RAILS,
     terms,
 };
@@ -221,6 +222,26 @@ pub(crate) fn open_keystore_with(config: &Config, passphrase: &str) -> anyhow::R
     Ok(keystore)
 }
 
+/// Opens the vault with the file of its key, where there is no keystore.
+///
+/// # Errors
+/// Names the file and what to do.
+pub(crate) fn open_vault(config: &Config) -> anyhow::Result<Vault> {
+    let file = config.vault_file();
+    anyhow::ensure!(
+        file.exists(),
+        "there is no key for merchants' API secrets, {}; where the keystore is, `vyplata keys vault` \
+         writes one, which opens no wallet: bring it here",
+        file.display()
+    );
+    let (vault, warning) =
+        Vault::read(&file).with_context(|| format!("vault {}", file.display()))?;
+    if let Some(warning) = warning {
+        tracing::warn!("{warning}");
+    }
+    Ok(vault)
+}
+
 /// How much of the gateway a command needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
@@ -261,6 +282,7 @@ pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> 
         rates,
         metrics: Metrics::default(),
         deliveries_rang: Notify::new(),
+        roles: Roles::all(),
         leases: Leases::default(),
         callers: Callers::default(),
     };
@@ -469,7 +491,12 @@ pub(crate) fn lock(data: &Path) -> anyhow::Result<fs::File> {
     let path = data.join(LOCK);
     let file = fs::File::create(&path)
         .with_context(|| format!("cannot make the lock file {}", path.display()))?;
-    file.try_lock()
-        .map_err(|_| anyhow!("another gateway is running on {}; stop it first", data.display()))?;
+    file.try_lock().map_err(|_| {
+        anyhow!(
+            "another gateway is running on {}; stop it first, or give this one a data directory of \
+             its own and both one database of PostgreSQL",
+            data.display()
+        )
+    })?;
     Ok(file)
 }

@@ -1,5 +1,7 @@
 //! `vyplata keys`: the keystore.
 
+use std::path::PathBuf;
+
 use anyhow::Context as _;
 use clap::Subcommand;
 use signer::Keystore;
@@ -23,6 +25,13 @@ pub(crate) enum Command {
     },
     /// Show the addresses of the configured wallets.
     ShowAddresses,
+    /// Write the key that opens merchants' API secrets to a file of its own: what `serve` needs
+    /// without the role rails. It opens no wallet.
+    Vault {
+        /// The new file; `vault.key` in the data directory, or `vault` of the configuration, if it is
+        /// left out.
+        file: Option<PathBuf>,
+    },
 }
 
 pub(super) fn run(config: &Config, command: Command) -> anyhow::Result<()> {
@@ -61,6 +70,14 @@ pub(super) fn run(config: &Config, command: Command) -> anyhow::Result<()> {
             Keystore::add_key(&file, &passphrase, &name, &secret, &mut clock::fill)
                 .with_context(|| format!("keystore {}", file.display()))?;
             println!("imported; use it with key = \"imported:{name}\"");
+            Ok(())
+        }
+        Command::Vault { file } => {
+            let file = file.unwrap_or_else(|| config.vault_file());
+            let written = wiring::open_keystore(config)?.write_vault(&file);
+            written.with_context(|| format!("vault {}", file.display()))?;
+            println!("{} is made; whoever has it can read merchants' API secrets", file.display());
+            println!("in the database, and sign nothing");
             Ok(())
         }
         Command::ShowAddresses => {

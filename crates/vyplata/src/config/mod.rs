@@ -29,7 +29,10 @@ use self::{
     money::{Approvals, Dialects},
     place::line_of,
 };
-use crate::limiter::Settings;
+use crate::{
+    limiter::Settings,
+    roles::{Role, Roles},
+};
 
 /// The name that stands for all merchants.
 pub(crate) const EVERYBODY: &str = "*";
@@ -45,6 +48,10 @@ pub(crate) struct Config {
     /// `vyplata.db` in the data directory by default. The environment variable `DATABASE_URL` goes
     /// before it.
     pub(crate) database: Option<DatabaseUrl>,
+    /// What `serve` does of all that a gateway does; everything if none is named. Roles named on the
+    /// command line go before them.
+    #[serde(default)]
+    pub(crate) roles: Vec<Role>,
     /// Where the API is served.
     #[serde(default = "default_listen")]
     pub(crate) listen: SocketAddr,
@@ -56,6 +63,9 @@ pub(crate) struct Config {
     pub(crate) requests: Settings,
     /// The encrypted keystore; `keystore.json` in the data directory by default.
     pub(crate) keystore: Option<PathBuf>,
+    /// The key that opens merchants' API secrets, for processes that do not sign; `vault.key` in the
+    /// data directory by default.
+    pub(crate) vault: Option<PathBuf>,
     /// A file whose first line is the passphrase of the keystore. The environment variable
     /// `VYPLATA_PASSPHRASE` goes before it.
     pub(crate) passphrase_file: Option<PathBuf>,
@@ -325,7 +335,8 @@ impl Config {
         for file in [&mut config.data].into_iter().chain(&mut config.catalog) {
             *file = base.join(&*file);
         }
-        for file in [&mut config.keystore, &mut config.passphrase_file].into_iter().flatten() {
+        let others = [&mut config.keystore, &mut config.vault, &mut config.passphrase_file];
+        for file in others.into_iter().flatten() {
             *file = base.join(&*file);
         }
         config.database = config.database.map(|it| it.relative_to(base));
@@ -348,10 +359,12 @@ impl Config {
         Self {
             data: data.to_owned(),
             database: None,
+            roles: vec![],
             listen: default_listen(),
             trusted_proxies: vec![],
             requests: Settings::off(),
             keystore: None,
+            vault: None,
             passphrase_file: None,
             catalog: vec![],
             webhooks: Webhooks::default(),
@@ -433,6 +446,11 @@ impl Config {
         Ok(())
     }
 
+    /// What `serve` does, unless its command line says otherwise.
+    pub(crate) fn roles(&self) -> Roles {
+        Roles::named(self.roles.iter().copied())
+    }
+
     /// Where the state is kept.
     pub(crate) fn database(&self) -> Database<'_> {
         let default = || Database::File(self.data.join("vyplata.db"));
@@ -455,6 +473,11 @@ impl Config {
     /// The keystore file.
     pub(crate) fn keystore_file(&self) -> PathBuf {
         self.keystore.clone().unwrap_or_else(|| self.data.join("keystore.json"))
+    }
+
+    /// The file of the vault's key.
+    pub(crate) fn vault_file(&self) -> PathBuf {
+        self.vault.clone().unwrap_or_else(|| self.data.join("vault.key"))
     }
 }
 

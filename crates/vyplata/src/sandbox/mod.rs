@@ -35,6 +35,7 @@ use crate::{
     metrics::Metrics,
     prices::Pricing,
     rates::{self, Rates},
+    roles::Roles,
     server::Server,
     terms, wiring,
 };
@@ -148,6 +149,7 @@ pub(crate) async fn assemble(
         rates: RwLock::new(rates::book(config, &catalog)?),
         metrics: Metrics::default(),
         deliveries_rang: Notify::new(),
+        roles: Roles::all(),
         leases: Leases::new(wiring::node_name(&config.data)?),
         callers: Callers::default(),
     };

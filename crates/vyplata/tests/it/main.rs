@@ -41,6 +41,8 @@ mod raw_http;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]
+mod roles;
+#[cfg(test)]
 mod terms;
 #[cfg(test)]
 mod tron;

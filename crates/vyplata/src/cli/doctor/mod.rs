@@ -2,6 +2,7 @@
 
 mod money;
 mod nodes;
+mod roles;
 mod slow;
 
 use std::collections::BTreeSet;
@@ -15,7 +16,7 @@ use domain::{
     ports::LaneView,
     reconcile::Verdict,
 };
-use signer::{AddressFormat, Keystore};
+use signer::{AddressFormat, Keystore, Vault};
 
 use super::{
     counted,
@@ -28,6 +29,7 @@ use crate::{
     concerns,
     config::{Config, LaneConfig},
     prices::Pricing,
+    roles::Role,
     upkeep,
     wiring::{self, Need},
 };
@@ -76,10 +78,11 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
         }
     };
     good(&format!("the database {} answers", wiring::database_name(config)?));
-    let pricing = report.read(Pricing::read(config, &app.catalog, payable(&app)));
+    let pricing = report.read(Pricing::read(config, &app.catalog, payable(config, &app.catalog)));
     report.read(wiring::policy(config, &app.catalog));
-    let keystore = keystore(config, &mut report);
-    app.vault = keystore.as_ref().map(Keystore::vault);
+    let watch = roles::Watch::begin(&app).await.map_err(silent)?;
+    let (keystore, vault) = keys(config, &mut report);
+    app.vault = vault;
     secrets(&app, &mut report).await?;
     if config.lanes.is_empty() {
         report.wrong("there is no [[lane]]", "add a wallet to pay from; see docs/operating.md");
@@ -112,10 +115,34 @@ pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     }
     strangers(&app, &mut report).await?;
     slow::payouts(&app, &mut report).await?;
+    watch.end(&app, &mut report).await?;
     let wrong = counted(report.wrong, "thing is wrong", "things are wrong");
     anyhow::ensure!(report.wrong == 0, "{wrong}");
     println!("nothing is wrong");
     Ok(())
+}
+
+/// Opens what the roles of the configuration need: all keys, or those for merchants' secrets only.
+fn keys(config: &Config, report: &mut Report) -> (Option<Keystore>, Option<Vault>) {
+    let roles = config.roles();
+    if roles.has(Role::Rails) {
+        let keystore = keystore(config, report);
+        let vault = keystore.as_ref().map(Keystore::vault);
+        return (keystore, vault);
+    }
+    if !roles.opens_secrets() {
+        return (None, None);
+    }
+    match wiring::open_vault(config) {
+        Ok(vault) => {
+            good("the key for merchants' API secrets is there");
+            (None, Some(vault))
+        }
+        Err(error) => {
+            report.wrong(&format!("{error:#}"), "bring it from where the keystore is");
+            (None, None)
+        }
+    }
 }
 
 /// Opens the keystore, if nobody need be asked for its passphrase.

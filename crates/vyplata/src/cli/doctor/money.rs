@@ -34,7 +34,8 @@ pub(super) async fn rates(config: &Config, app: &App, report: &mut Report) {
         good(&format!("the rate source {name} answers"));
     }
     let book = app.rates();
-    let mut tickers: Vec<&str> = payable(app).map(|it| it.ticker.as_str()).collect();
+    let mut tickers: Vec<&str> =
+        payable(config, &app.catalog).map(|it| it.ticker.as_str()).collect();
     tickers.sort_unstable();
     tickers.dedup();
     let mut unpriced = vec![];
