@@ -54,7 +54,7 @@ struct Step {
     run: fn(&Path) -> Result<()>,
 }
 
-const STEPS: [Step; 26] = [
+const STEPS: [Step; 27] = [
     Step { name: "tidy", is_long: false, run: tidy::run },
     Step { name: "fmt", is_long: false, run: fmt },
     Step { name: "clippy", is_long: false, run: clippy },
@@ -74,6 +74,7 @@ const STEPS: [Step; 26] = [
     Step { name: "kill", is_long: true, run: kill },
     Step { name: "kill, batches", is_long: true, run: kill_batches },
     Step { name: "kill, several gateways", is_long: true, run: kill_nodes },
+    Step { name: "kill, split by roles", is_long: true, run: kill_split },
     Step { name: "kill, negative control", is_long: true, run: kill_control },
     Step { name: "kill, every point", is_long: true, run: kill_points },
     Step { name: "kill, bitcoin", is_long: true, run: kill_bitcoin },
@@ -201,6 +202,12 @@ fn kill(root: &Path) -> Result<()> {
 
 fn kill_nodes(root: &Path) -> Result<()> {
     kill::run(root, &words(SHORT_KILL_OF_NODES))
+}
+
+fn kill_split(root: &Path) -> Result<()> {
+    let mut arguments = words(SHORT_KILL_OF_NODES);
+    arguments.push("--split".into());
+    kill::run(root, &arguments)
 }
 
 fn kill_batches(root: &Path) -> Result<()> {

@@ -34,9 +34,10 @@ cargo xtask COMMAND
   kill --rail evm [--payouts 200] [--kills 50] [--seed 1] [--batching off] [--negative-control]
                        kills the gateway again and again while it pays on a real node, and counts;
                        --batching contract or delegate: payouts of coin and token share transactions
-  kill --rail evm --nodes 3 [--payouts 200] [--kills 50] [--seed 1]
+  kill --rail evm --nodes 3 [--split] [--payouts 200] [--kills 50] [--seed 1]
                        several gateways on one database of PostgreSQL: the one that pays is killed, or
-                       frozen until another has taken over, the database dies, or all of them do
+                       frozen until another has taken over, the database dies, or all of them do;
+                       --split: the last one accepts and has no keys, the others pay and deliver
   kill --rail evm --every-point [--times 2] [--seed 1] [--negative-control]
                        the same, at each crash point of a build with the feature crash-points,
                        with batches by the contract, chores of wallets and top-ups;

@@ -2,6 +2,9 @@
 //! over, or all of them are killed at the worst moment, or the database is; and whoever asks for payouts
 //! meanwhile is served by the others.
 //!
+//! With `--split` the last of them only accepts, and has no key of a wallet; the others pay and deliver,
+//! and take no requests.
+//!
 //! What stands between the clients and the gateways is as simple as a balancer can be: it asks one after
 //! another until one can be reached. A request that is not answered is lost, and asked again.
 
@@ -67,12 +70,26 @@ struct Stage {
     receiver: Receiver,
     server: Cluster,
     nodes: Vec<Gateway>,
+    /// Where requests are taken.
+    entrances: Vec<SocketAddr>,
     processes: Vec<Process>,
     strikes: mpsc::Receiver<()>,
     plan: Arc<Vec<Wanted>>,
 }
 
-/// Runs the test with `count` gateways on a database of their own, whose files go to `folder`.
+/// What those do that pay, and the one that accepts, if they are split.
+const SPLIT: [&[&str]; 2] = [&["--rails", "--deliver", "--admin"], &["--accept"]];
+
+/// How many gateways there are, and whether they are split by roles.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    /// How many there are.
+    pub(crate) count: usize,
+    /// Whether the last one accepts and the others pay; otherwise, each does everything.
+    pub(crate) is_split: bool,
+}
+
+/// Runs the test with gateways on a database of their own, whose files go to `folder`.
 ///
 /// # Errors
 /// If the test itself cannot go on.
@@ -82,10 +99,11 @@ pub(crate) fn run(
     program: &Path,
     folder: &Path,
     options: Options,
-    count: usize,
+    shape: Shape,
 ) -> Result<Verdict> {
-    ensure!(count > 1, "one gateway alone is tested without --nodes");
-    let mut stage = Stage::set(root, chain, program, folder, options, count)?;
+    let least = if shape.is_split { 3 } else { 2 };
+    ensure!(shape.count >= least, "--nodes must be at least {least}, so that one can take over");
+    let mut stage = Stage::set(root, chain, program, folder, options, shape)?;
     let api = stage.fund()?;
     stage.chain.await_ready()?;
     let clients = Clients::start(&api, &stage.plan);
@@ -118,8 +136,9 @@ impl Stage {
         program: &Path,
         folder: &Path,
         options: Options,
-        count: usize,
+        shape: Shape,
     ) -> Result<Self> {
+        let Shape { count, is_split } = shape;
         let server = Cluster::start(root).context("starting a server of PostgreSQL")?;
         let processes: Vec<Process> = (0..count).map(|_| Process::default()).collect();
         let (victims, (report, strikes)) = (processes.clone(), mpsc::channel());
@@ -137,22 +156,30 @@ impl Stage {
             let folder = folder.join(format!("node-{number}"));
             let shared = Arc::clone(process);
             let node = Gateway::new(program, &folder, shared, around, files, options.is_control)?;
-            nodes.push(node.with_database(server.url()));
+            let node = node.with_database(server.url());
+            let roles = SPLIT[usize::from(number + 1 == count)];
+            nodes.push(if is_split { node.with_roles(roles) } else { node });
         }
         chain.found(&nodes[0])?;
+        let clerk = if is_split { nodes.pop() } else { None };
         for node in &nodes[1..] {
             node.take_keystore_of(&nodes[0])?;
         }
+        if let Some(mut clerk) = clerk {
+            clerk.take_vault_of(&nodes[0])?;
+            nodes.push(clerk);
+        }
         let plan = Arc::new(chain.draw(options.payouts, options.seed)?);
-        Ok(Self { chain, proxy, receiver, server, nodes, processes, strikes, plan })
+        let entrances = if is_split { &nodes[count - 1..] } else { &nodes[..] };
+        let entrances = entrances.iter().map(Gateway::address).collect();
+        Ok(Self { chain, proxy, receiver, server, nodes, entrances, processes, strikes, plan })
     }
 
     /// Starts the gateways, makes a merchant and gives it coins.
     fn fund(&self) -> Result<Api> {
         self.start_all()?;
         let api = self.chain.book(&self.nodes[0], self.receiver.address)?;
-        let addresses: Vec<SocketAddr> = self.nodes.iter().map(Gateway::address).collect();
-        Ok(Api { gateway: balance(addresses)?, ..api })
+        Ok(Api { gateway: balance(self.entrances.clone())?, ..api })
     }
 
     fn start_all(&self) -> Result<()> {

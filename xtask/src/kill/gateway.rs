@@ -42,6 +42,10 @@ pub(crate) struct Gateway {
     is_control: bool,
     /// The database that it shares with others, if it has none of its own.
     database: Option<String>,
+    /// The part of the work that it does, in options of `serve`; none of them is all.
+    roles: &'static [&'static str],
+    /// Whether it has the passphrase of the keystore.
+    has_passphrase: bool,
 }
 
 impl Gateway {
@@ -68,8 +72,14 @@ impl Gateway {
         for (name, text) in files(Around { gateway: address, node, receiver }) {
             fs::write(folder.join(name), text)?;
         }
-        let (folder, database) = (folder.into(), None);
-        Ok(Self { program: copy, folder, address, process, is_control, database })
+        let (folder, database, roles, has_passphrase) = (folder.into(), None, &[][..], true);
+        let program = copy;
+        Ok(Self { program, folder, address, process, is_control, database, roles, has_passphrase })
+    }
+
+    /// The same with a part of the work.
+    pub(crate) fn with_roles(self, roles: &'static [&'static str]) -> Self {
+        Self { roles, ..self }
     }
 
     /// The same on a database that it shares with others.
@@ -90,6 +100,18 @@ impl Gateway {
         let file = "data/keystore.json";
         fs::create_dir_all(self.folder.join("data"))?;
         fs::copy(other.folder.join(file), self.folder.join(file)).context(file)?;
+        Ok(())
+    }
+
+    /// Gives it what opens merchants' secrets, and nothing of another's wallets.
+    ///
+    /// # Errors
+    /// If the other does not give it.
+    pub(crate) fn take_vault_of(&mut self, other: &Self) -> Result<()> {
+        self.has_passphrase = false;
+        fs::create_dir_all(self.folder.join("data"))?;
+        let file = std::path::absolute(self.folder.join("data/vault.key"))?;
+        other.operate(&["keys", "vault", &file.display().to_string()])?;
         Ok(())
     }
 
@@ -121,7 +143,10 @@ impl Gateway {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command.current_dir(&self.folder).env("VYPLATA_PASSPHRASE", PASSPHRASE);
+        command.current_dir(&self.folder);
+        if self.has_passphrase {
+            command.env("VYPLATA_PASSPHRASE", PASSPHRASE);
+        }
         command.envs(self.database.as_ref().map(|it| ("DATABASE_URL", it)));
         command.args(["--config", FILE]).args(arguments);
         command
@@ -244,7 +269,7 @@ impl Gateway {
 
     fn spawn(&self, death: Option<&str>) -> Result<Instant> {
         let log = self.log()?;
-        let mut command = self.command(&["serve"]);
+        let mut command = self.command(&[&["serve"], self.roles].concat());
         command.envs(death.map(|it| ("VYPLATA_CRASH_AT", it)));
         if self.is_control {
             // The bug makes payments that the ledger does not know, and a gateway from which coins

@@ -9,7 +9,8 @@
 //! [`chain::Theatre`]: a rail is a folder here. With `--batching` payouts of the coin and of a token
 //! share transactions on EVM networks; on Bitcoin's kind they do in any case.
 //!
-//! With `--nodes` several gateways share a database of PostgreSQL: see [`cluster`].
+//! With `--nodes` several gateways share a database of PostgreSQL, and with `--split` the work, too: see
+//! [`cluster`].
 //!
 //! With `--every-point` the deaths come at every crash point of a gateway that is built with them:
 //! see [`points`].
@@ -44,6 +45,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{args::Args, nodes, process};
 use bitcoin::Bitcoin;
+use cluster::Shape;
 use evm::{Evm, setup::Batching};
 use judge::Counts;
 use settle::Verdict;
@@ -104,7 +106,8 @@ pub(crate) struct Options {
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let values =
         ["rail", "coin", "payouts", "kills", "seed", "times", "program", "batching", "nodes"];
-    let args = Args::parse(arguments, &values, &["negative-control", "every-point"])?;
+    let flags = ["negative-control", "every-point", "split"];
+    let args = Args::parse(arguments, &values, &flags)?;
     let rail: String = args.get("rail", "evm".into())?;
     let options = Options {
         rail: rail.parse()?,
@@ -144,11 +147,12 @@ fn at_random(root: &Path, options: Options, args: &Args) -> Result<Verdict> {
             Box::new(Tron::start(options.seed, false)?)
         }
     };
-    let (gateway, nodes) = (folder.join("gateway"), args.get("nodes", 1)?);
-    let verdict = if nodes == 1 {
+    let gateway = folder.join("gateway");
+    let shape = Shape { count: args.get("nodes", 1)?, is_split: args.has("split") };
+    let verdict = if shape.count == 1 && !shape.is_split {
         trial::run(chain, &program, &gateway, options)?
     } else {
-        cluster::run(root, chain, &program, &gateway, options, nodes)?
+        cluster::run(root, chain, &program, &gateway, options, shape)?
     };
     println!("{}", line(options, verdict.counts));
     Ok(verdict)
