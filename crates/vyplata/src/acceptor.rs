@@ -32,6 +32,9 @@ const SLICE_MAX: usize = 512;
 /// How many slices are decided or wait for the disk at the same time: one of each. More would be
 /// smaller, and cost more.
 const UNDER_WAY_MAX: usize = 2;
+/// How many commands there must be to decide about while others wait for the disk: fewer cost more
+/// each, and wait until those are there.
+const SECOND_MIN: usize = 32;
 
 type Outcome = Result<Accepted, Refusal>;
 
@@ -100,10 +103,11 @@ async fn drain(app: &App, waiting: &Queue<Waiting>, slice_max: &AtomicUsize) {
     loop {
         let most = slice_max.load(Ordering::Relaxed);
         let room = if most == 1 { 1 } else { UNDER_WAY_MAX };
+        let least = if under_way.is_empty() { 1 } else { SECOND_MIN.min(most) };
         tokio::select! {
             biased;
             Some(()) = under_way.next(), if !under_way.is_empty() => {}
-            slice = waiting.take(most), if under_way.len() < room => {
+            slice = waiting.take(least, most), if under_way.len() < room => {
                 if slice.is_empty() {
                     break;
                 }

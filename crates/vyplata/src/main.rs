@@ -43,6 +43,11 @@ use tracing_subscriber::{
     Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
+/// Requests make and drop many small things at once, on all cores: this allocator is what they cost
+/// least with (docs/scaling.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What is logged: `RUST_LOG` (such as `warn` or `info,rail_evm=debug`), or everything that matters.
 #[expect(clippy::disallowed_methods, reason = "the log level may come from the environment")]
 fn log_filter() -> Targets {

@@ -81,13 +81,15 @@ pub(crate) struct Queue<T> {
 
 struct State<T> {
     lines: Lines<T>,
+    /// How many must wait before whoever serves is waked.
+    wanted: usize,
     is_closed: bool,
 }
 
 impl<T> Queue<T> {
     /// A queue in which so many may wait.
     pub(crate) fn new(count_max: usize) -> Self {
-        let state = State { lines: Lines::new(count_max), is_closed: false };
+        let state = State { lines: Lines::new(count_max), wanted: 1, is_closed: false };
         Self { state: Mutex::new(state), rang: Notify::new() }
     }
 
@@ -99,28 +101,31 @@ impl<T> Queue<T> {
         if state.is_closed {
             return Some(item);
         }
-        let was_empty = state.lines.count == 0;
         let out = state.lines.push(owner, item);
+        let is_enough = state.lines.count == state.wanted;
         drop(state);
-        if was_empty {
+        if is_enough {
             self.rang.notify_one();
         }
         out
     }
 
-    /// Waits for something, and takes up to so many. Nothing when the queue is closed and empty.
-    pub(crate) async fn take(&self, most: usize) -> Vec<T> {
+    /// Waits until at least so many wait, and takes up to `most`. Takes what there is when the queue is
+    /// closed, and then nothing.
+    pub(crate) async fn take(&self, least: usize, most: usize) -> Vec<T> {
         loop {
-            if let Some(taken) = self.take_at_once(most) {
+            if let Some(taken) = self.take_at_once(least, most) {
                 return taken;
             }
             self.rang.notified().await;
         }
     }
 
-    fn take_at_once(&self, most: usize) -> Option<Vec<T>> {
+    fn take_at_once(&self, least: usize, most: usize) -> Option<Vec<T>> {
         let mut state = self.state();
-        (state.lines.count > 0 || state.is_closed).then(|| state.lines.take(most))
+        state.wanted = least;
+        let is_enough = state.lines.count >= least || state.is_closed;
+        is_enough.then(|| state.lines.take(most))
     }
 
     /// Nothing comes any more; what waits is still served.
@@ -136,6 +141,7 @@ impl<T> Queue<T> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
@@ -215,11 +221,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nothing_is_taken_before_there_is_enough_or_the_end() {
+        let queue = Queue::new(9);
+        assert_eq!(queue.push(None, 1), None);
+        let mut taken = Box::pin(queue.take(2, 9));
+        assert_eq!((&mut taken).now_or_never(), None);
+        assert_eq!(queue.push(None, 2), None);
+        assert_eq!(taken.await, [1, 2]);
+        let taken = Box::pin(queue.take(2, 9));
+        assert_eq!(taken.now_or_never(), None);
+        assert_eq!(queue.push(None, 3), None);
+        assert_eq!(queue.take(1, 9).await, [3], "whoever waited for more has gone away");
+        assert_eq!(queue.push(None, 4), None);
+        let mut taken = Box::pin(queue.take(2, 9));
+        assert_eq!((&mut taken).now_or_never(), None);
+        queue.close();
+        assert_eq!(taken.await, [4]);
+    }
+
+    #[tokio::test]
     async fn what_waits_is_served_after_the_end() {
         let queue = Queue::new(2);
         assert_eq!(queue.push(None, 1), None);
         queue.close();
         assert_eq!(queue.push(None, 2), Some(2));
-        assert_eq!((queue.take(9).await, queue.take(9).await), (vec![1], vec![]));
+        assert_eq!((queue.take(1, 9).await, queue.take(1, 9).await), (vec![1], vec![]));
     }
 }
