@@ -106,17 +106,14 @@ pub(crate) fn by_signature<'a>(
     authenticate(callers, dialect, public, now, |it| verifies(signature, it))
 }
 
-/// Three UUIDs to choose from for what is made at this moment. They look like random (version 4)
-/// ones, which is what the providers' are, and 74 bits of each are; but they begin with the moment, as
-/// those of version 7 do ([RFC 9562](https://www.rfc-editor.org/rfc/rfc9562#section-5.7)): an index of
+/// A UUID for what is made at this moment. It looks like a random (version 4) one, which is what the
+/// providers' are, and 74 bits of it are, so that it is nobody else's; but it begins with the moment, as
+/// one of version 7 does ([RFC 9562](https://www.rfc-editor.org/rfc/rfc9562#section-5.7)): an index of
 /// what is random is written in another place for each, and one of what is new in one.
-pub(crate) fn uuids(random: &[u8; 64], now: Timestamp) -> Vec<String> {
-    let from_now_on = |bytes: &[u8; 16]| {
-        let mut bytes = *bytes;
-        bytes[..6].copy_from_slice(&now.0.to_be_bytes()[2..]);
-        uuid_v4(bytes)
-    };
-    random.as_chunks::<16>().0[..3].iter().map(from_now_on).collect()
+pub(crate) fn uuid_at(random: &[u8; 64], now: Timestamp) -> String {
+    let mut bytes = random.as_chunks::<16>().0[0];
+    bytes[..6].copy_from_slice(&now.0.to_be_bytes()[2..]);
+    uuid_v4(bytes)
 }
 
 /// Two random (version 4) UUIDs.
@@ -155,16 +152,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn uuids_look_random_and_differ_and_those_of_later_come_later() {
-        let mut random = [0xff; 64];
-        random[31] = 1;
-        random[47] = 2;
-        let drawn = |ms| uuids(&random, Timestamp(ms));
-        let first = drawn(0x0192_8fbc_5b00);
-        assert_eq!(first[0], "01928fbc-5b00-4fff-bfff-ffffffffffff");
-        assert!(first[0] != first[1] && first[1] != first[2] && first.len() == 3);
-        let later = drawn(0x0192_8fbc_5b01);
-        assert!(first.iter().max() < later.iter().min());
+    fn what_looks_like_a_random_uuid_comes_later_if_it_is_made_later() {
+        let first = uuid_at(&[0xff; 64], Timestamp(0x0192_8fbc_5b00));
+        assert_eq!(first, "01928fbc-5b00-4fff-bfff-ffffffffffff");
+        assert!(first < uuid_at(&[0; 64], Timestamp(0x0192_8fbc_5b01)));
         assert_eq!(uuid_of(1), "00000000-0000-0000-0000-000000000001");
     }
 

@@ -50,7 +50,6 @@ const TESTS_MAX: usize = 32;
 const LONG_LISTS_MAX: usize = 2;
 
 /// What handlers share.
-#[derive(Clone)]
 pub(crate) struct Api {
     /// The gateway.
     pub(crate) app: Arc<App>,
@@ -59,12 +58,12 @@ pub(crate) struct Api {
     /// Brings webhooks to their receivers.
     pub(crate) courier: Arc<HttpCourier>,
     /// Places for tests of receivers.
-    pub(crate) tests: Arc<Semaphore>,
+    pub(crate) tests: Semaphore,
     /// Places for long lists.
-    pub(crate) long_lists: Arc<Semaphore>,
-    permits: Arc<Semaphore>,
-    limiter: Arc<Limiter>,
-    trusted_proxies: Arc<[IpNet]>,
+    pub(crate) long_lists: Semaphore,
+    permits: Semaphore,
+    limiter: Limiter,
+    trusted_proxies: Box<[IpNet]>,
 }
 
 impl Api {
@@ -76,21 +75,20 @@ impl Api {
         limiter: Limiter,
         trusted_proxies: &[IpNet],
     ) -> Self {
-        let places = |count| Arc::new(Semaphore::new(count));
         Self {
             app,
             acceptor,
             courier,
-            tests: places(TESTS_MAX),
-            long_lists: places(LONG_LISTS_MAX),
-            permits: places(REQUESTS_MAX),
-            limiter: Arc::new(limiter),
+            tests: Semaphore::new(TESTS_MAX),
+            long_lists: Semaphore::new(LONG_LISTS_MAX),
+            permits: Semaphore::new(REQUESTS_MAX),
+            limiter,
             trusted_proxies: trusted_proxies.into(),
         }
     }
 
     /// The routes: those of every process, and the APIs where it has the role for them.
-    pub(crate) fn router(self) -> Router {
+    pub(crate) fn router(self: Arc<Self>) -> Router {
         let app = self.app.clone();
         let others = if app.roles.has(Role::Accept) {
             docs::router().fallback(serve).with_state(self)
@@ -144,7 +142,7 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn serve(
-    State(api): State<Api>,
+    State(api): State<Arc<Api>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {

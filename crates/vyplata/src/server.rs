@@ -28,7 +28,7 @@ const WEBHOOK_TIMEOUT_MS: u64 = 10_000;
 /// A gateway at work.
 pub(crate) struct Server {
     /// The API, for those who are in the same process.
-    pub(crate) api: Api,
+    pub(crate) api: Arc<Api>,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
     leases: tokio::task::JoinHandle<()>,
@@ -92,7 +92,7 @@ impl Server {
             }
         }
         let limiter = Limiter::new(&config.requests, &Uptime);
-        let api = Api::new(app, acceptor, courier, limiter, &config.trusted_proxies);
+        let api = Arc::new(Api::new(app, acceptor, courier, limiter, &config.trusted_proxies));
         let router = api.clone().router().merge(extra);
         tasks.spawn(listen::serve(listener, router, stopped));
         Ok(Self { api, stop, tasks, leases, threads })

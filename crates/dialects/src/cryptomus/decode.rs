@@ -75,7 +75,7 @@ pub(super) fn create(
     let webhook = url.map(|url| payout::Webhook { url: url.to_owned(), on: TOLD.to_vec() });
     let note = Note { currency: coin.currency, network: coin.network.to_owned() };
     Ok(CreatePayout {
-        public_ids: identity::uuids(context.random, context.now),
+        public_ids: vec![identity::uuid_at(context.random, context.now)],
         merchant_ref: Some(order_id.to_owned()),
         on_other_content: OnOtherContent::AnswerExisting,
         memo: text(fields, "memo")?.map(str::to_owned),

@@ -71,7 +71,7 @@ pub(super) fn create(
         token::open(it, &key).ok_or_else(|| invalid("quote", "must be the token of a quote"))
     });
     Ok(CreatePayout {
-        public_ids: identity::uuids(context.random, context.now),
+        public_ids: vec![identity::uuid_at(context.random, context.now)],
         merchant_ref,
         idempotency_key,
         approval: approval(fields)?,

@@ -68,7 +68,7 @@ pub(super) fn create(
     let least =
         Least { more_than_usd: settings.more_than_usd, network_fees: settings.network_fees };
     Ok(CreatePayout {
-        public_ids: identity::uuids(context.random, context.now),
+        public_ids: vec![identity::uuid_at(context.random, context.now)],
         key: Some(caller.key.id),
         idempotency_key: http::idempotency_key(request)?,
         bearer: bearer(fields)?,

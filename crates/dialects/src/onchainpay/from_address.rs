@@ -61,7 +61,7 @@ pub(super) fn create(
     let key = token::sealing_key(&caller.secret);
     let locked = token::open(fields.required("feeToken")?, &key).ok_or(Refusal::QuoteExpired)?;
     Ok(CreatePayout {
-        public_ids: identity::uuids(context.random, context.now),
+        public_ids: vec![identity::uuid_at(context.random, context.now)],
         key: Some(caller.key.id),
         idempotency_key: http::idempotency_key(request)?,
         locked: Some(locked),
