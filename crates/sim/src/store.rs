@@ -13,7 +13,7 @@ use domain::{
     BoxFuture, Timestamp,
     batch::{Attempt, Batch},
     delivery::{Delivery, DeliveryState},
-    event::Event,
+    event::{Event, EventKind},
     ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId, TxId},
     lane::Lane,
     lease::Lease,
@@ -271,25 +271,21 @@ impl Store for MemoryStore {
         ready(move || {
             let contents = self.contents();
             let mut counts = BTreeMap::new();
-            for status in Status::ALL {
-                counts.insert(format!("payouts.{}", status.word()), 0);
+            for status in Status::ALL.into_iter().filter(|it| !it.is_final()) {
+                let is_in = |it: &&Payout| it.state.status() == status;
+                let count = contents.payouts.values().filter(is_in).count();
+                counts.insert(format!("payouts.{}", status.word()), read::number(count));
             }
-            for payout in contents.payouts.values() {
-                let word = payout.state.status().word();
-                *counts.entry(format!("payouts.{word}")).or_default() += 1;
-            }
-            for word in ["due", "delivered", "given_up"] {
-                counts.insert(format!("deliveries.{word}"), 0);
-            }
-            for delivery in contents.deliveries.values() {
-                let word = match delivery.state {
-                    DeliveryState::Due => "due",
-                    DeliveryState::Delivered => "delivered",
-                    DeliveryState::GivenUp => "given_up",
-                };
-                *counts.entry(format!("deliveries.{word}")).or_default() += 1;
-            }
+            let is_due = |it: &&Delivery| it.state == DeliveryState::Due;
+            let due = contents.deliveries.values().filter(is_due).count();
+            counts.insert("deliveries.due".to_owned(), read::number(due));
             Ok(counts)
         })
+    }
+
+    fn written(&self) -> BTreeMap<EventKind, u64> {
+        let contents = self.contents();
+        let count = |kind: &EventKind| contents.events.iter().filter(|it| it.kind == *kind).count();
+        EventKind::ALL.iter().map(|it| (*it, read::number(count(it)))).collect()
     }
 }

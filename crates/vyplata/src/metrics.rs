@@ -1,8 +1,8 @@
 //! Figures for the operator, in the Prometheus text format.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
-use domain::Timestamp;
+use domain::{Timestamp, event::EventKind};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -37,6 +37,11 @@ struct StateLabel {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RoleLabel {
     role: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -77,6 +82,7 @@ pub(crate) struct Metrics {
     pub(crate) broken_batches: Counter,
     payouts: Family<StateLabel, Gauge>,
     deliveries: Family<StateLabel, Gauge>,
+    events: Family<KindLabel, Counter>,
     rates_answered_at: Family<SourceLabel, Gauge>,
     rate_failures: Family<SourceLabel, Counter>,
     runways: Family<LaneLabel, Gauge>,
@@ -100,6 +106,7 @@ impl Default for Metrics {
             broken_batches: Counter::default(),
             payouts: Family::default(),
             deliveries: Family::default(),
+            events: Family::default(),
             rates_answered_at: Family::default(),
             rate_failures: Family::default(),
             runways: Family::default(),
@@ -121,8 +128,11 @@ impl Default for Metrics {
         all.register("loop_failures", "Times store or network did not answer", failures);
         let broken = metrics.broken_batches.clone();
         all.register("broken_batches", "Batches left alone because of a bug", broken);
-        all.register("payouts", "Payouts by status", metrics.payouts.clone());
-        all.register("deliveries", "Webhooks by state", metrics.deliveries.clone());
+        let help = "Payouts that have not ended, by status";
+        all.register("payouts", help, metrics.payouts.clone());
+        all.register("deliveries", "Webhooks that are due", metrics.deliveries.clone());
+        let help = "What happened to payouts, as far as this process wrote it down, by kind";
+        all.register("events", help, metrics.events.clone());
         let answered = metrics.rates_answered_at.clone();
         let help = "When a source of rates answered last, in seconds since 1970; 0 is never";
         all.register("rates_answered_at_seconds", help, answered);
@@ -182,8 +192,17 @@ impl Metrics {
         self.runways.get_or_create(&label).set(i64::try_from(payouts).unwrap_or(i64::MAX));
     }
 
-    /// Prints all figures, with the store's counts as they are now.
-    pub(crate) fn text(&self, counts: &BTreeMap<String, u64>) -> String {
+    /// Prints all figures, with the store's counts as they are now, and what was written through it.
+    pub(crate) fn text(
+        &self,
+        counts: &BTreeMap<String, u64>,
+        written: &BTreeMap<EventKind, u64>,
+    ) -> String {
+        for (kind, count) in written {
+            let counter = self.events.get_or_create_owned(&KindLabel { kind: kind.word() });
+            // Of two who ask at the same time, the later one knows more.
+            counter.inner().fetch_max(*count, Ordering::Relaxed);
+        }
         for (name, count) in counts {
             let Some((kind, state)) = name.split_once('.') else { continue };
             let family = if kind == "payouts" { &self.payouts } else { &self.deliveries };

@@ -179,7 +179,8 @@ impl Stage {
     fn paid(&self) -> Result<u64> {
         let answer = http::exchange(self.api.gateway, &Message::get("/metrics"))?;
         let text = String::from_utf8_lossy(&answer.body).into_owned();
-        let line = text.lines().find_map(|it| it.strip_prefix("vyplata_payouts{state=\"paid\"} "));
+        let figure = "vyplata_events_total{kind=\"final\"} ";
+        let line = text.lines().find_map(|it| it.strip_prefix(figure));
         Ok(line.and_then(|it| it.trim().parse().ok()).unwrap_or(0))
     }
 

@@ -7,7 +7,7 @@ use crate::{
     BoxFuture, Timestamp,
     batch::{Attempt, Batch},
     delivery::Delivery,
-    event::Event,
+    event::{Event, EventKind},
     ids::{
         AssetId, BatchId, CoinId, DeliveryId, KeyId, LaneId, MerchantId, NetworkId, PayoutId, TxId,
     },
@@ -370,9 +370,12 @@ pub trait Store: Send + Sync {
     fn lanes(&self) -> BoxFuture<'_, Result<Vec<Lane>, Unreachable>>;
     /// Lists leases by name.
     fn leases(&self) -> BoxFuture<'_, Result<Vec<Lease>, Unreachable>>;
-    /// Counts payouts by status and deliveries by state, under the words `payouts.queued`,
-    /// `deliveries.due` and so on.
+    /// Counts what has not ended: payouts by status, and deliveries that are due, under the words
+    /// `payouts.queued`, `deliveries.due` and so on. What has ended is ever more, so that counting it
+    /// would take ever longer.
     fn counts(&self) -> BoxFuture<'_, Result<BTreeMap<String, u64>, Unreachable>>;
+    /// How many events of each kind were written through this store since it was opened.
+    fn written(&self) -> BTreeMap<EventKind, u64>;
 }
 
 #[cfg(test)]

@@ -60,6 +60,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("payouts are found by every key", queries::payouts_are_found_by_every_key),
     ("pages go from the newest to the oldest", queries::pages),
     ("counts have all words", queries::counts),
+    ("what was written is counted", queries::written),
     ("credentials are found by what a request shows", queries::keys_by_lookup),
     ("lists are in order", queries::lists_are_in_order),
     ("postings are listed by account and asset", queries::postings_by_account),

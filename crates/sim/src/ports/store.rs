@@ -8,6 +8,7 @@ use std::{
 use domain::{
     BoxFuture, Timestamp,
     batch::{Attempt, Batch},
+    event::EventKind,
     ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId, TxId},
     lane::Lane,
     lease::Lease,
@@ -259,5 +260,9 @@ impl Store for FaultyStore {
 
     fn counts(&self) -> BoxFuture<'_, Result<BTreeMap<String, u64>, Unreachable>> {
         self.honest.counts()
+    }
+
+    fn written(&self) -> BTreeMap<EventKind, u64> {
+        self.honest.written()
     }
 }

@@ -26,6 +26,10 @@ pub(super) fn count(count_max: u32) -> usize {
     usize::try_from(count_max).unwrap_or(usize::MAX)
 }
 
+pub(super) fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
 impl Contents {
     pub(super) fn accept_view(&self, needs: &AcceptNeeds) -> AcceptView {
         let mut view = AcceptView::default();

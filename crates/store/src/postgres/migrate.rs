@@ -9,8 +9,10 @@ use crate::{
 };
 
 /// Every migration, oldest first. None is ever changed or taken away.
-const MIGRATIONS: &[Migration] =
-    &[("0001_init", include_str!("../../migrations/postgres/0001_init.sql"))];
+const MIGRATIONS: &[Migration] = &[
+    ("0001_init", include_str!("../../migrations/postgres/0001_init.sql")),
+    ("0002_what_has_ended", include_str!("../../migrations/postgres/0002_what_has_ended.sql")),
+];
 
 /// Whoever migrates holds this lock of the database; the number means nothing but us.
 const LOCK: i64 = 0x7679_706c_6174_6100;

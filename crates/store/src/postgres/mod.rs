@@ -16,6 +16,7 @@ use deadpool_postgres::{
 use domain::{
     BoxFuture, Timestamp,
     batch::{Attempt, Batch},
+    event::EventKind,
     ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId, TxId},
     lane::Lane,
     lease::Lease,
@@ -35,7 +36,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
     error::{Fault, StoreError},
-    queries::{read, report, store::store, write},
+    queries::{read, report, store::store, write, written::Written},
 };
 use loan::Loan;
 pub(crate) use session::Asked;
@@ -67,6 +68,7 @@ pub struct Postgres {
     pool: Pool,
     name: String,
     writer: Writer,
+    written: Written,
 }
 
 impl Postgres {
@@ -109,7 +111,7 @@ impl Postgres {
             .build()
             .expect("a runtime is named");
         let writer = Writer::start(pool.clone());
-        Ok(Self { pool, name, writer })
+        Ok(Self { pool, name, writer, written: Written::default() })
     }
 
     /// Opens a database and migrates it.

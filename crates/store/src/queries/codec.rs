@@ -83,10 +83,6 @@ words!(bearer_word, bearer, FeeBearer {
     Recipient => "recipient",
 });
 
-/// Every state of a delivery, for counting.
-pub(crate) const DELIVERY_STATES: [DeliveryState; 3] =
-    [DeliveryState::Due, DeliveryState::Delivered, DeliveryState::GivenUp];
-
 /// The word of a kind of claim; claims are looked up by it and never listed.
 pub(crate) fn scope_word(scope: ClaimScope) -> &'static str {
     match scope {

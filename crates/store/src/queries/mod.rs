@@ -1,6 +1,8 @@
 //! Every question and every write, once for all databases.
 
 pub(crate) mod codec;
+#[cfg(test)]
+pub(crate) mod plans;
 pub(crate) mod read;
 pub(crate) mod report;
 mod rows;
@@ -10,3 +12,4 @@ pub(crate) mod store;
 pub(crate) mod table;
 pub(crate) mod value;
 pub(crate) mod write;
+pub(crate) mod written;

@@ -65,8 +65,41 @@ async fn deliveries_of(session: &impl Session, id: PayoutId) -> Result<Vec<Deliv
     session.list(&sql, &values![id.to_string()], rows::delivery).await
 }
 
+/// How far apart the moment in a payout's identifier, when it was drawn, and that of its acceptance
+/// are at most: a request waits seconds, and a clock may be put right in between.
+const DRAWN_BEFORE_MS: u64 = 60 * 60 * 1_000;
+
+/// The first identifier that may be drawn at a moment: identifiers begin with it, in 48 bits.
+fn first_drawn(at_ms: u64) -> Value<'static> {
+    let ms = u128::from(at_ms.min((1 << 48) - 1));
+    PayoutId(ms << 80).to_string().into()
+}
+
+/// What the indexes of payouts by status say of their rows: those that were paid are nearly all that
+/// there are, and are found in the order of all.
+fn indexed(query: &PageQuery) -> &'static [&'static str] {
+    match query.status {
+        None | Some(Status::Paid) => &[],
+        Some(Status::Failed | Status::Cancelled) if query.merchant.is_some() => {
+            &["status IN ('failed', 'cancelled')"]
+        }
+        Some(_) => &["status <> 'paid'"],
+    }
+}
+
 pub(crate) async fn page(session: &impl Session, query: &PageQuery) -> Result<Vec<Payout>, Fault> {
+    let (sql, values) = page_question(query);
+    let mut page = session.list(&sql, &values, rows::payout).await?;
+    if query.after.is_some() {
+        page.reverse();
+    }
+    Ok(page)
+}
+
+/// How a page is asked for.
+pub(crate) fn page_question(query: &PageQuery) -> (String, Vec<Value<'_>>) {
     let moment = |at: Timestamp| Value::from(codec::ms(at));
+    let (from, until) = (query.from.map(|it| it.0), query.until.map(|it| it.0));
     let asked = [
         ("merchant = ", query.merchant.map(|it| it.to_string().into())),
         ("status = ", query.status.map(|it| it.word().into())),
@@ -75,11 +108,14 @@ pub(crate) async fn page(session: &impl Session, query: &PageQuery) -> Result<Ve
         ("1 = instr(asset, ", query.ticker.as_ref().map(|it| format!("{it}@").into())),
         ("created_at >= ", query.from.map(moment)),
         ("created_at <= ", query.until.map(moment)),
+        // Days are found by the order of identifiers, without an index of moments.
+        ("id >= ", from.map(|it| first_drawn(it.saturating_sub(DRAWN_BEFORE_MS)))),
+        ("id < ", until.map(|it| first_drawn(it.saturating_add(DRAWN_BEFORE_MS)))),
         ("id < ", query.before.map(|it| it.to_string().into())),
         ("id > ", query.after.map(|it| it.to_string().into())),
     ];
     let mut values = vec![Value::from(query.count_max), query.offset.into()];
-    let mut conditions = vec![];
+    let mut conditions: Vec<String> = indexed(query).iter().map(|it| (*it).to_owned()).collect();
     for (condition, value) in asked {
         let Some(value) = value else { continue };
         values.push(value);
@@ -92,11 +128,7 @@ pub(crate) async fn page(session: &impl Session, query: &PageQuery) -> Result<Ve
     };
     let order = if query.after.is_some() { "ASC" } else { "DESC" };
     let sql = format!("{} {condition}ORDER BY id {order} LIMIT ?1 OFFSET ?2", PAYOUTS.select);
-    let mut page = session.list(&sql, &values, rows::payout).await?;
-    if query.after.is_some() {
-        page.reverse();
-    }
-    Ok(page)
+    (sql, values)
 }
 
 pub(crate) async fn balances(session: &impl Session) -> Result<Vec<Balance>, Fault> {
@@ -132,21 +164,22 @@ const POSTINGS: &str = "
     WITH line AS (SELECT id FROM balances WHERE account = ?1 AND asset = ?2),
     found AS (
         SELECT * FROM (
-            SELECT seq FROM postings WHERE debit = (SELECT id FROM line) ORDER BY seq LIMIT ?3
+            SELECT seq, at, cause_kind, cause, debit, credit, amount FROM postings
+            WHERE debit = (SELECT id FROM line) ORDER BY seq LIMIT ?3
         ) AS debits
         UNION
         SELECT * FROM (
-            SELECT seq FROM postings WHERE credit = (SELECT id FROM line) ORDER BY seq LIMIT ?3
+            SELECT seq, at, cause_kind, cause, debit, credit, amount FROM postings
+            WHERE credit = (SELECT id FROM line) ORDER BY seq LIMIT ?3
         ) AS credits
     )
     SELECT
-        postings.seq, postings.at, postings.cause_kind, postings.cause, debited.asset,
-        debited.account AS debit, credited.account AS credit, postings.amount
+        found.seq, found.at, found.cause_kind, found.cause, debited.asset,
+        debited.account AS debit, credited.account AS credit, found.amount
     FROM found
-    JOIN postings ON postings.seq = found.seq
-    JOIN balances AS debited ON debited.id = postings.debit
-    JOIN balances AS credited ON credited.id = postings.credit
-    ORDER BY postings.seq
+    JOIN balances AS debited ON debited.id = found.debit
+    JOIN balances AS credited ON credited.id = found.credit
+    ORDER BY found.seq
     LIMIT ?3
 ";
 
@@ -160,12 +193,13 @@ pub(crate) async fn postings(
     session.list(POSTINGS, &asked, rows::posting).await
 }
 
+/// Coins that a lane was brought are few among the coins that it paid out, so only the index of debits
+/// is of use.
 const MOVED_SINCE: &str = "
-    SELECT postings.amount FROM postings
-    JOIN balances AS debited ON debited.id = postings.debit
-    JOIN balances AS credited ON credited.id = postings.credit
-    WHERE debited.account = ?1 AND credited.account = ?2 AND debited.asset = ?3
-        AND credited.asset = ?3 AND postings.at >= ?4
+    SELECT amount FROM postings
+    WHERE debit = (SELECT id FROM balances WHERE account = ?1 AND asset = ?3)
+        AND credit + 0 = (SELECT id FROM balances WHERE account = ?2 AND asset = ?3)
+        AND at >= ?4
 ";
 
 /// What was posted from one account to another; the largest amount where the sum does not fit.
@@ -217,20 +251,24 @@ pub(crate) async fn leases(session: &impl Session) -> Result<Vec<Lease>, Fault> 
     session.list(&sql, &[], rows::lease).await
 }
 
+/// What has not ended, in the words of the indexes that hold nothing else.
+const OPEN: &str = "
+    SELECT 'payouts.' || status AS word, count(*) AS count FROM payouts
+    WHERE status <> 'paid'
+        AND status IN ('awaiting_approval', 'queued', 'sending', 'in_block')
+    GROUP BY status
+    UNION ALL
+    SELECT 'deliveries.due', count(*) FROM deliveries WHERE state = 'due'
+";
+
 pub(crate) async fn counts(session: &impl Session) -> Result<BTreeMap<String, u64>, Fault> {
-    let payouts = Status::ALL.into_iter().map(|it| format!("payouts.{}", it.word()));
-    let deliveries = codec::DELIVERY_STATES
-        .into_iter()
-        .map(|it| format!("deliveries.{}", codec::delivery_word(it)));
-    let mut counts: BTreeMap<String, u64> = payouts.chain(deliveries).map(|it| (it, 0)).collect();
-    let sql = "SELECT 'payouts.' || status AS word, count(*) AS count FROM payouts \
-               GROUP BY status \
-               UNION ALL \
-               SELECT 'deliveries.' || state, count(*) FROM deliveries GROUP BY state";
+    let open = Status::ALL.into_iter().filter(|it| !it.is_final());
+    let open = open.map(|it| (format!("payouts.{}", it.word()), 0));
+    let mut counts: BTreeMap<String, u64> = open.collect();
     let turn = |row: &dyn Record| {
         let cells = Cells::new(row, "counts");
         Ok((cells.text("word")?, cells.number("count")?))
     };
-    counts.extend(session.list(sql, &[], turn).await?);
+    counts.extend(session.list(OPEN, &[], turn).await?);
     Ok(counts)
 }

@@ -13,11 +13,26 @@ macro_rules! store {
                 needs: &'a AcceptNeeds,
                 decide: &'a mut Decide<'a>,
             ) -> BoxFuture<'a, Result<(), CommitError>> {
-                Box::pin(self.write_accept(needs, decide))
+                Box::pin(async move {
+                    let mut kinds = vec![];
+                    let mut noting = |view| {
+                        let change = decide(view);
+                        kinds.extend(change.events.iter().map(|it| it.kind));
+                        change
+                    };
+                    self.write_accept(needs, &mut noting).await?;
+                    self.written.add(&kinds);
+                    Ok(())
+                })
             }
 
             fn commit(&self, change: ChangeSet) -> BoxFuture<'_, Result<(), CommitError>> {
-                Box::pin(self.write_commit(change))
+                Box::pin(async move {
+                    let kinds: Vec<EventKind> = change.events.iter().map(|it| it.kind).collect();
+                    self.write_commit(change).await?;
+                    self.written.add(&kinds);
+                    Ok(())
+                })
             }
 
             fn load_batch(&self, id: BatchId) -> BoxFuture<'_, Result<BatchView, Unreachable>> {
@@ -175,6 +190,10 @@ macro_rules! store {
 
             fn counts(&self) -> BoxFuture<'_, Result<BTreeMap<String, u64>, Unreachable>> {
                 Box::pin(async move { $asking!(self, it => report::counts(it)) })
+            }
+
+            fn written(&self) -> BTreeMap<EventKind, u64> {
+                self.written.counts()
             }
         }
     };

@@ -27,6 +27,7 @@ const MIGRATIONS: &[Migration] = &[
         include_str!("../../migrations/sqlite/0005_transactions_by_name.sql"),
     ),
     ("0006_leases", include_str!("../../migrations/sqlite/0006_leases.sql")),
+    ("0007_what_has_ended", include_str!("../../migrations/sqlite/0007_what_has_ended.sql")),
 ];
 
 const LIST: &str = "

@@ -22,6 +22,7 @@ use std::{
 use domain::{
     BoxFuture, Timestamp,
     batch::{Attempt, Batch},
+    event::EventKind,
     ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId, TxId},
     lane::Lane,
     lease::Lease,
@@ -38,7 +39,7 @@ use rusqlite::TransactionBehavior;
 
 use crate::{
     error::{Fault, StoreError},
-    queries::{read, report, store::store, write},
+    queries::{read, report, store::store, write, written::Written},
 };
 pub(crate) use open::connect_checked;
 use open::{BUSY_TIMEOUT, Connections};
@@ -50,6 +51,7 @@ use writer::Writer;
 pub struct Sqlite {
     connections: Arc<Connections>,
     writer: Writer,
+    written: Written,
 }
 
 impl Sqlite {
@@ -90,7 +92,7 @@ impl Sqlite {
         let connections = Arc::new(connections);
         let writer = Writer::start(Arc::clone(&connections))
             .map_err(|error| StoreError::NoThread { file: connections.file.clone(), error })?;
-        Ok(Self { connections, writer })
+        Ok(Self { connections, writer, written: Written::default() })
     }
 
     /// Applies the migrations that are missing and returns how many those were.
@@ -177,26 +179,86 @@ store!(Sqlite, asking);
 
 #[cfg(test)]
 mod tests {
+    use domain::payout::Status;
     use futures_util::FutureExt as _;
     use rusqlite::Connection;
     use sim::conformance::ready;
 
     use super::*;
+    use crate::queries::plans;
 
     #[test]
     fn what_is_asked_all_the_time_is_found_by_an_index_and_in_order() {
         let store = Sqlite::open_in_memory().unwrap();
         let connection = store.connections.reader();
         for sql in read::asked_often() {
-            let plan = format!("EXPLAIN QUERY PLAN {sql}");
-            let mut statement = connection.prepare(&plan).unwrap();
-            let mut rows = statement.raw_query();
-            let mut steps: Vec<String> = vec![];
-            while let Some(row) = rows.next().unwrap() {
-                steps.push(row.get("detail").unwrap());
-            }
+            let steps = plan(&connection, &sql);
             assert!(steps[0].starts_with("SEARCH"), "{steps:?}");
             assert!(!steps.iter().any(|it| it.contains("TEMP B-TREE FOR ORDER")), "{steps:?}");
+        }
+    }
+
+    /// The steps in which a question is answered.
+    fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let mut rows = statement.raw_query();
+        let mut steps = vec![];
+        while let Some(row) = rows.next().unwrap() {
+            steps.push(row.get("detail").unwrap());
+        }
+        steps
+    }
+
+    #[test]
+    fn nothing_that_is_asked_reads_a_table_that_grows() {
+        let store = Sqlite::open_in_memory().unwrap();
+        let connection = store.connections.reader();
+        let all = plans::all();
+        assert!(all.len() > 50, "{all:#?}");
+        for sql in all {
+            let steps = plan(&connection, &sql);
+            let is_sorted = steps.iter().any(|it| it.contains("TEMP B-TREE FOR ORDER"));
+            for step in &steps {
+                let Some(scan) = step.strip_prefix("SCAN ") else { continue };
+                let mut words = scan.split_whitespace();
+                let table = words.next().unwrap();
+                let index = words.last().unwrap_or_default();
+                let is_page = plans::is_page(&sql) && step.contains("INDEX") && !is_sorted;
+                let is_fine = plans::is_small(table) || plans::OF_OPEN.contains(&index) || is_page;
+                assert!(is_fine, "{sql}\n{steps:#?}");
+            }
+        }
+    }
+
+    #[test]
+    fn lists_are_found_by_what_they_are_of() {
+        let store = Sqlite::open_in_memory().unwrap();
+        for (status, of_merchant, of_all) in [
+            (None, "payouts_by_merchant (merchant=? AND id<?)", "autoindex_payouts_1 (id<?)"),
+            (
+                Some(Status::Failed),
+                "payouts_never_paid (merchant=? AND status=? AND id<?)",
+                "payouts_unpaid (status=? AND id<?)",
+            ),
+            (
+                Some(Status::Queued),
+                "payouts_unpaid (status=? AND id<?)",
+                "payouts_unpaid (status=? AND id<?)",
+            ),
+            (
+                Some(Status::Paid),
+                "payouts_by_merchant (merchant=? AND id<?)",
+                "autoindex_payouts_1 (id<?)",
+            ),
+        ] {
+            for (merchant, expected) in [(Some(MerchantId(1)), of_merchant), (None, of_all)] {
+                let (before, count_max) = (Some(PayoutId(9)), 10);
+                let query =
+                    PageQuery { merchant, status, before, count_max, ..PageQuery::default() };
+                let (sql, _) = report::page_question(&query);
+                let steps = plan(&store.connections.reader(), &sql);
+                assert!(steps.len() == 1 && steps[0].ends_with(expected), "{sql} {steps:?}");
+            }
         }
     }
 

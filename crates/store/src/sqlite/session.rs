@@ -20,6 +20,16 @@ use crate::{
 /// A connection inside a transaction.
 pub(crate) struct Transaction<'a>(pub(crate) &'a Connection);
 
+#[cfg(test)]
+impl Transaction<'_> {
+    /// Notes what is asked of a store in memory, which is what tests of questions use.
+    fn note(&self, sql: &str) {
+        if self.0.path().is_none_or(str::is_empty) {
+            crate::queries::plans::note(sql);
+        }
+    }
+}
+
 /// What a future gives that never waits.
 pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("queries wait for the session only, and this one answers at once")
@@ -34,6 +44,8 @@ impl Session for Transaction<'_> {
         values: &[Value<'_>],
         turn: impl Fn(&dyn Record) -> Result<T, Fault>,
     ) -> Result<Vec<T>, Fault> {
+        #[cfg(test)]
+        self.note(sql);
         let mut statement = self.0.prepare_cached(sql)?;
         let mut rows = statement.query(params_from_iter(values))?;
         let mut found = vec![];
@@ -49,6 +61,8 @@ impl Session for Transaction<'_> {
         sets: &[Vec<Value<'_>>],
         turn: impl Fn(&dyn Record) -> Result<T, Fault>,
     ) -> Result<Vec<Option<T>>, Fault> {
+        #[cfg(test)]
+        self.note(sql);
         let mut statement = self.0.prepare_cached(sql)?;
         let mut found = Vec::with_capacity(sets.len());
         for values in sets {
@@ -60,6 +74,8 @@ impl Session for Transaction<'_> {
 
     async fn write(&self, writes: Vec<Write<'_>>) -> Result<(), Fault> {
         for some in writes.chunk_by(|one, next| ptr::eq(one.statement, next.statement)) {
+            #[cfg(test)]
+            self.note(&some[0].statement.sql);
             let mut statement = self.0.prepare_cached(&some[0].statement.sql)?;
             for write in some {
                 let written = statement.execute(params_from_iter(&write.values))?;

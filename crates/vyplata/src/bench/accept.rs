@@ -129,7 +129,7 @@ pub(crate) fn measure(ground: &Ground, wish: &Wish, tell: &Telling) -> anyhow::R
     let echo = Child::start(&Part::Echo)?;
     let plan = gateway::Plan { pays: wish.pays, ..ground.plan(wish.speech, wish.merchants) };
     let gateway = Child::start(&Part::Gateway(plan))?;
-    let before = gateway.ready.payouts_before;
+    let before = gateway.ready.newest_before.clone();
     let shops = shops::all(&ground.run, wish.merchants);
     let mut bench = Bench { ground, wish, tell, shops, echo, gateway, acknowledged: 0 };
     let mut runs = vec![];
@@ -141,7 +141,7 @@ pub(crate) fn measure(ground: &Ground, wish: &Wish, tell: &Telling) -> anyhow::R
     let acknowledged = bench.acknowledged;
     // Killed, as a crash would: what was acknowledged is there or it was not durable.
     drop(bench);
-    let durable = gateway::count_without(&ground.store)?.saturating_sub(before);
+    let durable = gateway::count_without(&ground.store, before.as_deref())?;
     anyhow::ensure!(
         durable == acknowledged,
         "{acknowledged} creates were acknowledged, and {durable} payouts are stored"

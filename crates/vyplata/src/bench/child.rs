@@ -31,8 +31,8 @@ pub(crate) struct Ready {
     pub(crate) address: SocketAddr,
     /// When its loops began, in milliseconds since 1970.
     pub(crate) begun_at_ms: u64,
-    /// The payouts that its store had before.
-    pub(crate) payouts_before: u64,
+    /// The newest payout that its store had before.
+    pub(crate) newest_before: Option<String>,
     /// What it had used of the processor when its loops began, in microseconds.
     pub(crate) cpu_us: Option<u64>,
     /// The transactions of its store when its loops began.

@@ -22,7 +22,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     let ready = Ready {
         address,
         begun_at_ms: clock::now().0,
-        payouts_before: 0,
+        newest_before: None,
         cpu_us: None,
         transactions: None,
     };

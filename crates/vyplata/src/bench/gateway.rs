@@ -5,7 +5,11 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, anyhow};
 use axum::Router;
-use domain::ports::{Store, Unreachable};
+use domain::{
+    ids::{InvalidId, PayoutId},
+    payout::Payout,
+    ports::{PageQuery, Store, Unreachable},
+};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
@@ -26,6 +30,9 @@ use crate::{
 
 /// How often an address and a credential may ask: the limits are there, and nobody reaches them.
 const REQUESTS_PER_SECOND: u32 = 1_000_000;
+
+/// How many payouts are read at once.
+const PAGE: u32 = 2_000;
 
 /// What there is to do before time is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +80,7 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     let _lock = wiring::lock(&plan.data)?;
     let config = config(&plan);
     let store = place::open(&plan.store).await?;
-    let payouts_before = payouts(&*store).await?;
+    let newest_before = newest(&*store).await?;
     let pace = Pace {
         networks: Some(&[NETWORK]),
         block_ms: plan.block_ms,
@@ -99,7 +106,7 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     let ready = Ready {
         address: listener.local_addr()?,
         begun_at_ms: clock::now().0,
-        payouts_before,
+        newest_before,
         cpu_us: machine::cpu_us(std::process::id()),
         transactions: place::transactions(&plan.store),
     };
@@ -117,14 +124,18 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How many payouts a store has.
+/// The newest payout of a store.
+async fn newest(store: &dyn Store) -> anyhow::Result<Option<String>> {
+    let page = page(store, &PageQuery { count_max: 1, ..PageQuery::default() }).await?;
+    Ok(page.first().map(|it| it.id.to_string()))
+}
+
+/// Reads a page of a store.
 ///
 /// # Errors
 /// If it does not answer.
-pub(crate) async fn payouts(store: &dyn Store) -> anyhow::Result<u64> {
-    let counts =
-        store.counts().await.map_err(|Unreachable| anyhow!("the store does not answer"))?;
-    Ok(counts.iter().filter(|it| it.0.starts_with("payouts.")).map(|it| it.1).sum())
+pub(super) async fn page(store: &dyn Store, query: &PageQuery) -> anyhow::Result<Vec<Payout>> {
+    store.page(query).await.map_err(|Unreachable| anyhow!("the store does not answer"))
 }
 
 fn config(plan: &Plan) -> Config {
@@ -142,11 +153,39 @@ fn config(plan: &Plan) -> Config {
     config
 }
 
-/// Reads a count of a gateway's store without the gateway.
+/// Counts the payouts of a gateway's store that are newer than one, without the gateway.
 ///
 /// # Errors
 /// If the store cannot be opened or does not answer.
-pub(crate) fn count_without(store: &str) -> anyhow::Result<u64> {
+pub(crate) fn count_without(store: &str, newer_than: Option<&str>) -> anyhow::Result<u64> {
+    let newer_than: Option<PayoutId> = newer_than
+        .map(str::parse)
+        .transpose()
+        .map_err(|InvalidId| anyhow!("a payout has a name that none has"))?;
+    let mut query = PageQuery {
+        after: Some(newer_than.unwrap_or(PayoutId(0))),
+        count_max: PAGE,
+        ..PageQuery::default()
+    };
+    read_without(store, async |store| {
+        let mut count = 0;
+        loop {
+            let page = page(store, &query).await?;
+            let Some(newest) = page.first() else { return Ok(count) };
+            query.after = Some(newest.id);
+            count += u64::try_from(page.len())?;
+        }
+    })
+}
+
+/// Reads a gateway's store without the gateway.
+///
+/// # Errors
+/// If the store cannot be opened, or with what goes wrong.
+pub(super) fn read_without<T>(
+    store: &str,
+    read: impl AsyncFnOnce(&dyn Store) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.context("counting")?.block_on(async { payouts(&*place::open(store).await?).await })
+    runtime.context("reading a store")?.block_on(async { read(&*place::open(store).await?).await })
 }

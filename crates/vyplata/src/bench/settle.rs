@@ -2,11 +2,10 @@
 
 use std::{thread, time::Duration};
 
-use anyhow::{Context as _, anyhow};
 use domain::{
     Timestamp,
     payout::{PayoutState, Status},
-    ports::{PageQuery, Store, Unreachable},
+    ports::PageQuery,
 };
 use governor::clock::Clock as _;
 use hdrhistogram::Histogram;
@@ -15,11 +14,10 @@ use serde::Serialize;
 use super::{
     child::{Child, Part},
     figure::Ratio,
-    gateway::{Plan, Prepared},
+    gateway::{self, Plan, Prepared},
     ground::{self, Ground, Memory, Resident},
     latency::{self, Latency},
     load::MARK_MS,
-    place,
     shops::Speech,
     telling::Telling,
 };
@@ -140,9 +138,9 @@ pub(crate) fn measure(ground: &Ground, wish: &Wish, tell: &Telling) -> anyhow::R
 }
 
 /// The figures of what is done: payouts, and webhooks.
-pub(super) const PAID: &str = "vyplata_payouts{state=\"paid\"}";
+pub(super) const PAID: &str = "vyplata_events_total{kind=\"final\"}";
 /// See [`PAID`].
-pub(super) const DELIVERED: &str = "vyplata_deliveries{state=\"delivered\"}";
+pub(super) const DELIVERED: &str = "vyplata_events_total{kind=\"delivered\"}";
 
 /// Waits until a figure of a gateway is what it should be.
 ///
@@ -207,16 +205,12 @@ impl Timeline {
 
 /// When the payouts of a run were paid, in milliseconds after the start, as the store has it.
 fn paid_after_ms(store: &str, run: &str, begun: Timestamp) -> anyhow::Result<Vec<u64>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("reading")?;
-    runtime.block_on(async {
-        let store = place::open(store).await?;
+    gateway::read_without(store, async |store| {
         let mut all = vec![];
         let mut query =
             PageQuery { status: Some(Status::Paid), count_max: PAGE, ..PageQuery::default() };
         loop {
-            let page = Store::page(&*store, &query).await;
-            let page = page.map_err(|Unreachable| anyhow!("the store does not answer"))?;
+            let page = gateway::page(store, &query).await?;
             let Some(last) = page.last() else { return Ok(all) };
             query.before = Some(last.id);
             let is_ours = |it: &Option<String>| {

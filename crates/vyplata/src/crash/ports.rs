@@ -12,6 +12,7 @@ use domain::{
     catalog::Asset,
     chore::Chore,
     delivery::Receipt,
+    event::EventKind,
     grouping::BatchSize,
     ids::{AssetId, BatchId, DeliveryId, KeyId, LaneId, MerchantId, PayoutId, TxId},
     lane::Lane,
@@ -239,6 +240,10 @@ impl Store for Dying<Arc<dyn Store>> {
 
     fn counts(&self) -> BoxFuture<'_, Result<BTreeMap<String, u64>, Unreachable>> {
         self.0.counts()
+    }
+
+    fn written(&self) -> BTreeMap<EventKind, u64> {
+        self.0.written()
     }
 }
 
