@@ -336,7 +336,8 @@ pub trait Store: Send + Sync {
         &'a self,
         account: &'a LedgerAccount,
     ) -> BoxFuture<'a, Result<Vec<(AssetId, Amount)>, Unreachable>>;
-    /// Lists all postings of an account's asset, oldest first, at most `count_max`.
+    /// Lists all postings of an account's asset, oldest first, at most `count_max`. It may read the whole
+    /// ledger to find them.
     fn postings<'a>(
         &'a self,
         account: &'a LedgerAccount,
@@ -344,7 +345,7 @@ pub trait Store: Send + Sync {
         count_max: u32,
     ) -> BoxFuture<'a, Result<Vec<Posting>, Unreachable>>;
     /// Adds up what was posted from `credit` to `debit` (coins move from the account that is
-    /// credited to the one that is debited) of an asset since a moment.
+    /// credited to the one that is debited) of an asset since a moment, but for payouts.
     fn moved_since<'a>(
         &'a self,
         debit: &'a LedgerAccount,

@@ -12,6 +12,10 @@ use crate::{
 const MIGRATIONS: &[Migration] = &[
     ("0001_init", include_str!("../../migrations/postgres/0001_init.sql")),
     ("0002_what_has_ended", include_str!("../../migrations/postgres/0002_what_has_ended.sql")),
+    (
+        "0003_postings_beside_payouts",
+        include_str!("../../migrations/postgres/0003_postings_beside_payouts.sql"),
+    ),
 ];
 
 /// Whoever migrates holds this lock of the database; the number means nothing but us.

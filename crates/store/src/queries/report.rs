@@ -159,27 +159,16 @@ pub(crate) async fn held(
     session.list(sql, &values![account.to_string()], turn).await
 }
 
-/// Postings that debit or credit one line of the balances: each side by its own index.
-const POSTINGS: &str = "
-    WITH line AS (SELECT id FROM balances WHERE account = ?1 AND asset = ?2),
-    found AS (
-        SELECT * FROM (
-            SELECT seq, at, cause_kind, cause, debit, credit, amount FROM postings
-            WHERE debit = (SELECT id FROM line) ORDER BY seq LIMIT ?3
-        ) AS debits
-        UNION
-        SELECT * FROM (
-            SELECT seq, at, cause_kind, cause, debit, credit, amount FROM postings
-            WHERE credit = (SELECT id FROM line) ORDER BY seq LIMIT ?3
-        ) AS credits
-    )
+/// Postings that debit or credit one line of the balances. Reads the whole ledger.
+pub(crate) const POSTINGS: &str = "
     SELECT
-        found.seq, found.at, found.cause_kind, found.cause, debited.asset,
-        debited.account AS debit, credited.account AS credit, found.amount
-    FROM found
-    JOIN balances AS debited ON debited.id = found.debit
-    JOIN balances AS credited ON credited.id = found.credit
-    ORDER BY found.seq
+        postings.seq, postings.at, postings.cause_kind, postings.cause, debited.asset,
+        debited.account AS debit, credited.account AS credit, postings.amount
+    FROM postings
+    JOIN balances AS debited ON debited.id = postings.debit
+    JOIN balances AS credited ON credited.id = postings.credit
+    WHERE (debited.account = ?1 OR credited.account = ?1) AND debited.asset = ?2
+    ORDER BY postings.seq
     LIMIT ?3
 ";
 
@@ -193,13 +182,11 @@ pub(crate) async fn postings(
     session.list(POSTINGS, &asked, rows::posting).await
 }
 
-/// Coins that a lane was brought are few among the coins that it paid out, so only the index of debits
-/// is of use.
 const MOVED_SINCE: &str = "
     SELECT amount FROM postings
     WHERE debit = (SELECT id FROM balances WHERE account = ?1 AND asset = ?3)
-        AND credit + 0 = (SELECT id FROM balances WHERE account = ?2 AND asset = ?3)
-        AND at >= ?4
+        AND credit = (SELECT id FROM balances WHERE account = ?2 AND asset = ?3)
+        AND at >= ?4 AND cause_kind <> 'payout'
 ";
 
 /// What was posted from one account to another; the largest amount where the sum does not fit.

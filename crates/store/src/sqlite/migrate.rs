@@ -28,6 +28,10 @@ const MIGRATIONS: &[Migration] = &[
     ),
     ("0006_leases", include_str!("../../migrations/sqlite/0006_leases.sql")),
     ("0007_what_has_ended", include_str!("../../migrations/sqlite/0007_what_has_ended.sql")),
+    (
+        "0008_postings_beside_payouts",
+        include_str!("../../migrations/sqlite/0008_postings_beside_payouts.sql"),
+    ),
 ];
 
 const LIST: &str = "

@@ -215,15 +215,15 @@ mod tests {
         let connection = store.connections.reader();
         let all = plans::all();
         assert!(all.len() > 50, "{all:#?}");
-        for sql in all {
-            let steps = plan(&connection, &sql);
+        for sql in &all {
+            let steps = plan(&connection, sql);
             let is_sorted = steps.iter().any(|it| it.contains("TEMP B-TREE FOR ORDER"));
             for step in &steps {
                 let Some(scan) = step.strip_prefix("SCAN ") else { continue };
                 let mut words = scan.split_whitespace();
                 let table = words.next().unwrap();
                 let index = words.last().unwrap_or_default();
-                let is_page = plans::is_page(&sql) && step.contains("INDEX") && !is_sorted;
+                let is_page = plans::is_page(sql) && step.contains("INDEX") && !is_sorted;
                 let is_fine = plans::is_small(table) || plans::OF_OPEN.contains(&index) || is_page;
                 assert!(is_fine, "{sql}\n{steps:#?}");
             }
