@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 
 use super::{
     child::Ready,
+    history::History,
     machine, part, place, prepare,
     shops::{self, NETWORK, Speech},
 };
@@ -43,6 +44,8 @@ pub(crate) enum Prepared {
     Payouts(usize),
     /// So many payouts are accepted and withdrawn, and a webhook is due for each.
     Webhooks(usize),
+    /// Payouts that have ended long ago.
+    History(History),
 }
 
 /// How a gateway is run.
@@ -100,7 +103,7 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
         app.set_book(pricing.initial());
         rates.renew(&app, clock::now()).await;
         pricing.renew(&app, clock::now()).await;
-        prepare::all(&app, &plan, &made).await?;
+        prepare::all(&app, &chains, &plan, &made).await?;
     }
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let ready = Ready {

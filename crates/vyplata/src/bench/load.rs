@@ -24,7 +24,7 @@ use tokio::{
     task::unconstrained,
 };
 
-use super::{latency, machine, shops::Writer};
+use super::{latency, machine};
 use crate::clock::Uptime;
 
 /// How long a mark of the progress is, in milliseconds.
@@ -51,9 +51,15 @@ pub(crate) struct Target {
     pub(crate) again: bool,
 }
 
+/// What writes requests, one after another, as bytes that can be sent.
+pub(crate) trait Source: Send {
+    /// Appends the next request.
+    fn write(&mut self, into: &mut Vec<u8>);
+}
+
 /// The requests of one thread.
 pub(crate) struct Requests {
-    writer: Writer,
+    source: Box<dyn Source>,
     bytes: Vec<u8>,
     ends: Vec<usize>,
     next: usize,
@@ -61,9 +67,9 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    /// No requests yet; `writer` writes them.
-    pub(crate) fn new(writer: Writer) -> Self {
-        Self { writer, bytes: vec![], ends: vec![], next: 0, late: 0 }
+    /// No requests yet; `source` writes them.
+    pub(crate) fn new(source: impl Source + 'static) -> Self {
+        Self { source: Box::new(source), bytes: vec![], ends: vec![], next: 0, late: 0 }
     }
 
     /// Writes `count` requests, and forgets those of before.
@@ -72,7 +78,7 @@ impl Requests {
         self.ends.clear();
         self.next = 0;
         for _ in 0..count {
-            self.writer.write(&mut self.bytes);
+            self.source.write(&mut self.bytes);
             self.ends.push(self.bytes.len());
         }
     }
@@ -86,7 +92,7 @@ impl Requests {
         }
         let Some(end) = self.ends.get(self.next).copied() else {
             self.late += 1;
-            return self.writer.write(into);
+            return self.source.write(into);
         };
         let begin = self.next.checked_sub(1).map_or(0, |before| self.ends[before]);
         into.extend_from_slice(&self.bytes[begin..end]);
@@ -98,9 +104,9 @@ impl Requests {
 pub(crate) struct Supply(Vec<Requests>);
 
 impl Supply {
-    /// One part for each thread; `writer` is told its number.
-    pub(crate) fn new(writer: impl Fn(usize) -> Writer) -> Self {
-        Self((0..machine::cores()).map(|it| Requests::new(writer(it))).collect())
+    /// One part for each thread; `source` is told its number.
+    pub(crate) fn new<S: Source + 'static>(source: impl Fn(usize) -> S) -> Self {
+        Self((0..machine::cores()).map(|it| Requests::new(source(it))).collect())
     }
 
     /// Writes about `count` requests, evenly, or as many as are written before at most.

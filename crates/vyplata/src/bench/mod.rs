@@ -1,4 +1,5 @@
-//! `vyplata bench`: what this machine accepts, settles and delivers, measured from outside.
+//! `vyplata bench`: what this machine accepts, settles and delivers, how that stays with
+//! millions of payouts, and how soon it goes on after a crash, measured from outside.
 //!
 //! What is measured runs in processes of its own: the real gateway, with the server, the dialects,
 //! the limits, the ledger and the disk that `serve` has, and beside it an echo that does nothing but
@@ -6,27 +7,32 @@
 //! that what else the machine does hits both.
 
 mod accept;
+mod asking;
 mod child;
 mod deliver;
 mod echo;
 mod figure;
 mod gateway;
 mod ground;
+mod history;
 mod latency;
+mod lives;
 mod load;
 mod machine;
 mod outcome;
 mod part;
 mod place;
 mod prepare;
+mod recover;
 mod report;
 mod settle;
 mod shops;
 mod telling;
 
 pub(crate) use self::{
-    accept::Wish as Accept, deliver::Wish as Deliver, ground::Ground, part::run as part,
-    settle::Wish as Settle, shops::Speech, telling::Telling,
+    accept::Wish as Accept, deliver::Wish as Deliver, ground::Ground, history::Wish as History,
+    part::run as part, recover::Wish as Recover, settle::Wish as Settle, shops::Speech,
+    telling::Telling,
 };
 
 use std::path::Path;
@@ -39,6 +45,10 @@ pub(crate) enum Wish {
     Settle(Settle),
     /// Delivering.
     Deliver(Deliver),
+    /// Being asked with very many payouts behind it.
+    History(History),
+    /// Starting again after it was killed.
+    Recover(Recover),
 }
 
 /// Measures and tells.
@@ -55,6 +65,8 @@ pub(crate) fn run(
         Wish::Accept(wish) => outcome::accept(wish, &accept::measure(ground, wish, tell)?)?,
         Wish::Settle(wish) => outcome::settle(wish, &settle::measure(ground, wish, tell)?)?,
         Wish::Deliver(wish) => outcome::deliver(wish, &deliver::measure(ground, wish, tell)?)?,
+        Wish::History(wish) => outcome::history(wish, &history::measure(ground, wish, tell)?)?,
+        Wish::Recover(wish) => outcome::recover(wish, &recover::measure(ground, wish, tell)?)?,
     };
     outcome.tell(ground, tell, report)
 }

@@ -8,8 +8,10 @@ use super::{
     deliver,
     figure::{or_unknown, time},
     ground::{Memory, Resident},
+    history,
     latency::{Latency, STEPS},
     load::MARK_MS,
+    recover,
     report::Plot,
     settle::{self, Cost},
     telling::{Outcome, Table, counted},
@@ -131,6 +133,100 @@ pub(super) fn deliver(
         figures: together(json!({ "merchants": wish.merchants }), measured)?,
         table,
         plots: plots_of("webhooks arrived", &measured.marks, &measured.latency, &measured.memory),
+    })
+}
+
+/// What history came to.
+///
+/// # Errors
+/// If the figures cannot be written.
+pub(super) fn history(
+    wish: &history::Wish,
+    measured: &history::Measured,
+) -> anyhow::Result<Outcome> {
+    let heads = ["p50", "p50 beside", "ratio", "p99", "p99 beside", "ratio"].map(str::to_owned);
+    let mut table = vec![("question".to_owned(), heads.to_vec())];
+    for (name, it) in &measured.questions {
+        let cells = vec![
+            time(it.many.p50),
+            time(it.few.p50),
+            it.ratio_p50.to_string(),
+            time(it.many.p99),
+            time(it.few.p99),
+            it.ratio_p99.to_string(),
+        ];
+        table.push(((*name).to_owned(), cells));
+    }
+    let mut row = |name: &str, cell: String| table.push((name.to_owned(), vec![cell]));
+    row("payouts", counted(u64::try_from(measured.payouts)?, ""));
+    row("payouts beside", counted(u64::try_from(measured.payouts_beside)?, ""));
+    row("written per second", counted(measured.filled_per_second, ""));
+    row("database", or_unknown(measured.bytes, |it| counted(it / 1_000_000, "MB")));
+    row("database, per payout", or_unknown(measured.bytes_per_payout, |it| counted(it, "bytes")));
+    row("ready after", time(measured.ready_ms * 1_000));
+    row("ready after, beside", time(measured.ready_beside_ms * 1_000));
+    row("answers compared with what was written", counted(measured.checked, ""));
+    let of = |name: &str| measured.questions.get(name);
+    let plots = ["create", "get_any", "list", "list_older"].into_iter().filter_map(|name| {
+        let it = of(name)?;
+        let lines = vec![(name.to_owned(), &it.many), (format!("{name}, beside"), &it.few)];
+        Some(latency_plot(lines))
+    });
+    let asked = json!({
+        "merchants": wish.merchants,
+        "connections": wish.connections,
+        "seconds": wish.seconds,
+        "rounds": wish.rounds,
+    });
+    Ok(Outcome {
+        bench: "history",
+        title: format!(
+            "Questions to a gateway with {} payouts behind it, and to one with few beside it, {} \
+             connections, {} rounds of {} s",
+            counted(u64::try_from(measured.payouts)?, ""),
+            wish.connections,
+            wish.rounds,
+            wish.seconds
+        ),
+        plots: plots.collect(),
+        figures: together(asked, measured)?,
+        table,
+    })
+}
+
+/// What recovering came to.
+///
+/// # Errors
+/// If the figures cannot be written.
+pub(super) fn recover(
+    wish: &recover::Wish,
+    measured: &recover::Measured,
+) -> anyhow::Result<Outcome> {
+    let rows = [
+        ("acknowledged before", counted(u64::try_from(measured.acknowledged)?, "")),
+        ("in flight when it was killed", counted(measured.in_flight, "")),
+        ("of these in batches", counted(measured.in_batches, "")),
+        ("ready after", time(measured.ready_ms * 1_000)),
+        ("a payout accepted after", time(measured.accepted_ms * 1_000)),
+        ("the first paid after", time(measured.first_paid_ms * 1_000)),
+        ("all paid after", time(measured.all_paid_ms * 1_000)),
+        ("stored as paid at the end", counted(u64::try_from(measured.paid)?, "")),
+    ];
+    let asked = json!({
+        "merchants": wish.merchants,
+        "payouts": wish.payouts,
+        "batch": wish.batch,
+        "block_ms": wish.block_ms,
+    });
+    Ok(Outcome {
+        bench: "recover",
+        title: format!(
+            "A gateway killed with {} payouts in flight, and started again",
+            measured.in_flight
+        ),
+        figures: together(asked, measured)?,
+        table: rows.map(|(name, cell)| (name.to_owned(), vec![cell])).to_vec(),
+        plots: vec![],
     })
 }
 

@@ -63,6 +63,18 @@ pub(crate) fn transactions(url: &str) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes))
 }
 
+/// How large a store is on the disk, in bytes, if it tells.
+pub(crate) fn bytes(url: &str) -> Option<u64> {
+    let url = read(url).ok()?;
+    let Database::File(file) = url.place() else { return None };
+    let length = |end: &str| {
+        let mut name = file.clone().into_os_string();
+        name.push(end);
+        fs::metadata(name).map_or(0, |it| it.len())
+    };
+    Some(length("") + length("-wal"))
+}
+
 fn read(url: &str) -> anyhow::Result<DatabaseUrl> {
     DatabaseUrl::try_from(url.to_owned()).map_err(|why| anyhow!("the store URL: {why}"))
 }

@@ -8,10 +8,12 @@ use domain::{
     money::Amount,
     payout::{Status, Webhook},
 };
+use rail_sim::SimChain;
 use uuid::Uuid;
 
 use super::{
     gateway::{Plan, Prepared},
+    lives,
     shops::{ADDRESS, ASSET},
 };
 use crate::{app::App, clock};
@@ -27,6 +29,7 @@ const MILLIONTHS: u128 = 25_000_000;
 /// If something is refused.
 pub(super) async fn all(
     app: &App,
+    chains: &[SimChain],
     plan: &Plan,
     merchants: &[(MerchantId, KeyId)],
 ) -> anyhow::Result<()> {
@@ -34,6 +37,10 @@ pub(super) async fn all(
         Prepared::Nothing => return Ok(()),
         Prepared::Payouts(count) => (count, false),
         Prepared::Webhooks(count) => (count, true),
+        Prepared::History(history) => {
+            let chain = chains.first().context("the network has a chain")?;
+            return lives::write(app, chain, plan, &history, merchants).await;
+        }
     };
     let numbers: Vec<usize> = (0..count).collect();
     for slice in numbers.chunks(SLICE) {
@@ -55,7 +62,8 @@ pub(super) async fn all(
     Ok(())
 }
 
-async fn decide(app: &App, commands: &[Command]) -> anyhow::Result<Vec<Accepted>> {
+/// Decides about commands, none of which may be refused.
+pub(super) async fn decide(app: &App, commands: &[Command]) -> anyhow::Result<Vec<Accepted>> {
     let book = app.book();
     let outcomes = engine::accept(&*app.store, &app.desk(&book), commands, clock::now()).await;
     let mut accepted = vec![];
@@ -68,7 +76,8 @@ async fn decide(app: &App, commands: &[Command]) -> anyhow::Result<Vec<Accepted>
     Ok(accepted)
 }
 
-fn create(
+/// A request like those over HTTP.
+pub(super) fn create(
     plan: &Plan,
     merchants: &[(MerchantId, KeyId)],
     number: usize,

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use domain::{
     ids::{KeyId, MerchantId},
     ledger::{LedgerAccount, fund},
+    merchant::Merchant,
     money::Amount,
     ports::{ChangeSet, Unreachable},
 };
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use signer::Vault;
 
+use super::load::Source;
 use crate::{app::App, cli, clock};
 
 /// The network that is paid on.
@@ -26,7 +28,7 @@ pub(crate) const ADDRESS: &str = "TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm";
 /// What the names of these merchants begin with: a store with others is not measured.
 const NAME: &str = "bench-";
 /// How many whole coins of each asset each merchant, and the house, has: a payout costs some 25.
-const COINS: u128 = 1_000_000_000_000;
+pub(crate) const COINS: u128 = 1_000_000_000_000;
 
 /// The API that payouts are asked for in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -79,7 +81,8 @@ pub(crate) fn all(run: &str, count: usize) -> Vec<Shop> {
     (0..count).map(shop).collect()
 }
 
-/// Makes the merchants of a run, with credentials and money; says who they are.
+/// Makes the merchants of a run, with credentials and money, unless an earlier process of the run has;
+/// says who they are.
 ///
 /// # Errors
 /// If the store has merchants of somebody else, or does not take them.
@@ -93,6 +96,9 @@ pub(crate) async fn open(
     let there = there.map_err(|Unreachable| anyhow!("the store does not answer"))?;
     if let Some(other) = there.iter().find(|it| !it.name.starts_with(NAME)) {
         anyhow::bail!("this store is not for measuring: it has the merchant {:?}", other.name);
+    }
+    if let Some(found) = find(app, shops, &there).await? {
+        return Ok(found);
     }
     let dialect = dialects::dialect(speech.name()).context("the dialect is built in")?;
     let mut change = ChangeSet::default();
@@ -111,6 +117,23 @@ pub(crate) async fn open(
     let stored = app.store.commit(change).await;
     stored.map_err(|error| anyhow!("the merchants could not be stored: {error:?}"))?;
     Ok(made)
+}
+
+/// The merchants of a run, if they are there.
+async fn find(
+    app: &App,
+    shops: &[Shop],
+    there: &[Merchant],
+) -> anyhow::Result<Option<Vec<(MerchantId, KeyId)>>> {
+    let mut found = vec![];
+    for shop in shops {
+        let Some(merchant) = there.iter().find(|it| it.name == shop.name) else { return Ok(None) };
+        let keys = app.store.keys_of(merchant.id).await;
+        let keys = keys.map_err(|Unreachable| anyhow!("the store does not answer"))?;
+        let key = keys.first().context("a merchant of a bench has a credential")?;
+        found.push((merchant.id, key.id));
+    }
+    Ok(Some(found))
 }
 
 /// Books simulated coins of every asset that a lane can hold.
@@ -147,9 +170,10 @@ impl Writer {
         };
         Self { speech, shops: shops.iter().map(keyed).collect(), series, written: 0 }
     }
+}
 
-    /// Appends the next request.
-    pub(crate) fn write(&mut self, into: &mut Vec<u8>) {
+impl Source for Writer {
+    fn write(&mut self, into: &mut Vec<u8>) {
         let number = self.written;
         self.written += 1;
         let (shop, mac) = &self.shops[number % self.shops.len()];

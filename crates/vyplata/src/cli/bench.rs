@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use clap::{Args as ClapArgs, Subcommand, value_parser};
 
 use crate::{
-    bench::{self, Accept, Deliver, Ground, Settle, Speech, Telling, Wish},
+    bench::{self, Accept, Deliver, Ground, History, Recover, Settle, Speech, Telling, Wish},
     server::asked_to_stop,
 };
 
@@ -26,6 +26,12 @@ pub(crate) enum Command {
     Settle(SettleArgs),
     /// Webhooks that are due: how many per second reach receivers on this machine.
     Deliver(DeliverArgs),
+    /// Millions of payouts that have ended: how fast the gateway answers then, beside one with hardly
+    /// any, and how large the database is. Exits 0 only if what is answered is what was written.
+    History(HistoryArgs),
+    /// Payouts that are on their way when the gateway is killed: how soon it is ready again, and all
+    /// are paid. Exits 0 only if nothing that was acknowledged is missing.
+    Recover(RecoverArgs),
 }
 
 /// What all of them know.
@@ -104,6 +110,44 @@ pub(crate) struct DeliverArgs {
     common: Common,
 }
 
+#[derive(ClapArgs)]
+pub(crate) struct HistoryArgs {
+    /// How many payouts have ended; each takes some 4 kB of the disk while it is measured.
+    #[arg(long, default_value_t = 100_000, value_parser = value_parser!(u32).range(1_000..=100_000_000))]
+    payouts: u32,
+    /// How many connections ask at the same time.
+    #[arg(long, default_value_t = 4, value_parser = value_parser!(u16).range(1..=512))]
+    connections: u16,
+    /// How long each kind of question is asked in a round.
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+    /// How many rounds there are; both gateways are asked in each.
+    #[arg(long, default_value_t = 3, value_parser = value_parser!(u8).range(1..=100))]
+    rounds: u8,
+    /// Where the few payouts of the gateway beside are kept, if --store says where the many are: an
+    /// empty store of the same kind. A new file in --data by default.
+    #[arg(long, value_name = "URL", requires = "store")]
+    beside: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct RecoverArgs {
+    /// How many payouts are accepted before; all but a fiftieth of them are on their way when the
+    /// gateway is killed.
+    #[arg(long, default_value_t = 100_000, value_parser = value_parser!(u32).range(100..=10_000_000))]
+    payouts: u32,
+    /// How many payouts share a transaction at most.
+    #[arg(long, default_value_t = 10, value_parser = value_parser!(u32).range(1..=1_000))]
+    batch: u32,
+    /// How long a block of the simulated chain takes.
+    #[arg(long, default_value_t = 250, value_parser = value_parser!(u64).range(1..=60_000))]
+    block_ms: u64,
+    #[command(flatten)]
+    common: Common,
+}
+
 /// Measures on a thread of its own, so that whoever asks for the end is heard.
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     let (wish, common) = wish(command);
@@ -154,6 +198,26 @@ fn wish(command: Command) -> (Wish, Common) {
                 merchants: it.common.merchants.into(),
             };
             (Wish::Deliver(wish), it.common)
+        }
+        Command::History(it) => {
+            let wish = History {
+                payouts: usize::try_from(it.payouts).unwrap_or(usize::MAX),
+                merchants: it.common.merchants.into(),
+                connections: it.connections.into(),
+                seconds: it.seconds,
+                rounds: it.rounds.into(),
+                beside: it.beside,
+            };
+            (Wish::History(wish), it.common)
+        }
+        Command::Recover(it) => {
+            let wish = Recover {
+                payouts: usize::try_from(it.payouts).unwrap_or(usize::MAX),
+                batch: it.batch,
+                block_ms: it.block_ms,
+                merchants: it.common.merchants.into(),
+            };
+            (Wish::Recover(wish), it.common)
         }
     }
 }

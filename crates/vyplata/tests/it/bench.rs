@@ -121,6 +121,37 @@ fn payouts_are_settled_and_webhooks_delivered_to_the_last() {
 }
 
 #[test]
+fn history_is_what_was_written_and_is_asked_about_beside_a_short_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let last =
+        measured(&folder, &["history", "--payouts", "2500", "--merchants", "2", "--rounds", "1"]);
+    assert_eq!((&last["payouts"], &last["payouts_beside"]), (&2_500.into(), &800.into()));
+    let questions = last["questions"].as_object().unwrap();
+    for name in ["create", "get_any", "list_older", "list_withdrawn", "balances", "metrics"] {
+        for side in ["few", "many"] {
+            assert!(questions[name][side]["p50_us"].as_u64().unwrap() > 0, "{name} of {last}");
+        }
+        assert!(questions[name]["ratio_p50"].as_f64().unwrap() > 0.0, "{name} of {last}");
+    }
+    for figure in ["bytes_per_payout", "ready_ms", "filled_per_second", "checked"] {
+        assert!(last[figure].as_u64().unwrap() > 0, "{figure} of {last}");
+    }
+    assert!(is_empty(&folder));
+}
+
+#[test]
+fn what_was_acknowledged_before_a_crash_is_paid_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let last = measured(&folder, &["recover", "--payouts", "300", "--batch", "4"]);
+    let [acknowledged, in_flight, paid, ready_ms] =
+        ["acknowledged", "in_flight", "paid", "ready_ms"].map(|it| last[it].as_u64().unwrap());
+    assert!(acknowledged >= 300 && in_flight > 0 && ready_ms > 0, "{last}");
+    // One more was accepted after the start, and one may have been whose answer was cut off.
+    assert!(paid == acknowledged + 1 || paid == acknowledged + 2, "{last}");
+    assert!(is_empty(&folder));
+}
+
+#[test]
 fn the_report_is_one_file_with_pictures_and_people_get_a_table() {
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report.html");
