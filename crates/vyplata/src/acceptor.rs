@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use domain::{
@@ -15,7 +16,7 @@ use domain::{
     payout::Payout,
 };
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
-use tokio::{runtime::Handle, sync::oneshot};
+use tokio::{runtime::Handle, sync::oneshot, time::sleep};
 
 use crate::{
     app::App,
@@ -35,6 +36,8 @@ const UNDER_WAY_MAX: usize = 2;
 /// How many commands there must be to decide about while others wait for the disk: fewer cost more
 /// each, and wait until those are there.
 const SECOND_MIN: usize = 32;
+/// How long commands that wait are waited for others to join at most.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 type Outcome = Result<Accepted, Refusal>;
 
@@ -49,7 +52,23 @@ pub(crate) struct Acceptor(Arc<Entrance>);
 
 struct Entrance {
     queue: Arc<Queue<Waiting>>,
-    slice_max: Arc<AtomicUsize>,
+    figures: Arc<Figures>,
+}
+
+struct Figures {
+    /// How many commands are decided together at most.
+    slice_max: AtomicUsize,
+    /// How many requests are being worked on; some of them will come to the queue.
+    busy: AtomicUsize,
+}
+
+/// A request is being worked on until this is dropped.
+pub(crate) struct Busy<'a>(&'a AtomicUsize);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Entrance {
@@ -66,20 +85,28 @@ impl Acceptor {
     pub(crate) fn start(app: Arc<App>) -> (Self, thread::JoinHandle<()>) {
         let queue = Arc::new(Queue::new(QUEUE_MAX));
         let waiting = queue.clone();
-        let slice_max = Arc::new(AtomicUsize::new(SLICE_MAX));
-        let most = slice_max.clone();
+        let (slice_max, busy) = (AtomicUsize::new(SLICE_MAX), AtomicUsize::new(0));
+        let figures = Arc::new(Figures { slice_max, busy });
+        let looked_at = figures.clone();
         let runtime = Handle::current();
         let thread = thread::Builder::new()
             .name("acceptor".to_owned())
-            .spawn(move || runtime.block_on(drain(&app, &waiting, &most)))
+            .spawn(move || runtime.block_on(drain(&app, &waiting, &looked_at)))
             .expect("the operating system gives a thread");
-        (Self(Arc::new(Entrance { queue, slice_max })), thread)
+        (Self(Arc::new(Entrance { queue, figures })), thread)
     }
 
     /// From the next slice on, at most so many commands are decided and committed together: 1 is
     /// one commit for each, one after another, for comparison. More than the usual number is not done.
     pub(crate) fn limit_slices(&self, most: usize) {
-        self.0.slice_max.store(most.clamp(1, SLICE_MAX), Ordering::Relaxed);
+        self.0.figures.slice_max.store(most.clamp(1, SLICE_MAX), Ordering::Relaxed);
+    }
+
+    /// Notes that a request is being worked on.
+    pub(crate) fn busy(&self) -> Busy<'_> {
+        let busy = &self.0.figures.busy;
+        busy.fetch_add(1, Ordering::Relaxed);
+        Busy(busy)
     }
 
     /// Decides about one command of `owner`. When this returns, an accepted one is durable.
@@ -97,22 +124,28 @@ impl Acceptor {
     }
 }
 
-/// Serves until nobody can ask any more. While one slice waits for the disk, the next is decided.
-async fn drain(app: &App, waiting: &Queue<Waiting>, slice_max: &AtomicUsize) {
+/// Serves until nobody can ask any more. While one slice waits for the disk, the next is decided; and
+/// when nothing does, half of the requests that are being worked on are waited for, so that they are
+/// decided in turns, one half while the other is read and answered: smaller slices cost more.
+async fn drain(app: &App, waiting: &Queue<Waiting>, figures: &Figures) {
     let mut under_way = FuturesUnordered::new();
+    let mut least = 1;
     loop {
-        let most = slice_max.load(Ordering::Relaxed);
+        let most = figures.slice_max.load(Ordering::Relaxed);
         let room = if most == 1 { 1 } else { UNDER_WAY_MAX };
-        let least = if under_way.is_empty() { 1 } else { SECOND_MIN.min(most) };
         tokio::select! {
             biased;
-            Some(()) = under_way.next(), if !under_way.is_empty() => {}
-            slice = waiting.take(least, most), if under_way.len() < room => {
+            Some(()) = under_way.next(), if !under_way.is_empty() => {
+                least = (figures.busy.load(Ordering::Relaxed) / 2).max(1);
+            }
+            slice = waiting.take(least.min(most), most), if under_way.len() < room => {
                 if slice.is_empty() {
                     break;
                 }
                 under_way.push(serve(app, slice));
+                least = SECOND_MIN;
             }
+            () = sleep(PATIENCE), if under_way.is_empty() && least > 1 => least = 1,
         }
     }
     while under_way.next().await.is_some() {}

@@ -170,6 +170,7 @@ async fn serve(
         body: read.as_deref().unwrap_or_default(),
         client: Some(client),
     };
+    let _busy = api.acceptor.busy();
     let now = clock::now();
     let (book, random) = (api.app.book(), clock::random());
     let context = api.app.context(&book, now, PayoutId(clock::uuid_v7(now)), &random);
