@@ -35,7 +35,7 @@ const SLICE_MAX: usize = 512;
 const UNDER_WAY_MAX: usize = 2;
 /// How many commands there must be to decide about while others wait for the disk: fewer cost more
 /// each, and wait until those are there.
-const SECOND_MIN: usize = 32;
+const SECOND_MIN: usize = 16;
 /// How long commands that wait are waited for others to join at most.
 const PATIENCE: Duration = Duration::from_millis(1);
 
