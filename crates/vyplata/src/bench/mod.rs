@@ -31,8 +31,7 @@ mod telling;
 
 pub(crate) use self::{
     accept::Wish as Accept, deliver::Wish as Deliver, ground::Ground, history::Wish as History,
-    part::run as part, recover::Wish as Recover, settle::Wish as Settle, shops::Speech,
-    telling::Telling,
+    part::run as part, settle::Wish as Settle, shops::Speech, telling::Telling,
 };
 
 use std::path::Path;
@@ -48,7 +47,7 @@ pub(crate) enum Wish {
     /// Being asked with very many payouts behind it.
     History(History),
     /// Starting again after it was killed.
-    Recover(Recover),
+    Recover(Settle),
 }
 
 /// Measures and tells.

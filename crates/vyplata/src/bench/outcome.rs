@@ -199,7 +199,7 @@ pub(super) fn history(
 /// # Errors
 /// If the figures cannot be written.
 pub(super) fn recover(
-    wish: &recover::Wish,
+    wish: &settle::Wish,
     measured: &recover::Measured,
 ) -> anyhow::Result<Outcome> {
     let rows = [

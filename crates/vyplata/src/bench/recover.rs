@@ -23,7 +23,7 @@ use super::{
     gateway::{self, Plan, Prepared},
     ground::Ground,
     history, latency,
-    settle::PAID,
+    settle::{PAID, Wish},
     shops::{self, ADDRESS, Shop, Speech},
     telling::Telling,
 };
@@ -37,19 +37,6 @@ const SILENCE: Duration = Duration::from_mins(1);
 const IN_FLIGHT_MAX: u32 = 512;
 /// One payout of so many is paid before the gateway is killed, so that others are on their way.
 const PAID_BEFORE: u64 = 50;
-
-/// What to measure.
-#[derive(Clone, Debug)]
-pub(crate) struct Wish {
-    /// How many payouts are accepted before lanes pay.
-    pub(crate) payouts: usize,
-    /// How many share a transaction at most.
-    pub(crate) batch: u32,
-    /// How long a block takes, in milliseconds.
-    pub(crate) block_ms: u64,
-    /// How many merchants they are of.
-    pub(crate) merchants: usize,
-}
 
 /// What was measured.
 #[derive(Debug, Serialize)]

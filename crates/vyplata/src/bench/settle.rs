@@ -30,10 +30,10 @@ const SILENCE: Duration = Duration::from_mins(1);
 /// How many payouts are read at once.
 const PAGE: u32 = 2_000;
 
-/// What to measure.
+/// What to measure, here and when a gateway recovers.
 #[derive(Clone, Debug)]
 pub(crate) struct Wish {
-    /// How many payouts are paid.
+    /// How many payouts wait until lanes pay.
     pub(crate) payouts: usize,
     /// How many share a transaction at most.
     pub(crate) batch: u32,

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use clap::{Args as ClapArgs, Subcommand, value_parser};
 
 use crate::{
-    bench::{self, Accept, Deliver, Ground, History, Recover, Settle, Speech, Telling, Wish},
+    bench::{self, Accept, Deliver, Ground, History, Settle, Speech, Telling, Wish},
     server::asked_to_stop,
 };
 
@@ -211,7 +211,7 @@ fn wish(command: Command) -> (Wish, Common) {
             (Wish::History(wish), it.common)
         }
         Command::Recover(it) => {
-            let wish = Recover {
+            let wish = Settle {
                 payouts: usize::try_from(it.payouts).unwrap_or(usize::MAX),
                 batch: it.batch,
                 block_ms: it.block_ms,
