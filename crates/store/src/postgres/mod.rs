@@ -7,6 +7,7 @@ mod writer;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     time::Duration,
 };
 
@@ -31,7 +32,10 @@ use domain::{
 };
 use rustls::ClientConfig;
 use tokio::time::timeout;
-use tokio_postgres::{Config, Error, IsolationLevel, config::Host};
+use tokio_postgres::{
+    Config, Error, IsolationLevel,
+    config::{Host, SslMode, TargetSessionAttrs},
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
@@ -75,8 +79,8 @@ impl Postgres {
     /// Gets ready to use the database of a URL (`postgres://user:password@host:port/name`), without
     /// connecting to it yet. Use [`Self::migrate`] or [`Self::check_schema`] before anything else.
     ///
-    /// Certificates are checked against `tls` wherever the connection is encrypted, which it must be
-    /// with `sslmode=require`.
+    /// A connection over a network is encrypted, and certificates are checked against `tls`, unless the
+    /// URL says `sslmode=disable`. Of several servers, one that can be written to is taken.
     ///
     /// # Errors
     /// If the URL makes no sense.
@@ -201,10 +205,27 @@ fn config(url: &str) -> Result<Config, String> {
     if rest.matches('@').count() > 1 {
         return Err("there is more than one `@`; write %40 for those in a password".to_owned());
     }
-    url.parse().map_err(|error: Error| {
+    let mut config: Config = url.parse().map_err(|error: Error| {
         // It says which part it cannot read.
         std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
-    })
+    })?;
+    // A standby may not know yet what was acknowledged.
+    config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    if config.get_ssl_mode() == SslMode::Prefer && goes_over_a_network(&config) {
+        // Whoever stands in between could say that the server does not encrypt.
+        config.ssl_mode(SslMode::Require);
+    }
+    Ok(config)
+}
+
+fn goes_over_a_network(config: &Config) -> bool {
+    let is_near =
+        |name: &str| name == "localhost" || name.parse().is_ok_and(|it: IpAddr| it.is_loopback());
+    let named = config.get_hosts().iter().any(|it| match it {
+        Host::Tcp(name) => !is_near(name),
+        Host::Unix(_) => false,
+    });
+    named || config.get_hostaddrs().iter().any(|it| !it.is_loopback())
 }
 
 fn name(config: &Config) -> String {

@@ -34,6 +34,25 @@ fn with_store(name: &str, work: impl AsyncFnOnce(&Client)) {
     });
 }
 
+#[test]
+fn over_a_network_all_is_encrypted_and_servers_can_be_written_to() {
+    for (url, mode) in [
+        ("postgres://db.example/x", SslMode::Require),
+        ("postgres://10.0.0.7/x", SslMode::Require),
+        ("postgres://localhost,db.example/x", SslMode::Require),
+        ("postgres://localhost/x?hostaddr=10.0.0.7", SslMode::Require),
+        ("postgres://localhost/x?sslmode=require", SslMode::Require),
+        ("postgres://localhost/x", SslMode::Prefer),
+        ("postgres://127.0.0.2/x", SslMode::Prefer),
+        ("postgres://%2Frun%2Fpostgresql/x", SslMode::Prefer),
+        ("postgres://db.example/x?sslmode=disable", SslMode::Disable),
+    ] {
+        let config = config(url).unwrap();
+        assert_eq!(config.get_ssl_mode(), mode, "{url}");
+        assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite, "{url}");
+    }
+}
+
 /// The first column of each row.
 async fn lines(client: &Client, sql: &str) -> Vec<String> {
     let messages = client.simple_query(sql).await.unwrap();
