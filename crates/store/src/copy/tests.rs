@@ -64,8 +64,8 @@ fn the_first_row_that_differs_is_named() {
         ("DELETE FROM merchants WHERE id = 'me_1'", "merchants", "\"me_1\""),
         ("DELETE FROM merchants WHERE id = 'me_2'", "merchants", "\"me_2\""),
         ("INSERT INTO merchants VALUES ('me_0', 'no', NULL, 0, 1, 1)", "merchants", "\"me_0\""),
-        ("UPDATE claims SET text = 'c' WHERE text = 'b'", "claims", "\"s\", \"o\", \"b\""),
-        ("DELETE FROM claims WHERE text <> 'b'", "claims", "\"s\", \"o\", \"a\\0\""),
+        ("UPDATE claims SET text = 'c' WHERE text = 'b'", "claims", "\"s\", \"b\", \"o\""),
+        ("DELETE FROM claims WHERE text <> 'b'", "claims", "\"s\", \"a\\0\", \"o\""),
         ("UPDATE balances SET units = '11' WHERE id = 3", "balances", "3"),
         ("UPDATE postings SET seq = 8", "postings", "7"),
     ] {

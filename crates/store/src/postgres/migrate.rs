@@ -16,6 +16,7 @@ const MIGRATIONS: &[Migration] = &[
         "0003_postings_beside_payouts",
         include_str!("../../migrations/postgres/0003_postings_beside_payouts.sql"),
     ),
+    ("0004_claims_by_text", include_str!("../../migrations/postgres/0004_claims_by_text.sql")),
 ];
 
 /// Whoever migrates holds this lock of the database; the number means nothing but us.

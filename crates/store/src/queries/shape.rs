@@ -186,7 +186,7 @@ pub(crate) static DELIVERIES: Shape = Shape::new(
     ],
 );
 
-pub(crate) static CLAIMS: Shape = Shape::new("claims", &["scope", "owner", "text"], &["payout"]);
+pub(crate) static CLAIMS: Shape = Shape::new("claims", &["scope", "text", "owner"], &["payout"]);
 
 pub(crate) static BALANCES: Shape =
     Shape::new("balances", &["id"], &["account", "asset", "units"]).numbered();

@@ -436,8 +436,8 @@ fn put_delivery(it: &Delivery) -> Result<Write<'_>, Fault> {
 fn add_claim(claim: &Claim, payout: Option<PayoutId>) -> Write<'_> {
     CLAIMS.with(values![
         codec::scope_word(claim.scope),
-        codec::claim_owner(claim),
         &claim.text,
+        codec::claim_owner(claim),
         payout.map(|it| it.to_string()),
     ])
 }

@@ -32,6 +32,7 @@ const MIGRATIONS: &[Migration] = &[
         "0008_postings_beside_payouts",
         include_str!("../../migrations/sqlite/0008_postings_beside_payouts.sql"),
     ),
+    ("0009_claims_by_text", include_str!("../../migrations/sqlite/0009_claims_by_text.sql")),
 ];
 
 const LIST: &str = "

@@ -16,7 +16,7 @@ use store::{Sqlite, StoreError};
 use crate::support::{raw, step, write};
 
 /// How many migrations there are.
-const MIGRATIONS: u32 = 8;
+const MIGRATIONS: u32 = 9;
 
 /// Checks that a message names the file and holds `words`.
 #[track_caller]
@@ -69,10 +69,10 @@ fn a_file_of_a_newer_program_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gateway.db");
     drop(Sqlite::open_and_migrate(&path).unwrap());
-    raw(&path).execute_batch("INSERT INTO schema_migrations VALUES (9, '0009_more', '')").unwrap();
+    raw(&path).execute_batch("INSERT INTO schema_migrations VALUES (10, '0010_more', '')").unwrap();
     let store = Sqlite::open(&path).unwrap();
     for error in [store.check_schema().unwrap_err(), store.migrate().unwrap_err()] {
-        assert!(matches!(error, StoreError::Newer { applied: 9, known: MIGRATIONS, .. }));
+        assert!(matches!(error, StoreError::Newer { applied: 10, known: MIGRATIONS, .. }));
         says(&error, &path, "newer program");
     }
     assert!(Sqlite::open_and_migrate(&path).is_err());
