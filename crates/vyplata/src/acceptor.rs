@@ -15,8 +15,8 @@ use domain::{
     command::{Accepted, Command, Refusal},
     payout::Payout,
 };
-use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
-use tokio::{runtime::Handle, sync::oneshot, time::sleep};
+use futures_util::FutureExt as _;
+use tokio::{runtime::Handle, sync::oneshot, task::JoinSet, time::sleep};
 
 use crate::{
     app::App,
@@ -30,14 +30,16 @@ use crate::{
 const QUEUE_MAX: usize = 1_536;
 /// How many commands are decided and committed together, unless fewer are asked for.
 const SLICE_MAX: usize = 512;
-/// How many slices are decided or wait for the disk at the same time: one of each. More would be
-/// smaller, and cost more.
-const UNDER_WAY_MAX: usize = 2;
+/// How many slices are decided or wait for the disk at the same time. More would be smaller, and cost
+/// more.
+const UNDER_WAY_MAX: usize = 3;
 /// How many commands there must be to decide about while others wait for the disk: fewer cost more
-/// each, and wait until those are there.
-const SECOND_MIN: usize = 16;
+/// each, and wait until those are there, or [`PATIENCE_BESIDE`] is over.
+const NEXT_MIN: usize = 12;
 /// How long commands that wait are waited for others to join at most.
 const PATIENCE: Duration = Duration::from_millis(1);
+/// The same while other slices are under way: longer than a disk takes.
+const PATIENCE_BESIDE: Duration = Duration::from_millis(5);
 
 type Outcome = Result<Accepted, Refusal>;
 
@@ -124,35 +126,42 @@ impl Acceptor {
     }
 }
 
-/// Serves until nobody can ask any more. While one slice waits for the disk, the next is decided; and
-/// when nothing does, half of the requests that are being worked on are waited for, so that they are
+/// Serves until nobody can ask any more. While slices wait for the disk, the next is decided; and
+/// when one is done, half of the requests that are being worked on are waited for, so that they are
 /// decided in turns, one half while the other is read and answered: smaller slices cost more.
-async fn drain(app: &App, waiting: &Queue<Waiting>, figures: &Figures) {
-    let mut under_way = FuturesUnordered::new();
+async fn drain(app: &Arc<App>, waiting: &Queue<Waiting>, figures: &Figures) {
+    let half = || (figures.busy.load(Ordering::Relaxed) / 2).max(1);
+    let mut under_way = JoinSet::new();
     let mut least = 1;
     loop {
         let most = figures.slice_max.load(Ordering::Relaxed);
         let room = if most == 1 { 1 } else { UNDER_WAY_MAX };
+        let patience = if under_way.is_empty() { PATIENCE } else { PATIENCE_BESIDE };
         tokio::select! {
             biased;
-            Some(()) = under_way.next(), if !under_way.is_empty() => {
-                least = (figures.busy.load(Ordering::Relaxed) / 2).max(1);
-            }
+            Some(_) = under_way.join_next() => least = half(),
             slice = waiting.take(least.min(most), most), if under_way.len() < room => {
                 if slice.is_empty() {
                     break;
                 }
-                under_way.push(serve(app, slice));
-                least = SECOND_MIN;
+                let mut serving = Box::pin(serve(Arc::clone(app), slice));
+                // A store in this process decides before it waits for the first time, on this thread
+                // and no other; all that is left then is waiting and answering, which this thread has
+                // no time for: the next slice would be decided before anybody is answered.
+                if (&mut serving).now_or_never().is_none() {
+                    under_way.spawn(serving);
+                }
+                least = if under_way.is_empty() { half() } else { NEXT_MIN };
             }
-            () = sleep(PATIENCE), if under_way.is_empty() && least > 1 => least = 1,
+            // Somebody may wait for what another process holds, and must not keep others waiting.
+            () = sleep(patience), if least > 1 => least = 1,
         }
     }
-    while under_way.next().await.is_some() {}
+    while under_way.join_next().await.is_some() {}
 }
 
 /// Decides about a slice, and answers when it is durable.
-async fn serve(app: &App, slice: Vec<Waiting>) {
+async fn serve(app: Arc<App>, slice: Vec<Waiting>) {
     let (commands, answers): (Vec<_>, Vec<_>) =
         slice.into_iter().map(|it| (it.command, it.answer)).unzip();
     let book = app.book();
@@ -165,15 +174,11 @@ async fn serve(app: &App, slice: Vec<Waiting>) {
     };
     app.metrics.slices.inc();
     app.metrics.commands.inc_by(u64::try_from(commands.len()).unwrap_or(0));
-    ring(app, &outcomes);
-    // Whoever is waked from a thread of the runtime is waked by a look at a list; from here it takes
-    // a call of the operating system, and the next slice would wait for all of them.
-    tokio::spawn(async move {
-        for (answer, outcome) in answers.into_iter().zip(outcomes) {
-            // Whoever asked may be gone; what was decided stands.
-            let _ = answer.send(outcome);
-        }
-    });
+    ring(&app, &outcomes);
+    for (answer, outcome) in answers.into_iter().zip(outcomes) {
+        // Whoever asked may be gone; what was decided stands.
+        let _ = answer.send(outcome);
+    }
 }
 
 /// Wakes the lanes that have something new to pay, and the deliveries if there are new ones.
