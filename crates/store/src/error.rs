@@ -53,6 +53,11 @@ pub enum StoreError {
         /// What it said.
         error: std::io::Error,
     },
+    /// Another gateway serves from the file.
+    Served {
+        /// The file.
+        file: PathBuf,
+    },
     /// The database is one of another program.
     Foreign {
         /// The database.
@@ -129,6 +134,12 @@ impl fmt::Display for StoreError {
                  gateway more of them",
                 file.display()
             ),
+            Self::Served { file } => write!(
+                f,
+                "another gateway serves from the database {}; stop it first, or give both one \
+                 database of PostgreSQL",
+                file.display()
+            ),
             Self::Foreign { database } => {
                 write!(f, "the database {database} is of another program; name another one")
             }
@@ -164,6 +175,7 @@ impl std::error::Error for StoreError {
             Self::Postgres { .. }
             | Self::NotTrusted { .. }
             | Self::Url { .. }
+            | Self::Served { .. }
             | Self::Foreign { .. }
             | Self::NoWriteAheadLog { .. }
             | Self::Outdated { .. }

@@ -3,7 +3,8 @@
 //! A commit goes to the write-ahead log and does not wait; a thread waits for the disk, once for all
 //! that was committed meanwhile, and the next are decided while it does. Nobody is told about a
 //! commit before the disk has it, and nobody is told what was read before the disk has all that it
-//! may have come from: to everybody outside, it is as if each commit had waited.
+//! may have come from: to everybody outside, it is as if each commit had waited. A commit counts from
+//! the moment it begins, because it may be seen before whoever made it knows that it has ended.
 
 use std::{
     fs::{self, File},
@@ -24,6 +25,20 @@ type Sync = Box<dyn FnMut() -> io::Result<()> + Send>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Mark(u64);
 
+/// A commit that is being written, or given up, until this is dropped. There is one at a time.
+pub(crate) struct Writing<'a> {
+    shared: &'a Shared,
+    /// The commit.
+    pub(crate) mark: Mark,
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.shared.state().written = self.mark.0;
+        self.shared.rang.notify_one();
+    }
+}
+
 /// The thread that waits for the disk.
 pub(crate) struct Disk {
     shared: Arc<Shared>,
@@ -39,7 +54,9 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// How many commits were written.
+    /// How many commits have begun, the last of which may be seen already, or not yet.
+    begun: u64,
+    /// How many of them were written, or given up.
     written: u64,
     /// How many of them the disk has.
     kept: u64,
@@ -67,7 +84,7 @@ impl Disk {
         Self::over(Box::new(move || log.sync_data()))
     }
 
-    fn over(sync: Sync) -> io::Result<Self> {
+    pub(crate) fn over(sync: Sync) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
         let asked = Arc::clone(&shared);
         let thread = thread::Builder::new().name("disk".to_owned());
@@ -75,19 +92,16 @@ impl Disk {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// One more commit was written.
-    pub(crate) fn wrote(&self) -> Mark {
+    /// One more commit is written from here on, by whoever has the connection that writes.
+    pub(crate) fn begins(&self) -> Writing<'_> {
         let mut state = self.shared.state();
-        state.written += 1;
-        let mark = Mark(state.written);
-        drop(state);
-        self.shared.rang.notify_one();
-        mark
+        state.begun += 1;
+        Writing { shared: &self.shared, mark: Mark(state.begun) }
     }
 
-    /// All that was committed until now.
+    /// All that may have been seen until now.
     pub(crate) fn seen(&self) -> Mark {
-        Mark(self.shared.state().written)
+        Mark(self.shared.state().begun)
     }
 
     /// Returns when the disk has a commit and all before it.
@@ -200,12 +214,35 @@ pub(crate) mod tests {
         (Disk::over(Box::new(sync)).unwrap(), answer, asked)
     }
 
+    fn wrote(disk: &Disk) -> Mark {
+        disk.begins().mark
+    }
+
+    #[test]
+    fn what_is_being_written_is_waited_for_by_whoever_may_have_seen_it() {
+        let (disk, answer, asked) = slow();
+        let before = wrote(&disk);
+        asked.recv().unwrap();
+        let writing = disk.begins();
+        let seen = disk.seen();
+        assert_eq!((before < seen, seen), (true, writing.mark));
+        answer.send(Ok(())).unwrap();
+        disk.keep(before).unwrap();
+        assert!(asked.try_recv().is_err(), "a wait that does not have the end of a commit is none");
+        let mut told = Box::pin(disk.keeps(seen));
+        assert!((&mut told).now_or_never().is_none());
+        drop(writing);
+        asked.recv().unwrap();
+        answer.send(Ok(())).unwrap();
+        ready(told).unwrap();
+    }
+
     #[test]
     fn one_wait_is_enough_for_all_that_was_written_before_it_began() {
         let (disk, answer, asked) = slow();
-        let first = disk.wrote();
+        let first = wrote(&disk);
         asked.recv().unwrap();
-        let (second, third) = (disk.wrote(), disk.wrote());
+        let (second, third) = (wrote(&disk), wrote(&disk));
         assert_eq!(disk.seen(), third);
         let mut waits = [first, second, third].map(|it| Box::pin(disk.keeps(it)));
         assert!(waits.iter_mut().all(|it| it.now_or_never().is_none()));
@@ -223,12 +260,12 @@ pub(crate) mod tests {
     #[test]
     fn a_disk_that_failed_is_never_believed_again() {
         let (disk, answer, asked) = slow();
-        let before = disk.wrote();
+        let before = wrote(&disk);
         asked.recv().unwrap();
         let wait = disk.keeps(before);
         answer.send(Err(io::Error::other("no"))).unwrap();
         assert!(matches!(ready(wait), Err(Fault::Silent)));
-        let after = disk.wrote();
+        let after = wrote(&disk);
         for mark in [before, after] {
             assert!(matches!(disk.keep(mark), Err(Fault::Silent)));
         }
@@ -237,9 +274,9 @@ pub(crate) mod tests {
     #[test]
     fn what_was_written_last_is_kept_before_the_end() {
         let (disk, answer, asked) = slow();
-        disk.wrote();
+        wrote(&disk);
         asked.recv().unwrap();
-        disk.wrote();
+        wrote(&disk);
         let end = thread::spawn(move || drop(disk));
         answer.send(Ok(())).unwrap();
         asked.recv().unwrap();

@@ -41,6 +41,7 @@ use crate::{
     error::{Fault, StoreError},
     queries::{read, report, store::store, write, written::Written},
 };
+use disk::Mark;
 pub(crate) use open::connect_checked;
 use open::{BUSY_TIMEOUT, Connections};
 pub(crate) use session::Transaction;
@@ -135,21 +136,24 @@ impl Sqlite {
         needs: &AcceptNeeds,
         decide: &mut Decide<'_>,
     ) -> Result<(), CommitError> {
-        let accepted = match (self.accept_at_once(needs, decide), self.connections.disk.get()) {
-            (Ok(()), Some(disk)) => disk.keeps(disk.wrote()).await,
-            (accepted, _) => accepted,
+        let accepted = match self.accept_at_once(needs, decide) {
+            Ok(written) => self.connections.keeps(written).await,
+            Err(fault) => Err(fault),
         };
         accepted.map_err(|fault| fault.refusal())
     }
 
-    fn accept_at_once(&self, needs: &AcceptNeeds, decide: &mut Decide<'_>) -> Result<(), Fault> {
+    fn accept_at_once(
+        &self,
+        needs: &AcceptNeeds,
+        decide: &mut Decide<'_>,
+    ) -> Result<Option<Mark>, Fault> {
         let mut writer = self.connections.writer();
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let session = Transaction(&transaction);
         let view = at_once(read::accept_view(&session, needs))?;
         at_once(write::change_set(&session, &decide(view)))?;
-        transaction.commit()?;
-        Ok(())
+        Ok(self.connections.commit(transaction)?)
     }
 
     async fn write_commit(&self, change: ChangeSet) -> Result<(), CommitError> {
@@ -167,9 +171,12 @@ macro_rules! asking {
             let $session = &Transaction(&transaction);
             at_once($work)
         };
-        let answer = match (attempt(), $store.connections.disk.get()) {
-            (Ok(answer), Some(disk)) => disk.keeps(disk.seen()).await.map(|()| answer),
-            (answer, _) => answer,
+        let answer = match attempt() {
+            Ok(answer) => {
+                let seen = $store.connections.seen();
+                $store.connections.keeps(seen).await.map(|()| answer)
+            }
+            Err(fault) => Err(fault),
         };
         answer.map_err(|fault: Fault| fault.unreachable())
     }};
@@ -179,12 +186,17 @@ store!(Sqlite, asking);
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs,
+        sync::atomic::{AtomicU64, Ordering},
+    };
+
     use domain::payout::Status;
     use futures_util::FutureExt as _;
     use rusqlite::Connection;
     use sim::conformance::ready;
 
-    use super::*;
+    use super::{disk::Disk, *};
     use crate::queries::plans;
 
     #[test]
@@ -262,23 +274,70 @@ mod tests {
         }
     }
 
+    fn lane(id: &str) -> ChangeSet {
+        let lane = Lane {
+            id: LaneId::new(id),
+            network: domain::ids::NetworkId::new("net"),
+            address: String::new(),
+            key_path: String::new(),
+            next_sequence: 0,
+            version: 1,
+        };
+        ChangeSet { lanes: vec![lane], ..ChangeSet::default() }
+    }
+
+    #[test]
+    fn all_that_was_told_is_in_what_was_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gateway.db");
+        let (log, kept) = (folder.path().join("gateway.db-wal"), Arc::new(AtomicU64::new(0)));
+        let store = Sqlite::open_and_migrate(&path).unwrap();
+        let sync = {
+            let (log, kept) = (log.clone(), kept.clone());
+            move || fs::metadata(&log).map(|it| kept.store(it.len(), Ordering::SeqCst))
+        };
+        assert!(store.connections.disk.set(Disk::over(Box::new(sync)).unwrap()).is_ok());
+        for number in 0..20 {
+            let next = lane(&format!("net/{number}"));
+            if number % 2 == 0 {
+                assert_eq!(ready(store.commit(next)), Ok(()));
+            } else {
+                let mut decide = |_| next.clone();
+                assert_eq!(ready(store.accept(&AcceptNeeds::default(), &mut decide)), Ok(()));
+            }
+            // As after a loss of power: of the log there is what the disk was told to keep.
+            let copy = folder.path().join(format!("{number}.db"));
+            fs::copy(&path, &copy).unwrap();
+            let mut there = fs::read(&log).unwrap();
+            there.truncate(usize::try_from(kept.load(Ordering::SeqCst)).unwrap());
+            fs::write(folder.path().join(format!("{number}.db-wal")), there).unwrap();
+            let lanes = ready(Sqlite::open(&copy).unwrap().lanes()).unwrap();
+            assert_eq!(lanes.len(), number + 1);
+        }
+    }
+
+    #[test]
+    fn one_serves_from_a_file_and_finds_all_of_it_in_the_database() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gateway.db");
+        let length = || fs::metadata(folder.path().join("gateway.db-wal")).unwrap().len();
+        let store = Sqlite::open_and_migrate(&path).unwrap();
+        assert!(length() > 0);
+        store.wait_beside().unwrap();
+        assert_eq!(length(), 0);
+        let other = Sqlite::open(&path).unwrap();
+        assert!(other.wait_beside().unwrap_err().to_string().contains("another gateway serves"));
+        assert_eq!(ready(other.commit(lane("net/one"))), Ok(()));
+        drop(store);
+        other.wait_beside().unwrap();
+    }
+
     #[test]
     fn nobody_is_told_anything_before_the_disk_has_it() {
         let folder = tempfile::tempdir().unwrap();
         let store = Sqlite::open_and_migrate(&folder.path().join("gateway.db")).unwrap();
         let (disk, answer, asked) = disk::tests::slow();
         assert!(store.connections.disk.set(disk).is_ok());
-        let lane = |id: &str| ChangeSet {
-            lanes: vec![Lane {
-                id: LaneId::new(id),
-                network: domain::ids::NetworkId::new("net"),
-                address: String::new(),
-                key_path: String::new(),
-                next_sequence: 0,
-                version: 1,
-            }],
-            ..ChangeSet::default()
-        };
         let (needs, mut decide) = (AcceptNeeds::default(), |_| lane("net/one"));
         let mut accepted = store.accept(&needs, &mut decide);
         assert_eq!((&mut accepted).now_or_never(), None);

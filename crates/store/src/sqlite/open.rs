@@ -1,6 +1,7 @@
 //! Opening connections: every setting that durability and concurrency rest on.
 
 use std::{
+    fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, OnceLock, PoisonError,
@@ -11,8 +12,11 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-use super::{disk::Disk, migrate};
-use crate::error::StoreError;
+use super::{
+    disk::{Disk, Mark},
+    migrate,
+};
+use crate::error::{Fault, StoreError};
 
 /// Marks the file as ours, in the header of the database: `VYPL`.
 pub(crate) const APPLICATION_ID: i32 = 0x5659_504c;
@@ -49,6 +53,8 @@ pub(crate) struct Connections {
     next: AtomicUsize,
     /// Who waits for the disk, unless each commit does.
     pub(crate) disk: OnceLock<Disk>,
+    /// Nobody else serves from the file while this is held.
+    lock: OnceLock<File>,
 }
 
 impl Connections {
@@ -74,7 +80,14 @@ impl Connections {
             readers.push(Mutex::new(reader));
         }
         let (file, writer) = (path.to_owned(), Mutex::new(writer));
-        Ok(Self { file, writer, readers, next: AtomicUsize::new(0), disk: OnceLock::new() })
+        Ok(Self {
+            file,
+            writer,
+            readers,
+            next: AtomicUsize::new(0),
+            disk: OnceLock::new(),
+            lock: OnceLock::new(),
+        })
     }
 
     /// Opens a database that vanishes with its only connection.
@@ -87,7 +100,14 @@ impl Connections {
             StoreError::Sqlite { file, doing: "opening", error }
         })?;
         let writer = Mutex::new(writer);
-        Ok(Self { file, writer, readers: vec![], next: AtomicUsize::new(0), disk: OnceLock::new() })
+        Ok(Self {
+            file,
+            writer,
+            readers: vec![],
+            next: AtomicUsize::new(0),
+            disk: OnceLock::new(),
+            lock: OnceLock::new(),
+        })
     }
 
     /// Copies the database as of one moment into a file that must not exist or be empty.
@@ -117,18 +137,59 @@ impl Connections {
 
     /// From now on, the connection that writes does not wait for the disk; a thread does, and whoever
     /// wants to know asks [`Self::disk`]. A database in memory has nothing to wait for.
+    ///
+    /// All that is in the log is written to the database before: if the disk failed under the last
+    /// process, what is read from the log may be what the operating system remembers, and nothing else.
     pub(crate) fn wait_beside(&self) -> Result<(), StoreError> {
         if self.readers.is_empty() {
             return Ok(());
         }
         let file = || self.file.clone();
+        let lock = lock_file(&self.file)?;
+        let writer = self.writer();
+        move_log(&writer)
+            .and_then(|()| writer.pragma_update(None, "synchronous", "NORMAL"))
+            .map_err(|error| StoreError::Sqlite { file: file(), doing: "opening", error })?;
         let disk = Disk::of(&self.file);
         let disk = disk.map_err(|error| StoreError::Create { file: file(), error })?;
-        let set = self.writer().pragma_update(None, "synchronous", "NORMAL");
-        set.map_err(|error| StoreError::Sqlite { file: file(), doing: "opening", error })?;
-        // Whoever asks a second time has what the first time made.
-        let _ = self.disk.set(disk);
+        // Whoever asks a second time would have been refused the lock.
+        let _ = (self.lock.set(lock), self.disk.set(disk));
         Ok(())
+    }
+
+    /// Commits what the connection that writes has; says what the disk must have before anybody is
+    /// told of it, unless it has it.
+    pub(crate) fn commit(
+        &self,
+        transaction: rusqlite::Transaction<'_>,
+    ) -> rusqlite::Result<Option<Mark>> {
+        let writing = self.disk.get().map(Disk::begins);
+        transaction.commit()?;
+        Ok(writing.map(|it| it.mark))
+    }
+
+    /// What the disk must have before anybody is told what was read until now.
+    pub(crate) fn seen(&self) -> Option<Mark> {
+        self.disk.get().map(Disk::seen)
+    }
+
+    /// Returns when the disk has that.
+    ///
+    /// # Errors
+    /// If the disk failed: what it has is unknown.
+    pub(crate) async fn keeps(&self, mark: Option<Mark>) -> Result<(), Fault> {
+        match self.disk.get().zip(mark) {
+            Some((disk, mark)) => disk.keeps(mark).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same for a thread that has nothing else to do meanwhile.
+    ///
+    /// # Errors
+    /// If the disk failed: what it has is unknown.
+    pub(crate) fn keep(&self, mark: Option<Mark>) -> Result<(), Fault> {
+        self.disk.get().zip(mark).map_or(Ok(()), |(disk, mark)| disk.keep(mark))
     }
 
     /// Waits for a connection to read with: any that is free, or else the next in turn.
@@ -148,6 +209,34 @@ impl Connections {
 /// connection is as good as before.
 fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Refuses to be the second one who serves from a file.
+fn lock_file(database: &Path) -> Result<File, StoreError> {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".lock");
+    let path = Path::new(&path);
+    create_private(path)?;
+    let failed = |error| StoreError::Create { file: path.to_owned(), error };
+    let file = File::options().write(true).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Served { file: database.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// Writes all of the log to the database, and cuts it off.
+fn move_log(connection: &Connection) -> rusqlite::Result<()> {
+    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let is_busy: bool = connection.query_row(sql, [], |row| row.get(0))?;
+    if is_busy {
+        tracing::warn!(
+            "somebody else reads the database, so its log was not moved into it. If a disk has \
+             failed, end them and start again"
+        );
+    }
+    Ok(())
 }
 
 /// Opens one connection to a file that exists. The path is never taken for a URI.

@@ -16,6 +16,7 @@ use rusqlite::TransactionBehavior;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    disk::Mark,
     open::Connections,
     session::{Transaction, at_once},
 };
@@ -78,7 +79,7 @@ fn serve(connections: &Connections, mut waiting: mpsc::Receiver<Waiting>) {
     while waiting.blocking_recv_many(&mut some, TOGETHER_MAX) > 0 {
         let (changes, answers): (Vec<_>, Vec<_>) =
             some.drain(..).map(|it| (it.change, it.answer)).unzip();
-        let all = kept(connections, commit_all(connections, &changes));
+        let all = commit_all(connections, &changes);
         for (answer, written) in answers.into_iter().zip(all) {
             // Whoever asked may be gone; what was written stands.
             let _ = answer.send(written);
@@ -86,42 +87,34 @@ fn serve(connections: &Connections, mut waiting: mpsc::Receiver<Waiting>) {
     }
 }
 
-/// Waits until what was written is on the disk, unless it is already.
-fn kept(connections: &Connections, mut all: Vec<Written>) -> Vec<Written> {
-    let Some(disk) = connections.disk.get().filter(|_| all.iter().any(Result::is_ok)) else {
-        return all;
-    };
-    if let Err(fault) = disk.keep(disk.wrote()) {
-        let why = fault.refusal();
-        all.iter_mut().filter(|it| it.is_ok()).for_each(|it| *it = Err(why));
-    }
-    all
-}
-
 /// Writes several change sets with one write to the disk. Each sees those before it. One that cannot
 /// be written is left out, and the others are written again without it: that is rare, and savepoints
 /// would cost each of them more than that.
 fn commit_all(connections: &Connections, changes: &[ChangeSet]) -> Vec<Written> {
     let mut all = vec![Ok(()); changes.len()];
-    while let Err((place, why)) = transaction(connections, changes, &all) {
-        match place {
-            Some(place) => all[place] = Err(why),
-            None => all.iter_mut().filter(|it| it.is_ok()).for_each(|it| *it = Err(why)),
+    loop {
+        let written = transaction(connections, changes, &all);
+        let kept = written.and_then(|it| connections.keep(it).map_err(|it| (None, it.refusal())));
+        match kept {
+            Ok(()) => return all,
+            Err((Some(place), why)) => all[place] = Err(why),
+            Err((None, why)) => {
+                all.iter_mut().filter(|it| it.is_ok()).for_each(|it| *it = Err(why));
+            }
         }
     }
-    all
 }
 
-/// Writes those that were not refused before. If it fails, nothing is written; says which one it
-/// failed for, unless it was for all of them.
+/// Writes those that were not refused before, and says what the disk must have before anybody is told.
+/// If it fails, nothing is written; says which one it failed for, unless it was for all of them.
 fn transaction(
     connections: &Connections,
     changes: &[ChangeSet],
     refused: &[Written],
-) -> Result<(), (Option<usize>, CommitError)> {
+) -> Result<Option<Mark>, (Option<usize>, CommitError)> {
     let for_all = |error: rusqlite::Error| (None, Fault::from(error).refusal());
     if refused.iter().all(Result::is_err) {
-        return Ok(());
+        return Ok(None);
     }
     let mut connection = connections.writer();
     let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
@@ -133,5 +126,5 @@ fn transaction(
         let written = written.unwrap_or_else(|_| Err(Fault::Bug));
         written.map_err(|fault| (Some(place), fault.refusal()))?;
     }
-    transaction.commit().map_err(for_all)
+    connections.commit(transaction).map_err(for_all)
 }
