@@ -46,8 +46,11 @@ use loan::Loan;
 pub(crate) use session::Asked;
 use writer::Writer;
 
-/// How many connections a process has at most.
-const CONNECTIONS_MAX: usize = 16;
+/// How many connections a process asks with at most.
+const ASKING_MAX: usize = 12;
+/// How many it writes with at most, beside them: whoever asks much keeps nobody from writing. That is
+/// one for each slice that is accepted at the same time, and one for all other commits.
+const WRITING_MAX: usize = 4;
 /// How long a connection may take to be made, or to become free.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// How long one operation of the store may take in all.
@@ -69,7 +72,8 @@ const NOT_TRUSTED: &str = "invalid peer certificate";
 
 /// Durable state in a database of PostgreSQL. Several processes may use it at once.
 pub struct Postgres {
-    pool: Pool,
+    asking: Pool,
+    writing: Pool,
     name: String,
     writer: Writer,
     written: Written,
@@ -98,24 +102,9 @@ impl Postgres {
         config.keepalives_interval(Duration::from_secs(5));
         config.keepalives_retries(3);
         config.tcp_user_timeout(Duration::from_secs(20));
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config, MakeRustlsConnect::new(tls), recycling);
-        let settle = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
-            Box::pin(
-                async move { client.batch_execute(SETTINGS).await.map_err(HookError::Backend) },
-            )
-        });
-        let pool = Pool::builder(manager)
-            .max_size(CONNECTIONS_MAX)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(CONNECT_MAX))
-            .create_timeout(Some(CONNECT_MAX))
-            .recycle_timeout(Some(CONNECT_MAX))
-            .post_create(settle)
-            .build()
-            .expect("a runtime is named");
-        let writer = Writer::start(pool.clone());
-        Ok(Self { pool, name, writer, written: Written::default() })
+        let (asking, writing) = (pool(&config, &tls, ASKING_MAX), pool(&config, &tls, WRITING_MAX));
+        let writer = Writer::start(writing.clone());
+        Ok(Self { asking, writing, name, writer, written: Written::default() })
     }
 
     /// Opens a database and migrates it.
@@ -143,7 +132,7 @@ impl Postgres {
     }
 
     pub(crate) async fn connect(&self, doing: &'static str) -> Result<Client, StoreError> {
-        self.pool.get().await.map_err(|error| {
+        self.asking.get().await.map_err(|error| {
             let (database, error) = (self.name.clone(), Fault::from(error).to_string());
             if error.contains(NOT_TRUSTED) {
                 return StoreError::NotTrusted { database, error };
@@ -165,7 +154,7 @@ impl Postgres {
         decide: &mut Decide<'_>,
     ) -> Result<(), CommitError> {
         let attempt = async {
-            let mut loan = Loan::of(&self.pool).await?;
+            let mut loan = Loan::of(&self.writing).await?;
             let done = accept(loan.client(), needs, decide).await;
             loan.end();
             done
@@ -176,6 +165,25 @@ impl Postgres {
     async fn write_commit(&self, change: ChangeSet) -> Result<(), CommitError> {
         self.writer.commit(change).await
     }
+}
+
+/// Up to so many connections, made when they are needed.
+fn pool(config: &Config, tls: &ClientConfig, connections_max: usize) -> Pool {
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let tls = MakeRustlsConnect::new(tls.clone());
+    let manager = Manager::from_config(config.clone(), tls, recycling);
+    let settle = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
+        Box::pin(async move { client.batch_execute(SETTINGS).await.map_err(HookError::Backend) })
+    });
+    Pool::builder(manager)
+        .max_size(connections_max)
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(CONNECT_MAX))
+        .create_timeout(Some(CONNECT_MAX))
+        .recycle_timeout(Some(CONNECT_MAX))
+        .post_create(settle)
+        .build()
+        .expect("a runtime is named")
 }
 
 async fn accept(
@@ -241,7 +249,7 @@ fn name(config: &Config) -> String {
 macro_rules! asking {
     ($store:ident, $session:ident => $work:expr) => {{
         let attempt = async {
-            let mut loan = Loan::of(&$store.pool).await?;
+            let mut loan = Loan::of(&$store.asking).await?;
             let client = loan.client();
             let answer = async {
                 let moment = client.build_transaction().read_only(true);

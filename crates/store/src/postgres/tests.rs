@@ -26,7 +26,7 @@ fn with_store(name: &str, work: impl AsyncFnOnce(&Client)) {
     let url = format!("{url}{mark}options=-csearch_path%3D{schema}");
     Runtime::new().unwrap().block_on(async {
         let store = Postgres::open(&url, tls).unwrap();
-        let client = store.pool.get().await.unwrap();
+        let client = store.asking.get().await.unwrap();
         client.batch_execute(&format!("CREATE SCHEMA {schema}")).await.unwrap();
         store.migrate().await.unwrap();
         work(&client).await;

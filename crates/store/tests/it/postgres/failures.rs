@@ -10,8 +10,10 @@ use tokio::time::timeout;
 use super::server::{Hand, Schema, Server};
 use crate::support::{lane, step, steps, write};
 
-/// How many connections a store has at most.
-const CONNECTIONS_MAX: usize = 16;
+/// How many connections a store asks with at most.
+const ASKING_MAX: usize = 12;
+/// How many it writes with at most.
+const WRITING_MAX: usize = 4;
 
 /// Holds the line of the balances that every step moves money on.
 fn holding<'a>(schema: &'a Schema<'a>) -> Hand<'a> {
@@ -22,12 +24,10 @@ fn holding<'a>(schema: &'a Schema<'a>) -> Hand<'a> {
 
 /// Uses a store until it answers again: once for each connection that it had, it may not.
 fn recover(store: &Postgres) {
-    for _ in 0..CONNECTIONS_MAX {
-        if ready(store.lanes()) != Err(Unreachable) {
-            return;
-        }
-    }
-    panic!("the store does not recover");
+    let asks = (0..=ASKING_MAX).any(|_| ready(store.lanes()) != Err(Unreachable));
+    assert!(asks, "the store is not asked again");
+    let nothing = || ready(store.commit(ChangeSet::default()));
+    assert!((0..=WRITING_MAX).any(|_| nothing().is_ok()), "the store is not written to again");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn those_who_stop_waiting_for_a_lock_leave_no_connection_that_waits() {
     let holder = holding(&schema);
     let (needs, stop) = (AcceptNeeds::default(), tokio::sync::Notify::new());
     thread::scope(|scope| {
-        for _ in 0..CONNECTIONS_MAX {
+        for _ in 0..WRITING_MAX {
             let (store, needs, server, stop) = (&store, &needs, &server, &stop);
             scope.spawn(move || {
                 server.runtime.block_on(async {
@@ -148,14 +148,39 @@ fn those_who_stop_waiting_for_a_lock_leave_no_connection_that_waits() {
                 });
             });
         }
-        schema.wait_until_blocked(i64::try_from(CONNECTIONS_MAX).unwrap());
+        schema.wait_until_blocked(i64::try_from(WRITING_MAX).unwrap());
         stop.notify_waiters();
     });
-    for _ in 0..CONNECTIONS_MAX {
-        let soon = timeout(Duration::from_secs(10), store.lanes());
-        assert_eq!(ready(soon), Ok(Ok(vec![lane(1)])), "no connection waits for the lock");
+    for _ in 0..WRITING_MAX {
+        let mut decide = |_| ChangeSet::default();
+        let soon = timeout(Duration::from_secs(10), store.accept(&needs, &mut decide));
+        assert_eq!(ready(soon), Ok(Ok(())), "no connection waits for the lock");
     }
+    assert_eq!(ready(store.lanes()), Ok(vec![lane(1)]));
     holder.done("ROLLBACK");
     write(&store, step(2));
+    assert_eq!(steps(&store), 2);
+}
+
+#[test]
+fn whoever_asks_much_keeps_nobody_from_writing() {
+    let Some(server) = Server::find() else { return };
+    let (_runtime, schema) = (server.enter(), server.schema());
+    let store = schema.store();
+    write(&store, step(1));
+    let holder = schema.hand();
+    holder.done("BEGIN; LOCK TABLE merchants IN ACCESS EXCLUSIVE MODE");
+    thread::scope(|scope| {
+        for _ in 0..2 * ASKING_MAX {
+            let (store, server) = (&store, &server);
+            scope.spawn(move || {
+                let _runtime = server.enter();
+                drop(ready(store.merchants()));
+            });
+        }
+        schema.wait_until_blocked(i64::try_from(ASKING_MAX).unwrap());
+        write(&store, step(2));
+        holder.done("ROLLBACK");
+    });
     assert_eq!(steps(&store), 2);
 }
