@@ -81,10 +81,13 @@ fn need_funds(desk: &Desk<'_>, create: &CreatePayout, needs: &mut AcceptNeeds) {
     };
     for list in lists {
         for asset in pricing::candidates(desk.catalog, desk.book, list, create) {
+            if asset != create.asset {
+                // What is paid is bought from the house: everybody's, so it is not held for nothing.
+                needs.balances.insert((LedgerAccount::Inventory, create.asset.clone()));
+            }
             needs.balances.insert((LedgerAccount::Available(create.merchant), asset));
         }
     }
-    needs.balances.insert((LedgerAccount::Inventory, create.asset.clone()));
 }
 
 fn names(create: &CreatePayout) -> Vec<Claim> {
