@@ -59,6 +59,11 @@ impl Comparison {
     }
 }
 
+/// Whether no transaction of a batch can take anything from its lane, as it is.
+pub fn takes_nothing(batch: &Batch) -> bool {
+    batch.closed || batch.attempts.iter().all(|it| it.status == AttemptStatus::Dead)
+}
+
 /// The most of `asset` that an open batch may take from its lane.
 pub fn in_flight_max(
     batch: &Batch,
@@ -66,7 +71,7 @@ pub fn in_flight_max(
     asset: &AssetId,
     fee_asset: &AssetId,
 ) -> Option<Amount> {
-    if batch.closed || batch.attempts.iter().all(|it| it.status == AttemptStatus::Dead) {
+    if takes_nothing(batch) {
         return Some(Amount::ZERO);
     }
     let mut sum = Amount::ZERO;

@@ -11,7 +11,7 @@ use domain::{
     ledger::LedgerAccount,
     money::Amount,
     ports::{Rail, Store, Unreachable},
-    reconcile::{Comparison, in_flight_max},
+    reconcile::{Comparison, in_flight_max, takes_nothing},
 };
 
 /// More open batches than any lane may have.
@@ -33,6 +33,10 @@ pub async fn reconcile(
     let open = store.due_batches(lane, Timestamp::NEVER, OPEN_MAX).await?;
     let mut in_flight: BTreeMap<AssetId, Amount> = BTreeMap::new();
     for id in open {
+        // Most wait unsigned, with many payouts.
+        if takes_nothing(&store.peek_batch(id).await?.0) {
+            continue;
+        }
         let view = store.load_batch(id).await?;
         for asset in &assets {
             let most = in_flight_max(&view.batch, &view.payouts, &asset.id, &network.fee_asset);
@@ -78,7 +82,7 @@ pub(crate) async fn arriving(
     let others = store.lanes().await?.into_iter().filter(|it| it.network == lane.network);
     for other in others.filter(|it| it.id != lane.id) {
         for id in store.due_batches(&other.id, Timestamp::NEVER, OPEN_MAX).await? {
-            let batch = store.load_batch(id).await?.batch;
+            let (batch, _) = store.peek_batch(id).await?;
             let top_up = batch.chore.as_ref().and_then(Chore::top_up);
             let Some(top_up) = top_up.filter(|it| it.to == lane.id) else { continue };
             let sum = arriving.entry(top_up.asset.clone()).or_default();

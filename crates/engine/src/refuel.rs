@@ -2,13 +2,14 @@
 
 use domain::{
     Timestamp,
+    batch::Batch,
     catalog::{Asset, Destination},
     chore::{Chore, TopUp},
     ids::{BatchId, LaneId},
     lane::Lane,
     ledger::LedgerAccount,
     money::Amount,
-    ports::{BatchView, BuildError, CommitError, HoldReason, Store, Unreachable},
+    ports::{BuildError, CommitError, HoldReason, Store, Unreachable},
     station::{DAY_MS, Refuel, Station},
 };
 
@@ -87,16 +88,17 @@ pub async fn refuel(
 
 /// The most that one of the lane's transactions lacks that wait for coins for fees.
 async fn lacking(world: &World<'_>, lane: &LaneId, now: Timestamp) -> Result<Amount, CommitError> {
-    let waits = |it: &&BatchView| {
-        it.batch.hold.as_ref().is_some_and(|it| it.reason == HoldReason::AwaitingGas)
-    };
+    let waits =
+        |it: &&Batch| it.hold.as_ref().is_some_and(|it| it.reason == HoldReason::AwaitingGas);
+    let open = Open::load(world.store, lane).await?;
     let mut most = Amount::ZERO;
-    for view in Open::load(world.store, lane).await?.batches.iter().filter(waits).take(WAITING_MAX)
-    {
-        let others = others(world, view).await?;
+    for batch in open.batches.iter().filter(waits).take(WAITING_MAX) {
+        let view = world.store.load_batch(batch.id).await;
+        let view = view.map_err(|_| CommitError::Unreachable)?;
+        let others = others(world, &view).await?;
         let replaces = view.batch.live().next_back();
         if let Err(BuildError::AwaitingGas { lacks, .. }) =
-            build(world, view, &others, replaces, now).await
+            build(world, &view, &others, replaces, now).await
         {
             most = most.max(lacks);
         }

@@ -8,7 +8,7 @@ use domain::{
     chore::Chore,
     ids::{BatchId, LaneId},
     lane::Lane,
-    ports::{BatchView, ChangeSet, CommitError, Store},
+    ports::{ChangeSet, CommitError, Store},
 };
 
 use crate::{Progress, World};
@@ -16,12 +16,13 @@ use crate::{Progress, World};
 /// More open batches than any lane may have.
 const OPEN_MAX: u32 = 100_000;
 
-/// A lane with its batches that have not ended, each as it was when it was loaded.
+/// A lane with its batches that have not ended, each as it was when it was loaded. Their payouts are
+/// left where they are: there may be thousands of them.
 pub(crate) struct Open {
     /// The lane.
     pub(crate) lane: Lane,
     /// Its open batches.
-    pub(crate) batches: Vec<BatchView>,
+    pub(crate) batches: Vec<Batch>,
 }
 
 impl Open {
@@ -35,20 +36,19 @@ impl Open {
         for id in
             store.due_batches(&lane.id, Timestamp::NEVER, OPEN_MAX).await.map_err(unreachable)?
         {
-            batches.push(store.load_batch(id).await.map_err(unreachable)?);
+            batches.push(store.peek_batch(id).await.map_err(unreachable)?.0);
         }
         Ok(Self { lane, batches })
     }
 
     /// The chores that the lane has not finished.
     pub(crate) fn chores(&self) -> impl Iterator<Item = &Chore> {
-        self.batches.iter().filter_map(|it| it.batch.chore.as_ref())
+        self.batches.iter().filter_map(|it| it.chore.as_ref())
     }
 
     /// The numbers of the transactions that may still be included.
     fn live(&self) -> BTreeSet<u64> {
-        let batches = self.batches.iter().map(|it| &it.batch);
-        batches.flat_map(Batch::live).filter_map(|it| it.sequence).collect()
+        self.batches.iter().flat_map(Batch::live).filter_map(|it| it.sequence).collect()
     }
 }
 
