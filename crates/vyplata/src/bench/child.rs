@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, anyhow, bail};
 use serde::{Deserialize, Serialize};
 
-use super::{gateway, machine};
+use super::{gateway, machine, part, place};
 
 /// How long a figure may take to come.
 const FIGURE_TIME_MAX: Duration = Duration::from_secs(10);
@@ -33,9 +33,14 @@ pub(crate) struct Ready {
     pub(crate) begun_at_ms: u64,
     /// The newest payout that its store had before.
     pub(crate) newest_before: Option<String>,
-    /// What it had used of the processor when its loops began, in microseconds.
+}
+
+/// What a child had taken when all was prepared, just before its loops began.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Taken {
+    /// Of the processor, in microseconds.
     pub(crate) cpu_us: Option<u64>,
-    /// The transactions of its store when its loops began.
+    /// The transactions of its store.
     pub(crate) transactions: Option<u32>,
 }
 
@@ -46,6 +51,8 @@ pub(crate) struct Child {
     output: BufReader<ChildStdout>,
     /// What it said when it was ready.
     pub(crate) ready: Ready,
+    /// What it had taken before its loops began.
+    pub(crate) before: Taken,
 }
 
 impl Child {
@@ -64,14 +71,23 @@ impl Child {
         let mut process =
             Guarded(Some(command.spawn().context("cannot start this program again")?));
         let child = process.0.as_mut().context("it was just started")?;
-        let input = child.stdin.take().context("its input is piped")?;
+        let mut input = child.stdin.take().context("its input is piped")?;
         let mut output = BufReader::new(child.stdout.take().context("its output is piped")?);
-        let mut line = String::new();
-        output.read_line(&mut line)?;
-        let ready = serde_json::from_str(&line)
-            .map_err(|_| anyhow!("what is to be measured did not start; it said why above"))?;
+        let mut hear = || {
+            let mut line = String::new();
+            output.read_line(&mut line).map(|_| line)
+        };
+        let unheard = || anyhow!("what is to be measured did not start; it said why above");
+        let mut before = Taken::default();
+        if let Part::Gateway(plan) = part {
+            anyhow::ensure!(hear()?.trim() == part::PREPARED, unheard());
+            let transactions = place::transactions(&plan.store);
+            before = Taken { cpu_us: machine::cpu_us(child.id()), transactions };
+            writeln!(input, "{}", part::BEGIN).map_err(|_| unheard())?;
+        }
+        let ready = serde_json::from_str(&hear()?).map_err(|_| unheard())?;
         let process = process.0.take().context("it was just started")?;
-        Ok(Self { process, input, output, ready })
+        Ok(Self { process, input, output, ready, before })
     }
 
     /// Tells it something and waits until it has done so.

@@ -19,13 +19,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         let _ = stream.set_nodelay(true);
     });
     let serving = tokio::spawn(async move { axum::serve(listener, router).await });
-    let ready = Ready {
-        address,
-        begun_at_ms: clock::now().0,
-        newest_before: None,
-        cpu_us: None,
-        transactions: None,
-    };
+    let ready = Ready { address, begun_at_ms: clock::now().0, newest_before: None };
     part::say(&ready)?;
     part::obey(|_| false).await;
     serving.abort();

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use super::{
     child::Ready,
     history::History,
-    machine, part, place, prepare,
+    part, place, prepare,
     shops::{self, NETWORK, Speech},
 };
 use crate::{
@@ -106,13 +106,9 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
         prepare::all(&app, &chains, &plan, &made).await?;
     }
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let ready = Ready {
-        address: listener.local_addr()?,
-        begun_at_ms: clock::now().0,
-        newest_before,
-        cpu_us: machine::cpu_us(std::process::id()),
-        transactions: place::transactions(&plan.store),
-    };
+    part::prepared().await?;
+    let (address, begun_at_ms) = (listener.local_addr()?, clock::now().0);
+    let ready = Ready { address, begun_at_ms, newest_before };
     let server = Server::start(app, pricing, rates, &config, listener, Router::new()).await?;
     let miner = tokio::spawn(sandbox::mine(chains, plan.block_ms));
     part::say(&ready)?;

@@ -3,12 +3,18 @@
 
 use std::io::{BufRead as _, Write as _, stdin, stdout};
 
-use tokio::sync::mpsc;
+use anyhow::Context as _;
+use tokio::{sync::mpsc, task::spawn_blocking};
 
 use super::{
     child::{Part, Ready},
     echo, gateway,
 };
+
+/// What a gateway says when all is prepared, and what it is told then.
+pub(super) const PREPARED: &str = "prepared";
+/// See [`PREPARED`].
+pub(super) const BEGIN: &str = "begin";
 
 /// Is a part of the bench.
 ///
@@ -21,13 +27,33 @@ pub(crate) async fn run(part: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Says that all is prepared, and waits to be told to begin: whoever started this process looks at it
+/// first.
+///
+/// # Errors
+/// If nobody says so.
+pub(super) async fn prepared() -> anyhow::Result<()> {
+    write(PREPARED)?;
+    let told = spawn_blocking(|| {
+        let mut line = String::new();
+        stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    let told = told.await.context("this is a bug in the bench")??;
+    anyhow::ensure!(told.trim() == BEGIN, "whoever measures said {told:?}");
+    Ok(())
+}
+
 /// Says that this process serves.
 ///
 /// # Errors
 /// If nobody listens.
 pub(super) fn say(ready: &Ready) -> anyhow::Result<()> {
+    write(&serde_json::to_string(ready)?)
+}
+
+fn write(line: &str) -> anyhow::Result<()> {
     let mut out = stdout().lock();
-    writeln!(out, "{}", serde_json::to_string(ready)?)?;
+    writeln!(out, "{line}")?;
     Ok(out.flush()?)
 }
 
@@ -44,8 +70,7 @@ pub(super) async fn obey(act: impl Fn(&str) -> bool) {
     });
     while let Some(line) = heard.recv().await {
         let word = if act(line.trim()) { "ok" } else { "what?" };
-        let mut out = stdout().lock();
-        if writeln!(out, "{word}").and_then(|()| out.flush()).is_err() {
+        if write(word).is_err() {
             return;
         }
     }

@@ -86,8 +86,8 @@ impl Cost {
     /// What it took a gateway since its loops began.
     pub(crate) fn of(gateway: &Child, ground: &Ground, count: usize, memory: &Memory) -> Self {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
-        let commits = ground.commits_since(gateway.ready.transactions);
-        let used = gateway.cpu_us().zip(gateway.ready.cpu_us);
+        let commits = ground.commits_since(gateway.before.transactions);
+        let used = gateway.cpu_us().zip(gateway.before.cpu_us);
         let used = used.map(|it| it.0.saturating_sub(it.1));
         Self {
             commits,

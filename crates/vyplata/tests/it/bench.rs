@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     process::{Command, Stdio},
 };
 
@@ -190,4 +191,28 @@ fn who_stops_it_finds_nothing_left() {
     let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(killed.success() && !child.wait().unwrap().success());
     assert!(is_empty(&folder));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_gateway_keeps_the_locks_of_its_database_while_it_is_measured() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = bench(&folder, &["accept", "--connections", "1", "--seconds", "1"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(said.any(|line| line.contains("round 1")));
+    let data = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
+    let index = fs::metadata(data.path().join("vyplata.db-shm")).unwrap().ino();
+    // Who has the database open shares the lock of this one byte for as long
+    // (https://www.sqlite.org/walformat.html, "WAL Locks", and UNIX_SHM_DMS in os_unix.c).
+    let lock = format!(":{index} 128 128");
+    let locks = fs::read_to_string("/proc/locks").unwrap();
+    assert!(locks.lines().any(|it| it.contains("READ") && it.ends_with(&lock)), "{locks}");
+    said.for_each(drop);
+    assert!(child.wait().unwrap().success() && is_empty(&folder));
 }
