@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::{
     child::{Child, Part},
     figure::{Ratio, median},
-    gateway,
+    gateway::{self, Plan},
+    gateways::Gateways,
     ground::{self, Ground, Memory, Resident},
     latency::{self, Latency},
     load::{self, MARK_MS, Seen, Supply, Target},
@@ -36,6 +37,8 @@ pub(crate) struct Wish {
     pub(crate) pays: bool,
     /// With how many requests to a commit at most everything is measured a second time.
     pub(crate) slice: Option<usize>,
+    /// How many gateways share the store.
+    pub(crate) nodes: usize,
 }
 
 /// One round.
@@ -82,7 +85,7 @@ pub(crate) struct Run {
     pub(crate) commits: Option<u64>,
     /// Creates per transaction.
     pub(crate) payouts_per_commit: Option<Ratio>,
-    /// What a create cost the gateway's processor.
+    /// What a create cost the processor of all gateways.
     pub(crate) cpu_us_per_create: Option<u64>,
     /// What an answer cost the echo's.
     pub(crate) echo_cpu_us_per_request: Option<u64>,
@@ -90,7 +93,7 @@ pub(crate) struct Run {
     pub(crate) load_cpu_us_per_create: Option<u64>,
     /// Requests that were written while time was taken.
     pub(crate) written_late: u64,
-    /// The gateway's memory.
+    /// The memory of all gateways.
     #[serde(flatten)]
     pub(crate) resident: Resident,
     /// Each round.
@@ -110,7 +113,7 @@ pub(crate) struct Measured {
     pub(crate) runs: Vec<Run>,
     /// The creates that were answered, warm-up included.
     pub(crate) acknowledged: u64,
-    /// The payouts that the store had after the gateway was killed.
+    /// The payouts that the store had after the gateways were killed.
     pub(crate) durable: u64,
     /// By the number of connections.
     pub(crate) ratio_to_echo_by_connections: BTreeMap<String, Ratio>,
@@ -127,11 +130,11 @@ pub(crate) struct Measured {
 /// If something is not accepted, or what was acknowledged is not what is stored.
 pub(crate) fn measure(ground: &Ground, wish: &Wish, tell: &Telling) -> anyhow::Result<Measured> {
     let echo = Child::start(&Part::Echo)?;
-    let plan = gateway::Plan { pays: wish.pays, ..ground.plan(wish.speech, wish.merchants) };
-    let gateway = Child::start(&Part::Gateway(plan))?;
-    let before = gateway.ready.newest_before.clone();
+    let plan = Plan { pays: wish.pays, ..ground.plan(wish.speech, wish.merchants) };
+    let gateways = Gateways::start(&plan, wish.nodes)?;
+    let before = gateways.newest_before().map(str::to_owned);
     let shops = shops::all(&ground.run, wish.merchants);
-    let mut bench = Bench { ground, wish, tell, shops, echo, gateway, acknowledged: 0 };
+    let mut bench = Bench { ground, wish, tell, shops, echo, gateways, acknowledged: 0 };
     let mut runs = vec![];
     for (number, connections) in wish.connections.iter().enumerate() {
         let run = bench.run(number, *connections)?;
@@ -163,7 +166,7 @@ struct Bench<'a> {
     tell: &'a Telling,
     shops: Vec<Shop>,
     echo: Child,
-    gateway: Child,
+    gateways: Gateways,
     acknowledged: u64,
 }
 
@@ -229,19 +232,19 @@ impl Bench<'_> {
         let echoes = self.echo(connections, lasts, supply)?;
         add(&mut sum.cpu_us[1], since(self.echo.cpu_us(), used));
         supply.rewind();
-        let (used, own) = (self.gateway.cpu_us(), machine::cpu_us(std::process::id()));
+        let (used, own) = (self.gateways.cpu_us(), machine::cpu_us(std::process::id()));
         let commits = super::place::transactions(&self.ground.store);
         let creates = self.creates(connections, lasts, supply, Some(&mut sum.memory))?;
         add(&mut sum.commits, self.ground.commits_since(commits));
-        add(&mut sum.cpu_us[0], since(self.gateway.cpu_us(), used));
+        add(&mut sum.cpu_us[0], since(self.gateways.cpu_us(), used));
         add(&mut sum.cpu_us[2], since(machine::cpu_us(std::process::id()), own));
         sum.late += supply.take_late();
         let mut taken = creates.answered;
         let mut sliced = None;
         if let Some(slice) = self.wish.slice {
-            self.gateway.tell(&format!("slice {slice}"))?;
+            self.gateways.tell(&format!("slice {slice}"))?;
             let seen = self.creates(connections, lasts, supply, None)?;
-            self.gateway.tell(&format!("slice {}", usize::MAX))?;
+            self.gateways.tell(&format!("slice {}", usize::MAX))?;
             sliced = Some(per_second(&seen));
             taken += seen.answered;
         }
@@ -256,8 +259,8 @@ impl Bench<'_> {
     }
 
     fn echo(&self, count: usize, lasts: Duration, supply: &mut Supply) -> anyhow::Result<Seen> {
-        let address = self.echo.ready.address;
-        let target = Target { address, status: 200, begins: b"{", again: true };
+        let addresses = &[self.echo.ready.address];
+        let target = Target { addresses, status: 200, begins: b"{", again: true };
         let seen = load::run(target, count, lasts, supply, &self.ground.stop)?;
         self.ground.go_on()?;
         Ok(seen)
@@ -272,11 +275,11 @@ impl Bench<'_> {
         memory: Option<&mut Memory>,
     ) -> anyhow::Result<Seen> {
         let (status, begins) = self.wish.speech.accepted();
-        let address = self.gateway.ready.address;
-        let target = Target { address, status, begins, again: false };
+        let addresses = self.gateways.addresses();
+        let target = Target { addresses: &addresses, status, begins, again: false };
         let mut load = || load::run(target, count, lasts, supply, &self.ground.stop);
         let seen = match memory {
-            Some(memory) => ground::watch(&self.gateway, lasts, memory, load)?,
+            Some(memory) => ground::watch(self.gateways.children(), lasts, memory, load)?,
             None => load()?,
         };
         self.acknowledged += seen.answered;

@@ -3,8 +3,10 @@
 use std::{
     collections::BTreeMap,
     net::{SocketAddr, TcpListener},
+    slice,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -31,6 +33,8 @@ use super::{
 };
 use crate::clock;
 
+/// For about how long the memory is looked at.
+const WATCHED: Duration = Duration::from_secs(10);
 /// What names a webhook, and what signs it.
 const NAME: &str = "vyplata-delivery";
 const SIGNATURE: &str = "vyplata-signature";
@@ -83,7 +87,7 @@ pub(crate) fn measure(ground: &Ground, wish: &Wish, tell: &Telling) -> anyhow::R
     }))?;
     let mut memory = vec![];
     let delivered = || wait_for(ground, &gateway, DELIVERED, wish.webhooks, tell);
-    ground::watch(&gateway, std::time::Duration::from_secs(10), &mut memory, delivered)?;
+    ground::watch(slice::from_ref(&gateway), WATCHED, &mut memory, delivered)?;
     let cost = Cost::of(&gateway, ground, wish.webhooks, &memory);
     let begun = gateway.ready.begun_at_ms;
     drop(gateway);

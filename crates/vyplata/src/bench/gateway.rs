@@ -24,6 +24,7 @@ use crate::{
     config::{Config, Webhooks},
     limiter::Settings,
     prices::Pricing,
+    roles::{Role, Roles},
     sandbox::{self, Assembled, Pace},
     server::Server,
     wiring,
@@ -63,6 +64,8 @@ pub(crate) struct Plan {
     pub(crate) merchants: usize,
     /// What is done before.
     pub(crate) prepared: Prepared,
+    /// Whether the simulated chain is in its process; one that has none leaves the lanes to others.
+    pub(crate) has_chain: bool,
     /// Whether lanes pay.
     pub(crate) pays: bool,
     /// How long a block takes, in milliseconds.
@@ -91,7 +94,10 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
         in_flight_max: plan.in_flight_max,
         pays: plan.pays,
     };
-    let Assembled { app, vault, chains } = sandbox::assemble(&config, store, &pace).await?;
+    let Assembled { mut app, vault, chains } = sandbox::assemble(&config, store, &pace).await?;
+    if !plan.has_chain {
+        app.roles = Roles::named([Role::Accept, Role::Deliver, Role::Admin]);
+    }
     let app = Arc::new(app);
     let shops = shops::all(&plan.run, plan.merchants);
     let made = shops::open(&app, &vault, plan.speech, &shops).await?;

@@ -89,6 +89,7 @@ impl Ground {
             speech,
             merchants,
             prepared: Prepared::Nothing,
+            has_chain: true,
             pays: false,
             block_ms: BLOCK_MS,
             batch_max: 1,
@@ -114,17 +115,17 @@ impl Ground {
     }
 }
 
-/// The memory of a process over time: when, in milliseconds, and how much, in kB.
+/// The memory of processes over time: when, in milliseconds, and how much, in kB.
 pub(crate) type Memory = Vec<(u64, u64)>;
 
-/// Looks at the memory of a child while something is done that takes about `lasts`.
+/// Looks at the memory of children, all together, while something is done that takes about `lasts`.
 pub(crate) fn watch<T>(
-    child: &Child,
+    children: &[Child],
     lasts: Duration,
     memory: &mut Memory,
     work: impl FnOnce() -> T,
 ) -> T {
-    let id = child.id();
+    let ids: Vec<u32> = children.iter().map(Child::id).collect();
     let offset = memory.last().map_or(0, |it| it.0 + 1);
     let is_over = &AtomicBool::new(false);
     let pause = (lasts / SAMPLES).max(SAMPLE_MIN);
@@ -136,7 +137,8 @@ pub(crate) fn watch<T>(
                 let since = Uptime.now().saturating_sub(begun);
                 if since >= due {
                     let at = offset + latency::us(since) / 1_000;
-                    seen.extend(machine::resident_kb(id).map(|kb| (at, kb)));
+                    let kb: Option<u64> = ids.iter().map(|it| machine::resident_kb(*it)).sum();
+                    seen.extend(kb.map(|kb| (at, kb)));
                     due = since + pause;
                 }
                 thread::sleep(STEP);

@@ -200,8 +200,8 @@ fn compare(
                 asking::Questions::new(kind, bench.history, &bench.shops, &bench.plan.run, begin)
             });
             supply.write(REQUESTS);
-            let address = gateway.child.ready.address;
-            let target = Target { address, status: 200, begins: kind.begins(), again: true };
+            let addresses = &[gateway.child.ready.address];
+            let target = Target { addresses, status: 200, begins: kind.begins(), again: true };
             seen.add(&load(ground, wish, target, &mut supply)?)?;
         }
     }
@@ -224,8 +224,8 @@ fn creates(
     for _ in 0..wish.rounds {
         for ((gateway, seen), supply) in gateways.iter().zip(&mut seen).zip(&mut supplies) {
             supply.write(REQUESTS);
-            let target =
-                Target { address: gateway.child.ready.address, status, begins, again: false };
+            let addresses = &[gateway.child.ready.address];
+            let target = Target { addresses, status, begins, again: false };
             seen.add(&load(ground, wish, target, supply)?)?;
         }
     }
@@ -233,7 +233,12 @@ fn creates(
     Ok((Compared::of(&seen), created))
 }
 
-fn load(ground: &Ground, wish: &Wish, target: Target, supply: &mut Supply) -> anyhow::Result<Seen> {
+fn load(
+    ground: &Ground,
+    wish: &Wish,
+    target: Target<'_>,
+    supply: &mut Supply,
+) -> anyhow::Result<Seen> {
     let lasts = Duration::from_secs(wish.seconds);
     let seen = load::run(target, wish.connections, lasts, supply, &ground.stop)?;
     ground.go_on()?;

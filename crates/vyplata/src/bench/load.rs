@@ -5,6 +5,7 @@
 use std::{
     cell::RefCell,
     net::SocketAddr,
+    ops::Range,
     sync::{
         Barrier,
         atomic::{AtomicBool, Ordering},
@@ -40,15 +41,23 @@ const WRITTEN_BEFORE_MAX: usize = 200_000;
 
 /// What is asked, and what a good answer looks like.
 #[derive(Clone, Copy)]
-pub(crate) struct Target {
-    /// Where.
-    pub(crate) address: SocketAddr,
+pub(crate) struct Target<'a> {
+    /// Where: connections go to each of them in turn.
+    pub(crate) addresses: &'a [SocketAddr],
     /// The HTTP status of a good answer.
     pub(crate) status: u16,
     /// How its body begins.
     pub(crate) begins: &'static [u8],
     /// Whether a request may be sent that was sent before.
     pub(crate) again: bool,
+}
+
+impl Target<'_> {
+    /// Where a connection goes.
+    fn address(self, connection: usize) -> anyhow::Result<SocketAddr> {
+        let place = connection.checked_rem(self.addresses.len());
+        place.map(|it| self.addresses[it]).context("nobody is measured")
+    }
 }
 
 /// What writes requests, one after another, as bytes that can be sent.
@@ -184,7 +193,7 @@ impl Seen {
 /// # Errors
 /// With the first answer that is not good.
 pub(crate) fn run(
-    target: Target,
+    target: Target<'_>,
     connections: usize,
     lasts: Duration,
     supply: &mut Supply,
@@ -196,7 +205,7 @@ pub(crate) fn run(
         let parts = supply.0.iter_mut().take(threads).enumerate();
         let started: Vec<_> = parts
             .map(|(number, requests)| {
-                let own = connections / threads + usize::from(number < connections % threads);
+                let own = share(connections, threads, number);
                 let (barrier, round) = (&barrier, Round { target, lasts, stop });
                 scope.spawn(move || round.thread(own, requests, barrier))
             })
@@ -211,9 +220,14 @@ pub(crate) fn run(
     Ok(all)
 }
 
+/// Which connections one of several threads has: as many as the others, or one more or less.
+fn share(connections: usize, threads: usize, number: usize) -> Range<usize> {
+    connections * number / threads..connections * (number + 1) / threads
+}
+
 #[derive(Clone, Copy)]
 struct Round<'a> {
-    target: Target,
+    target: Target<'a>,
     lasts: Duration,
     stop: &'a AtomicBool,
 }
@@ -227,7 +241,7 @@ struct Desk<'a> {
 impl Round<'_> {
     fn thread(
         self,
-        connections: usize,
+        connections: Range<usize>,
         requests: &mut Requests,
         barrier: &Barrier,
     ) -> anyhow::Result<Seen> {
@@ -252,10 +266,10 @@ impl Round<'_> {
         Ok(desk.into_inner().seen)
     }
 
-    async fn open(self, connections: usize) -> anyhow::Result<Vec<TcpStream>> {
+    async fn open(self, connections: Range<usize>) -> anyhow::Result<Vec<TcpStream>> {
         let mut streams = vec![];
-        for _ in 0..connections {
-            let stream = TcpStream::connect(self.target.address).await;
+        for connection in connections {
+            let stream = TcpStream::connect(self.target.address(connection)?).await;
             let stream = stream.context("cannot connect to what is measured")?;
             stream.set_nodelay(true)?;
             streams.push(stream);
@@ -320,4 +334,29 @@ fn head(answer: &[u8]) -> anyhow::Result<Option<(u16, usize, usize)>> {
     let length = length.and_then(|it| std::str::from_utf8(it.value).ok()?.parse().ok());
     let status = parsed.code.context("the answer has no status")?;
     Ok(Some((status, body, length.context("the answer does not say how long it is")?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_spread_evenly_over_threads_and_gateways() {
+        let addresses = [1, 2, 3].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        for (connections, threads) in [(1, 1), (2, 2), (7, 2), (64, 3), (512, 5)] {
+            let shares: Vec<_> = (0..threads).map(|it| share(connections, threads, it)).collect();
+            let all: Vec<usize> = shares.iter().cloned().flatten().collect();
+            assert_eq!(all, (0..connections).collect::<Vec<_>>());
+            let each = connections / threads;
+            assert!(shares.iter().all(|it| (each..=each + 1).contains(&it.len())));
+            let target = Target { addresses: &addresses, status: 200, begins: b"", again: false };
+            let asked: Vec<_> = all.iter().map(|it| target.address(*it).unwrap()).collect();
+            for address in addresses {
+                let count = asked.iter().filter(|it| **it == address).count();
+                assert!((connections / 3..=connections / 3 + 1).contains(&count));
+            }
+        }
+        let nobody = Target { addresses: &[], status: 200, begins: b"", again: false };
+        assert!(nobody.address(0).is_err());
+    }
 }

@@ -13,6 +13,7 @@ mod deliver;
 mod echo;
 mod figure;
 mod gateway;
+mod gateways;
 mod ground;
 mod history;
 mod latency;
@@ -48,6 +49,23 @@ pub(crate) enum Wish {
     History(History),
     /// Starting again after it was killed.
     Recover(Settle),
+}
+
+impl Wish {
+    /// Checks that it can be measured on a store, before anything is started.
+    ///
+    /// # Errors
+    /// If it cannot.
+    pub(crate) fn check(&self, store: Option<&str>) -> anyhow::Result<()> {
+        match self {
+            Self::Accept(it) if it.nodes > 1 => place::check_shared(store),
+            Self::Accept(_)
+            | Self::Settle(_)
+            | Self::Deliver(_)
+            | Self::History(_)
+            | Self::Recover(_) => Ok(()),
+        }
+    }
 }
 
 /// Measures and tells.

@@ -23,6 +23,46 @@ use super::{
 /// If the figures cannot be written.
 pub(super) fn accept(wish: &accept::Wish, measured: &accept::Measured) -> anyhow::Result<Outcome> {
     let runs = &measured.runs;
+    let mut plots = vec![];
+    for run in runs {
+        let [creates, echoes] = run.marks.each_ref().map(|it| per_second(it));
+        plots.push(Plot {
+            title: format!("Per second, {} connections", run.connections),
+            axes: ["seconds of rounds".to_owned(), "per second".to_owned()],
+            lines: vec![("creates".to_owned(), creates), ("echo".to_owned(), echoes)],
+            steps: vec![],
+            logarithmic: false,
+        });
+    }
+    let name = |it: &Run| format!("{} connections", it.connections);
+    plots.push(latency_plot(runs.iter().map(|it| (name(it), &it.latency)).collect()));
+    plots.push(memory_plot(runs.iter().map(|it| (name(it), &it.memory)).collect()));
+    let asked = json!({
+        "api": wish.speech.name(),
+        "merchants": wish.merchants,
+        "seconds": wish.seconds,
+        "rounds": wish.rounds,
+        "pays": wish.pays,
+        "slice": wish.slice,
+        "nodes": wish.nodes,
+    });
+    Ok(Outcome {
+        bench: "accept",
+        title: format!(
+            "Payouts accepted through the API of {}, by {} merchants, {} rounds of {} s",
+            wish.speech.name(),
+            wish.merchants,
+            wish.rounds,
+            wish.seconds
+        ),
+        figures: together(asked, measured)?,
+        table: accept_table(wish, measured),
+        plots,
+    })
+}
+
+fn accept_table(wish: &accept::Wish, measured: &accept::Measured) -> Table {
+    let runs = &measured.runs;
     let mut table = vec![];
     let mut row = |name: &str, cell: &dyn Fn(&Run) -> String| {
         table.push((name.to_owned(), runs.iter().map(cell).collect()));
@@ -52,43 +92,12 @@ pub(super) fn accept(wish: &accept::Wish, measured: &accept::Measured) -> anyhow
     row("memory, first quarter", &|it| memory_text(it.resident.first_quarter));
     row("memory, last quarter", &|it| memory_text(it.resident.last_quarter));
     row("memory, most", &|it| memory_text(it.resident.max));
+    if wish.nodes > 1 {
+        table.insert(0, ("gateways".to_owned(), vec![wish.nodes.to_string()]));
+    }
     let kept = format!("{} of {}", measured.durable, measured.acknowledged);
     table.push(("acknowledged and kept".to_owned(), vec![kept]));
-    let mut plots = vec![];
-    for run in runs {
-        let [creates, echoes] = run.marks.each_ref().map(|it| per_second(it));
-        plots.push(Plot {
-            title: format!("Per second, {} connections", run.connections),
-            axes: ["seconds of rounds".to_owned(), "per second".to_owned()],
-            lines: vec![("creates".to_owned(), creates), ("echo".to_owned(), echoes)],
-            steps: vec![],
-            logarithmic: false,
-        });
-    }
-    let name = |it: &Run| format!("{} connections", it.connections);
-    plots.push(latency_plot(runs.iter().map(|it| (name(it), &it.latency)).collect()));
-    plots.push(memory_plot(runs.iter().map(|it| (name(it), &it.memory)).collect()));
-    let asked = json!({
-        "api": wish.speech.name(),
-        "merchants": wish.merchants,
-        "seconds": wish.seconds,
-        "rounds": wish.rounds,
-        "pays": wish.pays,
-        "slice": wish.slice,
-    });
-    Ok(Outcome {
-        bench: "accept",
-        title: format!(
-            "Payouts accepted through the API of {}, by {} merchants, {} rounds of {} s",
-            wish.speech.name(),
-            wish.merchants,
-            wish.rounds,
-            wish.seconds
-        ),
-        figures: together(asked, measured)?,
-        table,
-        plots,
-    })
+    table
 }
 
 /// What settling came to.

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use domain::ports::Store;
 
 use crate::{
@@ -47,6 +47,21 @@ pub(crate) async fn open(url: &str) -> anyhow::Result<Arc<dyn Store>> {
 /// If it is not.
 pub(crate) fn check(url: &str) -> anyhow::Result<()> {
     read(url).map(|_| ())
+}
+
+/// Checks that gateways can share a store, before any is started.
+///
+/// # Errors
+/// If they cannot.
+pub(crate) fn check_shared(url: Option<&str>) -> anyhow::Result<()> {
+    let url = url.map(read).transpose()?;
+    match url.as_ref().map(DatabaseUrl::place) {
+        Some(Database::Postgres(_)) => Ok(()),
+        Some(Database::File(_)) | None => bail!(
+            "several gateways (--nodes) share a database, which SQLite does not offer: say \
+             --store postgres://…"
+        ),
+    }
 }
 
 /// How many transactions an open store has written since it was opened, if it tells: each of them
@@ -113,6 +128,14 @@ mod tests {
         }
         assert!(store.merchants().now_or_never().unwrap().unwrap().len() == 3);
         assert_eq!(counted().wrapping_sub(before), 3);
+    }
+
+    #[test]
+    fn only_postgresql_is_shared() {
+        assert!(check_shared(Some("postgres://localhost/bench")).is_ok());
+        for url in [None, Some("sqlite:bench.db"), Some("mysql://localhost/x")] {
+            assert!(check_shared(url).unwrap_err().to_string().contains("postgres://"), "{url:?}");
+        }
     }
 
     #[test]

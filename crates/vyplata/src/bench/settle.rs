@@ -1,6 +1,6 @@
 //! Settling: payouts that wait are paid on a simulated chain, until all are.
 
-use std::{thread, time::Duration};
+use std::{slice, thread, time::Duration};
 
 use domain::{
     Timestamp,
@@ -113,7 +113,7 @@ pub(crate) fn measure(ground: &Ground, wish: &Wish, tell: &Telling) -> anyhow::R
     }))?;
     let mut memory = vec![];
     let settled = || wait_for(ground, &gateway, PAID, wish.payouts, tell);
-    ground::watch(&gateway, LOOK * 100, &mut memory, settled)?;
+    ground::watch(slice::from_ref(&gateway), LOOK * 100, &mut memory, settled)?;
     let cost = Cost::of(&gateway, ground, wish.payouts, &memory);
     let begun = Timestamp(gateway.ready.begun_at_ms);
     drop(gateway);

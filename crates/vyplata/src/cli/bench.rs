@@ -82,6 +82,10 @@ pub(crate) struct AcceptArgs {
     /// Pay meanwhile, on a simulated chain; otherwise payouts wait.
     #[arg(long)]
     pay: bool,
+    /// How many gateways share the database; connections are spread evenly over them. More than one
+    /// need --store postgres://….
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u8).range(1..=8))]
+    nodes: u8,
     #[command(flatten)]
     common: Common,
 }
@@ -151,6 +155,7 @@ pub(crate) struct RecoverArgs {
 /// Measures on a thread of its own, so that whoever asks for the end is heard.
 pub(super) async fn run(command: Command) -> anyhow::Result<()> {
     let (wish, common) = wish(command);
+    wish.check(common.store.as_deref())?;
     let stop = Arc::new(AtomicBool::new(false));
     let asked = stop.clone();
     let mut measuring = tokio::task::spawn_blocking(move || {
@@ -180,6 +185,7 @@ fn wish(command: Command) -> (Wish, Common) {
                 merchants: it.common.merchants.into(),
                 pays: it.pay,
                 slice: it.slice.map(usize::from),
+                nodes: it.nodes.into(),
             };
             (Wish::Accept(wish), it.common)
         }

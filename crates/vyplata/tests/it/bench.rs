@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader},
+    path::Path,
     process::{Command, Stdio},
 };
 
@@ -22,7 +23,7 @@ fn bench(folder: &TempDir, arguments: &[&str]) -> Command {
 }
 
 /// Runs a bench that must succeed; returns its last line.
-fn measured(folder: &TempDir, arguments: &[&str]) -> Value {
+pub(crate) fn measured(folder: &TempDir, arguments: &[&str]) -> Value {
     let said = said(bench(folder, arguments).arg("--json"));
     assert!(said.success, "{said:?}");
     let lines: Vec<Value> =
@@ -65,7 +66,7 @@ fn what_is_accepted_is_counted_beside_an_echo_and_stored() {
         assert!(last[ratio].as_f64().unwrap() > 0.0, "{last}");
     }
     assert_eq!(last["ratio_to_echo_by_connections"]["2"], last["ratio_to_echo"]);
-    assert_eq!(last["durable"], last["acknowledged"]);
+    assert_eq!((&last["durable"], &last["nodes"]), (&last["acknowledged"], &1.into()));
     assert!(last["durable"].as_u64().unwrap() > 0 && last["fsync_us_p50"].as_u64().unwrap() > 0);
     assert!(is_empty(&folder), "the temporary folder is gone");
 }
@@ -173,6 +174,9 @@ fn a_store_that_is_not_known_is_said_so_before_anything_starts() {
     for store in ["mysql://localhost/vyplata", "vyplata.db", "sqlite:"] {
         refused(&folder, &["accept", "--store", store], "sqlite:");
     }
+    refused(&folder, &["accept", "--nodes", "2"], "postgres://");
+    refused(&folder, &["accept", "--nodes", "2", "--store", "sqlite:bench.db"], "postgres://");
+    assert!(!Path::new("bench.db").exists());
     assert!(is_empty(&folder));
 }
 

@@ -6,6 +6,7 @@ use tokio_postgres::NoTls;
 
 use crate::{
     api::{Api, Order, address_on},
+    bench::measured,
     gateway::{Gateway, wait_for},
     http::Request,
 };
@@ -157,5 +158,20 @@ fn what_is_wrong_with_a_side_is_told_without_its_password() {
         let said = String::from_utf8(refused.stderr).unwrap();
         assert!(!refused.status.success() && said.contains("error: "), "{said}");
         assert!(!said.contains("hunter2") && !said.contains("panicked"), "{said}");
+    }
+}
+
+#[test]
+fn what_gateways_on_one_database_accept_is_counted_together() {
+    let Some(schema) = Schema::make("bench") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let rounds = ["accept", "--connections", "1,4", "--seconds", "1", "--rounds", "1"];
+    let more = ["--nodes", "2", "--pay", "--store", &schema.url()];
+    let last = measured(&folder, &[&rounds[..], &more].concat());
+    assert_eq!((&last["nodes"], &last["durable"]), (&2.into(), &last["acknowledged"]));
+    for run in last["runs"].as_array().unwrap() {
+        for figure in ["acknowledged", "cpu_us_per_create", "rss_max_kb"] {
+            assert!(run[figure].as_u64().unwrap() > 0, "{figure} of {run}");
+        }
     }
 }
