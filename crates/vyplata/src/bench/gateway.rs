@@ -70,9 +70,11 @@ pub(crate) struct Plan {
     pub(crate) pays: bool,
     /// How long a block takes, in milliseconds.
     pub(crate) block_ms: u64,
+    /// How many wallets the network is paid from.
+    pub(crate) wallets: u32,
     /// How many payouts share a transaction at most.
     pub(crate) batch_max: u32,
-    /// How many transactions may be on their way at once.
+    /// How many transactions of a wallet may be on their way at once.
     pub(crate) in_flight_max: u32,
     /// Where webhooks go: the first merchant's to the first, and so on, and around.
     pub(crate) receivers: Vec<SocketAddr>,
@@ -89,6 +91,7 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     let newest_before = newest(&*store).await?;
     let pace = Pace {
         networks: Some(&[NETWORK]),
+        wallets: plan.wallets,
         block_ms: plan.block_ms,
         batch_max: plan.batch_max,
         in_flight_max: plan.in_flight_max,

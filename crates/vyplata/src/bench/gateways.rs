@@ -79,6 +79,7 @@ mod tests {
             has_chain: true,
             pays: true,
             block_ms: 50,
+            wallets: 1,
             batch_max: 1,
             in_flight_max: 1,
             receivers: vec![],

@@ -92,6 +92,7 @@ impl Ground {
             has_chain: true,
             pays: false,
             block_ms: BLOCK_MS,
+            wallets: 1,
             batch_max: 1,
             in_flight_max: IN_FLIGHT_MAX,
             receivers: vec![],

@@ -108,6 +108,7 @@ pub(super) fn settle(wish: &settle::Wish, measured: &settle::Measured) -> anyhow
     let mut table = vec![];
     let mut row = |name: &str, cell: String| table.push((name.to_owned(), vec![cell]));
     row("payouts", counted(u64::try_from(measured.payouts)?, ""));
+    row("wallets", measured.wallets.to_string());
     row("per transaction, at most", measured.batch.to_string());
     row("block of the simulated chain", format!("{} ms", measured.block_ms));
     row("paid per second", counted(measured.payouts_per_second, ""));

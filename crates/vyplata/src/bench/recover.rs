@@ -68,6 +68,7 @@ pub(crate) fn measure(ground: &Ground, wish: &Wish, tell: &Telling) -> anyhow::R
     let plan = Plan {
         pays: true,
         block_ms: wish.block_ms,
+        wallets: wish.wallets,
         batch_max: wish.batch,
         in_flight_max: IN_FLIGHT_MAX,
         ..ground.plan(Speech::Native, wish.merchants)

@@ -35,6 +35,8 @@ const PAGE: u32 = 2_000;
 pub(crate) struct Wish {
     /// How many payouts wait until lanes pay.
     pub(crate) payouts: usize,
+    /// From how many wallets they are paid.
+    pub(crate) wallets: u32,
     /// How many share a transaction at most.
     pub(crate) batch: u32,
     /// How long a block takes, in milliseconds.
@@ -48,6 +50,8 @@ pub(crate) struct Wish {
 pub(crate) struct Measured {
     /// How many were paid.
     pub(crate) payouts: usize,
+    /// From how many wallets.
+    pub(crate) wallets: u32,
     /// How many shared a transaction at most.
     pub(crate) batch: u32,
     /// How long a block took, in milliseconds.
@@ -104,12 +108,15 @@ impl Cost {
 /// If not all are paid.
 pub(crate) fn measure(ground: &Ground, wish: &Wish, tell: &Telling) -> anyhow::Result<Measured> {
     tell.progress(&format!("accepting {} payouts", wish.payouts));
+    let plan = ground.plan(Speech::Native, wish.merchants);
     let gateway = Child::start(&Part::Gateway(Plan {
         prepared: Prepared::Payouts(wish.payouts),
         pays: true,
         block_ms: wish.block_ms,
+        wallets: wish.wallets,
         batch_max: wish.batch,
-        ..ground.plan(Speech::Native, wish.merchants)
+        in_flight_max: plan.in_flight_max.min(part(wish)),
+        ..plan
     }))?;
     let mut memory = vec![];
     let settled = || wait_for(ground, &gateway, PAID, wish.payouts, tell);
@@ -127,6 +134,7 @@ pub(crate) fn measure(ground: &Ground, wish: &Wish, tell: &Telling) -> anyhow::R
     let Timeline { per_second, latency, marks } = Timeline::of(&after_ms);
     Ok(Measured {
         payouts: wish.payouts,
+        wallets: wish.wallets,
         batch: wish.batch,
         block_ms: wish.block_ms,
         payouts_per_second: per_second,
@@ -135,6 +143,13 @@ pub(crate) fn measure(ground: &Ground, wish: &Wish, tell: &Telling) -> anyhow::R
         marks,
         memory,
     })
+}
+
+/// How many transactions are a wallet's part of all. No more may be on their way from it at once: lanes
+/// take from one queue as much as they have room for, and the first one could take everything.
+fn part(wish: &Wish) -> u32 {
+    let all = u32::try_from(wish.payouts).unwrap_or(u32::MAX).div_ceil(wish.batch.max(1));
+    all.div_ceil(wish.wallets.max(1)).max(1)
 }
 
 /// The figures of what is done: payouts, and webhooks.
@@ -223,4 +238,19 @@ fn paid_after_ms(store: &str, run: &str, begun: Timestamp) -> anyhow::Result<Vec
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_wallet_takes_what_is_left_to_others() {
+        for (payouts, wallets, batch, expected) in
+            [(10_000, 1, 1, 10_000), (10_000, 4, 50, 50), (10, 3, 2, 2), (1, 64, 1_000, 1)]
+        {
+            let wish = Wish { payouts, wallets, batch, block_ms: 50, merchants: 1 };
+            assert_eq!(part(&wish), expected);
+        }
+    }
 }

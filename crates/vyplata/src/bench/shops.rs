@@ -136,16 +136,21 @@ async fn find(
     Ok(Some(found))
 }
 
-/// Books simulated coins of every asset that a lane can hold.
+/// Books simulated coins of every asset that lanes can hold, in equal parts to each lane of a network.
 fn give(app: &App, owner: &LedgerAccount, change: &mut ChangeSet) -> anyhow::Result<()> {
     let now = clock::now();
     for asset in app.catalog.assets() {
-        let Some(work) = app.lanes.iter().find(|it| it.network == asset.network) else { continue };
+        let lanes: Vec<_> = app.lanes.iter().filter(|it| it.network == asset.network).collect();
+        if lanes.is_empty() {
+            continue;
+        }
         let whole = 10u128.checked_pow(u32::from(asset.decimals));
         let units = whole.and_then(|it| it.checked_mul(COINS)).and_then(Amount::from_units);
         let amount = units.ok_or_else(|| anyhow!("{} has too many decimals", asset.id))?;
-        let note = "fund: simulated coins of a bench".to_owned();
-        change.postings.extend(fund(&work.lane, &asset.id, owner.clone(), amount, note, now));
+        for (work, part) in lanes.iter().zip(amount.shares(lanes.len())) {
+            let note = "fund: simulated coins of a bench".to_owned();
+            change.postings.extend(fund(&work.lane, &asset.id, owner.clone(), part, note, now));
+        }
     }
     Ok(())
 }

@@ -95,6 +95,9 @@ pub(crate) struct SettleArgs {
     /// How many payouts are accepted before, and then paid.
     #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u32).range(1..=10_000_000))]
     payouts: u32,
+    /// From how many wallets of the network they are paid, each a lane of its own.
+    #[arg(long, default_value_t = 1, value_parser = value_parser!(u8).range(1..=64))]
+    wallets: u8,
     /// How many payouts share a transaction at most.
     #[arg(long, default_value_t = 1, value_parser = value_parser!(u32).range(1..=1_000))]
     batch: u32,
@@ -192,6 +195,7 @@ fn wish(command: Command) -> (Wish, Common) {
         Command::Settle(it) => {
             let wish = Settle {
                 payouts: usize::try_from(it.payouts).unwrap_or(usize::MAX),
+                wallets: it.wallets.into(),
                 batch: it.batch,
                 block_ms: it.block_ms,
                 merchants: it.common.merchants.into(),
@@ -219,6 +223,7 @@ fn wish(command: Command) -> (Wish, Common) {
         Command::Recover(it) => {
             let wish = Settle {
                 payouts: usize::try_from(it.payouts).unwrap_or(usize::MAX),
+                wallets: 1,
                 batch: it.batch,
                 block_ms: it.block_ms,
                 merchants: it.common.merchants.into(),

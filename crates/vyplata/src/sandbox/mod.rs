@@ -66,8 +66,10 @@ pub(crate) struct Sandbox {
 
 /// Which simulated chains there are, how fast they are, and whether lanes pay.
 pub(crate) struct Pace<'a> {
-    /// The networks that have a chain and a lane; all of the catalog if `None`.
+    /// The networks that have a chain and lanes; all of the catalog if `None`.
     pub(crate) networks: Option<&'a [&'a str]>,
+    /// How many wallets each of them is paid from, each a lane of its own.
+    pub(crate) wallets: u32,
     /// How long a block takes, in milliseconds.
     pub(crate) block_ms: u64,
     /// How many payouts share a transaction at most.
@@ -82,6 +84,7 @@ impl Pace<'_> {
     /// How a sandbox is for people.
     const SANDBOX: Self = Self {
         networks: None,
+        wallets: 1,
         block_ms: BLOCK_MS,
         batch_max: 1,
         in_flight_max: IN_FLIGHT_MAX,
@@ -95,7 +98,7 @@ pub(crate) struct Assembled {
     pub(crate) app: App,
     /// Seals the secrets of its merchants.
     pub(crate) vault: Vault,
-    /// The chain of each of its lanes, in their order.
+    /// The chain of each of its rails, in their order.
     pub(crate) chains: Vec<SimChain>,
 }
 
@@ -155,21 +158,24 @@ pub(crate) async fn assemble(
     };
     let is_there = |it: &&Network| pace.networks.is_none_or(|some| some.contains(&it.id.as_str()));
     for network in catalog.networks().filter(is_there) {
-        let lane = lane(&*store, network).await?;
         let chain = chain(&catalog, network)?;
-        app.own_addresses.insert((network.id.clone(), lane_address(network)));
         chains.push(chain.clone());
         let rail: Arc<dyn Rail> = Arc::new(rail(chain, network, pace));
         app.rails.push(rail.clone());
-        app.lanes.push(LaneWork {
-            lane,
-            network: network.id.clone(),
-            rail,
-            pays: pace.pays,
-            station: None,
-            rang: Arc::default(),
-            failed: Arc::default(),
-        });
+        for wallet in wallets(network, pace.wallets) {
+            let Wallet { lane, address, key_path } = wallet;
+            app.own_addresses.insert((network.id.clone(), address.clone()));
+            wiring::put_lane(&*store, &lane, &network.id, address, &key_path).await?;
+            app.lanes.push(LaneWork {
+                lane,
+                network: network.id.clone(),
+                rail: rail.clone(),
+                pays: pace.pays,
+                station: None,
+                rang: Arc::default(),
+                failed: Arc::default(),
+            });
+        }
     }
     let policy = Policy { simulated: true, ..Policy::default() };
     app.signer = Some(Arc::new(LocalSigner::new(keystore, policy)));
@@ -211,15 +217,23 @@ pub(crate) fn config(data: &Path) -> Config {
     config
 }
 
-fn lane_address(network: &Network) -> String {
-    format!("sandbox-wallet-{}", network.id)
+/// A wallet as it is configured: a lane with a name, and a key.
+struct Wallet {
+    lane: LaneId,
+    address: String,
+    key_path: String,
 }
 
-async fn lane(store: &dyn Store, network: &Network) -> anyhow::Result<LaneId> {
-    let lane = LaneId::new(&format!("{}/sandbox", network.id));
-    let path = "m/44'/60'/0'/0/0";
-    wiring::put_lane(store, &lane, &network.id, lane_address(network), path).await?;
-    Ok(lane)
+/// The first wallets of a network. The first of them is called the same however many there are.
+fn wallets(network: &Network, count: u32) -> impl Iterator<Item = Wallet> {
+    (0..count).map(|number| {
+        let end = if number == 0 { String::new() } else { format!("-{}", number + 1) };
+        Wallet {
+            lane: LaneId::new(&format!("{}/sandbox{end}", network.id)),
+            address: format!("sandbox-wallet-{}{end}", network.id),
+            key_path: format!("m/44'/60'/0'/0/{number}"),
+        }
+    })
 }
 
 /// An empty chain. What its wallet holds is what the ledger says: see [`resume`].
@@ -259,15 +273,17 @@ fn rail(chain: SimChain, network: &Network, pace: &Pace<'_>) -> SimRail {
 /// # Errors
 /// If the store does not answer.
 pub(crate) async fn resume(app: &App, chains: &[SimChain]) -> anyhow::Result<()> {
-    let balances = app.store.balances().await;
-    for line in balances.map_err(|Unreachable| anyhow!("the store does not answer"))? {
-        let LedgerAccount::HotWallet(lane) = &line.account else { continue };
-        let Some(at) = app.lanes.iter().position(|it| it.lane == *lane) else { continue };
-        let network = app.catalog.network(app.lanes[at].network.as_str());
-        let network = network.context("a lane is on a network of the catalog")?;
+    let silent = |Unreachable| anyhow!("the store does not answer");
+    let lanes = app.store.lanes().await.map_err(silent)?;
+    for line in app.store.balances().await.map_err(silent)? {
+        let LedgerAccount::HotWallet(id) = &line.account else { continue };
+        let Some(work) = app.lanes.iter().find(|it| it.lane == *id) else { continue };
+        let lane = lanes.iter().find(|it| it.id == *id).context("a lane is stored")?;
+        let on = |(rail, _): &(&Arc<dyn Rail>, _)| rail.profile().network == work.network;
+        let (_, chain) = app.rails.iter().zip(chains).find(on).context("a network has a chain")?;
         let held = u128::try_from(-line.units).ok().and_then(Amount::from_units);
         if let Some(held) = held {
-            chains[at].fund(&lane_address(network), &line.asset, held);
+            chain.fund(&lane.address, &line.asset, held);
         }
     }
     Ok(())

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use domain::{
     command::{Accepted, ApprovalRequest, Asked, Command, CreatePayout, Refusal, Source},
     ids::{AssetId, DialectId, PayoutId},
+    ledger::fund,
     money::Decimal,
     payout::{Payout, Status, Verdict},
-    ports::PayoutKey,
+    ports::{ChangeSet, PayoutKey},
 };
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -189,4 +190,36 @@ async fn what_the_operator_approves_is_paid() {
     assert_eq!(judge(false).await, Err(Refusal::NotAwaitingApproval));
     scene.wait_for(&payout, Status::Paid).await;
     scene.end().await;
+}
+
+#[tokio::test]
+async fn wallets_share_a_chain_and_each_holds_what_the_ledger_says_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = config(directory.path());
+    let store = wiring::open_store(&config, wiring::Disk::InTurn).await.unwrap();
+    let pace = Pace { networks: Some(&["tron", "ethereum"]), wallets: 3, ..Pace::SANDBOX };
+    let Assembled { app, chains, .. } = assemble(&config, store, &pace).await.unwrap();
+    assert_eq!((app.rails.len(), chains.len(), app.lanes.len()), (2, 2, 6));
+    let coin = AssetId::new("TRX@tron");
+    let lanes: Vec<LaneId> =
+        ["", "-2", "-3"].map(|it| format!("tron/sandbox{it}")).map(|it| LaneId::new(&it)).to_vec();
+    let mut change = ChangeSet::default();
+    for (units, lane) in (7..).zip(&lanes) {
+        let amount = Amount::from_units(units).unwrap();
+        let note = "here".to_owned();
+        let owner = LedgerAccount::Inventory;
+        change.postings.extend(fund(lane, &coin, owner, amount, note, clock::now()));
+    }
+    app.store.commit(change).await.unwrap();
+    resume(&app, &chains).await.unwrap();
+    let stored = app.store.lanes().await.unwrap();
+    let asset = app.catalog.asset("TRX@tron").unwrap();
+    for (units, id) in (7..).zip(&lanes) {
+        let lane = stored.iter().find(|it| it.id == *id).unwrap();
+        let work = app.lanes.iter().find(|it| it.lane == *id).unwrap();
+        let held = work.rail.holdings(lane, std::slice::from_ref(asset)).await.unwrap();
+        assert_eq!(held[0].amount.units(), units);
+    }
+    let keys: BTreeSet<&str> = stored.iter().map(|it| it.key_path.as_str()).collect();
+    assert_eq!((keys.len(), app.own_addresses.len()), (3, 6));
 }

@@ -123,6 +123,21 @@ fn payouts_are_settled_and_webhooks_delivered_to_the_last() {
 }
 
 #[test]
+fn every_wallet_pays_its_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kept.db");
+    let store = format!("sqlite:{}", file.display());
+    // A wallet has room for more only when its first transactions are in a block.
+    let arguments = ["settle", "--payouts", "30", "--wallets", "3", "--block-ms", "500"];
+    let last = measured(&folder, &[&arguments[..], &["--store", &store]].concat());
+    assert_eq!((&last["payouts"], &last["wallets"]), (&30.into(), &3.into()));
+    let store = rusqlite::Connection::open(file).unwrap();
+    let count = |sql: &str| store.query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap();
+    assert_eq!(count("SELECT count(DISTINCT lane) FROM batches"), 3);
+    assert_eq!(count("SELECT count(*) FROM payouts WHERE status = 'paid'"), 30);
+}
+
+#[test]
 fn history_is_what_was_written_and_is_asked_about_beside_a_short_one() {
     let folder = tempfile::tempdir().unwrap();
     let last =
