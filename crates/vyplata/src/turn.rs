@@ -8,13 +8,14 @@
 use std::{
     collections::BTreeSet,
     panic::{AssertUnwindSafe, resume_unwind},
+    pin::pin,
     sync::{MutexGuard, PoisonError},
     time::Duration,
 };
 
 use domain::{Timestamp, ids::BatchId, lease::Fence, ports::CommitError};
 use engine::{Look, Progress, World};
-use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use futures_util::{FutureExt as _, Stream, StreamExt as _, stream::FuturesUnordered};
 use tokio::{
     sync::{Mutex, Semaphore},
     time::sleep,
@@ -93,7 +94,7 @@ impl Turns {
             self.tend(app, &world, work).await;
         }
         let hands = Hands::new(signs);
-        let mut under_way = FuturesUnordered::new();
+        let (mut under_way, mut done) = (FuturesUnordered::new(), vec![]);
         let mut taken = BTreeSet::new();
         let mut looked_at = None::<Timestamp>;
         // What failed in this turn, or is withheld, is tried again in the next.
@@ -108,7 +109,8 @@ impl Turns {
             let is_time = taken.is_empty() || looked_at.is_none_or(|it| since(it) >= LOOK_MS);
             if is_time && !is_over {
                 looked_at = Some(clock::now());
-                match self.due(app, &world, work, signs, [&taken, &failed]).await {
+                let due = self.due(app, &world, work, signs, [&taken, &failed]);
+                match beside(due, &mut under_way, &mut done).await {
                     Ok(due) => {
                         for id in due {
                             taken.insert(id);
@@ -122,16 +124,20 @@ impl Turns {
             if taken.is_empty() {
                 return result;
             }
-            tokio::select! {
-                Some(done) = under_way.next() => {
-                    taken.remove(&done.0);
-                    if matches!(done.1, Some(Err(_) | Ok(Went::Withheld))) {
-                        failed.insert(done.0);
-                    }
-                    result = result.and(self.took(app, done, &mut failures));
-                    app.deliveries_rang.notify_one();
+            if done.is_empty() {
+                let soon = sleep(Duration::from_millis(LOOK_MS));
+                tokio::select! {
+                    Some(it) = under_way.next() => done.push(it),
+                    () = soon => {}
                 }
-                () = sleep(Duration::from_millis(LOOK_MS)) => {}
+            }
+            for done in done.drain(..) {
+                taken.remove(&done.0);
+                if matches!(done.1, Some(Err(_) | Ok(Went::Withheld))) {
+                    failed.insert(done.0);
+                }
+                result = result.and(self.took(app, done, &mut failures));
+                app.deliveries_rang.notify_one();
             }
         }
     }
@@ -193,6 +199,22 @@ impl Turns {
             }
         }
         Ok(())
+    }
+}
+
+/// Waits for an answer while the batches that are under way get on: they may hold what it waits for,
+/// connections to the database above all, and give that back only then.
+async fn beside<T>(
+    answer: impl Future<Output = T>,
+    under_way: &mut (impl Stream<Item = Done> + Unpin),
+    done: &mut Vec<Done>,
+) -> T {
+    let mut answer = pin!(answer);
+    loop {
+        tokio::select! {
+            answer = &mut answer => return answer,
+            Some(it) = under_way.next() => done.push(it),
+        }
     }
 }
 
@@ -278,4 +300,27 @@ async fn step(
         Ok(done) => done,
     }
     .map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{task::yield_now, time::timeout};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_batch_holds_is_given_back_while_something_else_waits_for_it() {
+        let places = Semaphore::new(1);
+        let holds = async {
+            let _place = places.acquire().await;
+            yield_now().await;
+            (BatchId(1), None)
+        };
+        let mut under_way: FuturesUnordered<_> = [Box::pin(holds)].into_iter().collect();
+        assert!(under_way.next().now_or_never().is_none());
+        let mut done: Vec<Done> = vec![];
+        let waits = beside(places.acquire(), &mut under_way, &mut done);
+        let _place = timeout(Duration::from_secs(10), waits).await.unwrap().unwrap();
+        assert!(done.len() <= 1);
+    }
 }

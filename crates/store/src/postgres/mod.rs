@@ -102,6 +102,7 @@ impl Postgres {
         config.keepalives_interval(Duration::from_secs(5));
         config.keepalives_retries(3);
         config.tcp_user_timeout(Duration::from_secs(20));
+        let tls = MakeRustlsConnect::new(tls);
         let (asking, writing) = (pool(&config, &tls, ASKING_MAX), pool(&config, &tls, WRITING_MAX));
         let writer = Writer::start(writing.clone());
         Ok(Self { asking, writing, name, writer, written: Written::default() })
@@ -168,10 +169,9 @@ impl Postgres {
 }
 
 /// Up to so many connections, made when they are needed.
-fn pool(config: &Config, tls: &ClientConfig, connections_max: usize) -> Pool {
+fn pool(config: &Config, tls: &MakeRustlsConnect, connections_max: usize) -> Pool {
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let tls = MakeRustlsConnect::new(tls.clone());
-    let manager = Manager::from_config(config.clone(), tls, recycling);
+    let manager = Manager::from_config(config.clone(), tls.clone(), recycling);
     let settle = Hook::async_fn(|client: &mut deadpool_postgres::ClientWrapper, _| {
         Box::pin(async move { client.batch_execute(SETTINGS).await.map_err(HookError::Backend) })
     });
