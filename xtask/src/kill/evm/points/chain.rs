@@ -103,6 +103,11 @@ fn pool(node: &Node, wallet: &str) -> Result<Vec<Value>> {
 }
 
 impl Waiting {
+    /// Whether it pays several of some payouts; `all` are their transactions, one for each payout.
+    pub(crate) fn pays_several(&self, all: &[Self]) -> bool {
+        all.iter().filter(|it| it.nonce == self.nonce).count() > 1
+    }
+
     fn read(it: &Value) -> Result<Self> {
         Ok(Self { nonce: quantity(&it["nonce"])?, max_fee: quantity(&it["maxFeePerGas"])? })
     }
@@ -135,6 +140,9 @@ pub(crate) fn outgrow(node: &Node, waiting: &[Waiting]) -> Result<()> {
 /// who has the wallet's key, in one block. What that costs is given to the wallet before, so that
 /// nothing is missing from it.
 ///
+/// Block producers are offered nothing: the wallet offers them what they got lately, and while that
+/// is more than its cap it signs nothing. A chain that is held still would never forget it.
+///
 /// # Errors
 /// If the node does not answer, or leaves one of them out.
 pub(crate) fn take_numbers(node: &Node, wallet: &str, waiting: &[Waiting]) -> Result<()> {
@@ -145,9 +153,12 @@ pub(crate) fn take_numbers(node: &Node, wallet: &str, waiting: &[Waiting]) -> Re
     // Others may wait before them, and offer more.
     let others = pool(node, wallet)?;
     let others = others.iter().map(Waiting::read).collect::<Result<Vec<_>>>()?;
-    let gas_price = 8 * others.iter().chain(waiting).map(|it| it.max_fee).max().unwrap_or(1);
-    let cost = gas_price * GAS_PLAIN * end.saturating_sub(first);
-    let has = quantity(&node.call("eth_getBalance", &json!([wallet, "latest"]))?)?;
+    let max_fee = 8 * others.iter().chain(waiting).map(|it| it.max_fee).max().unwrap_or(1);
+    // What a block costs that is still to be made is known if it is set.
+    let base_fee = next_base_fee(node)?;
+    node.set_base_fee(base_fee)?;
+    let cost = base_fee * GAS_PLAIN * end.saturating_sub(first);
+    let has = coins_of(node, wallet, "latest")?;
     node.set_balance(wallet, has + cost)?;
     node.call("anvil_impersonateAccount", &json!([wallet]))?;
     for nonce in first..end {
@@ -155,7 +166,8 @@ pub(crate) fn take_numbers(node: &Node, wallet: &str, waiting: &[Waiting]) -> Re
             "from": wallet, "to": STRANGER, "value": "0x0",
             "nonce": format!("{nonce:#x}"),
             "gas": format!("{GAS_PLAIN:#x}"),
-            "gasPrice": format!("{gas_price:#x}"),
+            "maxFeePerGas": format!("{max_fee:#x}"),
+            "maxPriorityFeePerGas": "0x0",
         });
         node.call("eth_sendTransaction", &json!([transaction]))?;
     }
@@ -183,12 +195,12 @@ pub(crate) fn count_of(node: &Node, wallet: &str, block: &str) -> Result<u128> {
     quantity(&node.call("eth_getTransactionCount", &json!([wallet, block]))?)
 }
 
-/// Undoes the newest block; an empty one takes its place.
+/// Undoes the newest blocks; empty ones take their place.
 ///
 /// # Errors
 /// If the node does not answer.
-pub(crate) fn undo_block(node: &Node) -> Result<()> {
-    node.call("anvil_reorg", &json!([1, []])).map(drop)
+pub(crate) fn undo_blocks(node: &Node, count: usize) -> Result<()> {
+    node.call("anvil_reorg", &json!([count, []])).map(drop)
 }
 
 /// Makes a block whose base fee has not fallen to nothing, as it does while blocks are empty: what is
@@ -197,11 +209,16 @@ pub(crate) fn undo_block(node: &Node) -> Result<()> {
 /// # Errors
 /// If the node does not answer.
 pub(crate) fn mine(node: &Node) -> Result<()> {
-    let block = node.call("eth_getBlockByNumber", &json!(["pending", false]))?;
-    if quantity(&block["baseFeePerGas"])? < BASE_FEE_MIN {
+    if next_base_fee(node)? < BASE_FEE_MIN {
         node.set_base_fee(BASE_FEE_MIN)?;
     }
     node.mine()
+}
+
+/// The base fee of the next block, in wei per gas.
+fn next_base_fee(node: &Node) -> Result<u128> {
+    let block = node.call("eth_getBlockByNumber", &json!(["pending", false]))?;
+    quantity(&block["baseFeePerGas"])
 }
 
 /// Lowers the base fee if it is more than deaths raise it to.
@@ -209,8 +226,7 @@ pub(crate) fn mine(node: &Node) -> Result<()> {
 /// # Errors
 /// If the node does not answer.
 pub(crate) fn lower_base_fee(node: &Node) -> Result<()> {
-    let block = node.call("eth_getBlockByNumber", &json!(["pending", false]))?;
-    if quantity(&block["baseFeePerGas"])? > BASE_FEE_MAX {
+    if next_base_fee(node)? > BASE_FEE_MAX {
         node.set_base_fee(BASE_FEE_MAX)?;
         node.mine()?;
     }
@@ -236,7 +252,7 @@ fn raised(fee: u128) -> u128 {
 mod tests {
     use serde_json::json;
 
-    use super::{find, raised};
+    use super::{Waiting, find, raised};
     use crate::kill::evm::plan::plan;
 
     #[test]
@@ -245,6 +261,15 @@ mod tests {
         assert_eq!(raised(7), 1_000_000_000);
         assert_eq!(raised(49_000_000_000), 50_000_000_000);
         assert_eq!(raised(60_000_000_000), 60_000_000_000);
+    }
+
+    #[test]
+    fn a_transaction_pays_several_if_they_have_its_number() {
+        let waiting = [4, 5, 4].map(|nonce| Waiting { nonce, max_fee: 7 });
+        assert_eq!(
+            [0, 1, 2].map(|it: usize| waiting[it].pays_several(&waiting)),
+            [true, false, true]
+        );
     }
 
     #[test]

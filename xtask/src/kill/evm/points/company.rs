@@ -79,12 +79,12 @@ impl Ordeal<Evm> {
     fn quarrel(&mut self, company: Company, quarrel: Quarrel, count: usize) -> Result<()> {
         let mut drawn = self.chain.draw_in(&mut self.random, company, count, End::Paid, None)?;
         let place = usize::try_from(self.random.below(BATCH_MAX as u64))?;
-        let odd = |index: usize| index % BATCH_MAX == place;
-        for (_, wanted) in drawn.iter_mut().enumerate().filter(|it| odd(it.0)) {
+        let is_odd = |index: usize| index % BATCH_MAX == place;
+        for (_, wanted) in drawn.iter_mut().enumerate().filter(|it| is_odd(it.0)) {
             wanted.end = if quarrel == Quarrel::Once { End::Paid } else { End::Unpaid };
         }
         let odd: Vec<Wanted> =
-            drawn.iter().enumerate().filter(|it| odd(it.0)).map(|it| it.1.clone()).collect();
+            drawn.iter().enumerate().filter(|it| is_odd(it.0)).map(|it| it.1.clone()).collect();
         if quarrel == Quarrel::Before {
             chain::turn_hostile(&self.chain.node, &odd)?;
             // Estimates are made on what is in a block.
@@ -92,9 +92,12 @@ impl Ordeal<Evm> {
             return self.ask(&drawn);
         }
         self.watch(&drawn, |stage, _, waiting| {
-            if quarrel == Quarrel::Once && waiting.is_empty() {
+            let mut of_odd = waiting.iter().enumerate().filter(|it| is_odd(it.0));
+            let travel = !waiting.is_empty() && of_odd.all(|it| it.1.pays_several(waiting));
+            if quarrel == Quarrel::Once && !travel {
                 // The gateway died before it signed: an estimate as of that block would tell it that
-                // they cannot be paid at all.
+                // they cannot be paid at all. Or they travel alone, as all do after a start for as
+                // long as the wallet fills a number or prepares itself: what fails alone has failed.
                 return Ok(());
             }
             chain::turn_hostile(&stage.chain.node, &odd)?;

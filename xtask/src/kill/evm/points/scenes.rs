@@ -4,15 +4,19 @@ use anyhow::Result;
 
 use super::chain;
 use crate::kill::{
+    chain::Theatre as _,
     evm::Evm,
     points::ordeal::{DEATH_MAX, Ordeal},
-    workload::End,
+    workload::{End, Wanted},
 };
 
 /// A base fee above the operator's cap, which is 500 gwei by default, in wei per gas.
 const ABOVE_CAP_WEI: u128 = 2_000_000_000_000;
 /// A base fee that is nothing special, in wei per gas.
 const USUAL_WEI: u128 = 1_000_000_000;
+
+/// How many blocks may be undone: what two more stand on is final.
+const UNDONE_MAX: usize = 2;
 
 impl Ordeal<Evm> {
     pub(super) fn hostile(&mut self, count: usize) -> Result<()> {
@@ -49,13 +53,39 @@ impl Ordeal<Evm> {
 
     pub(super) fn reorganisation(&mut self, count: usize) -> Result<()> {
         self.in_the_pool(count, End::Paid, |stage, drawn, _| {
-            stage.chain.node.mine()?;
-            let are_seen = || Ok(stage.are_in_block(drawn)?.then_some(()));
-            if stage.look(DEATH_MAX, are_seen)?.is_some() {
-                chain::undo_block(&stage.chain.node)?;
+            let blocks = stage.mine_all(drawn)?;
+            if blocks > 0 {
+                chain::undo_blocks(&stage.chain.node, blocks)?;
             }
             stage.await_death(DEATH_MAX)
         })
+    }
+
+    /// Makes a block of payouts that wait; says how many blocks there are to be undone, which is none
+    /// unless all payouts are seen in them.
+    ///
+    /// The node throws out of its pool what cannot be in the block that it makes, because it offers
+    /// too little by then, and all of the wallet's that comes after. The gateway hands it over again,
+    /// and nobody else makes a block meanwhile.
+    fn mine_all(&self, drawn: &[Wanted]) -> Result<usize> {
+        let (node, mut blocks) = (&self.chain.node, 0);
+        let are_seen = self.look(DEATH_MAX, || {
+            let mut out = vec![];
+            for wanted in drawn {
+                if !self.are_in_block(std::slice::from_ref(wanted))? {
+                    out.push(wanted.clone());
+                }
+            }
+            if out.is_empty() {
+                return Ok(Some(()));
+            }
+            if blocks < UNDONE_MAX && self.chain.waiting(&out)?.is_some() {
+                node.mine()?;
+                blocks += 1;
+            }
+            Ok(None)
+        })?;
+        Ok(if are_seen.is_some() { blocks } else { 0 })
     }
 
     pub(super) fn taken(&mut self, count: usize, is_final: bool) -> Result<()> {
