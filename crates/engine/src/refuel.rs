@@ -95,6 +95,10 @@ async fn lacking(world: &World<'_>, lane: &LaneId, now: Timestamp) -> Result<Amo
     for batch in open.batches.iter().filter(waits).take(WAITING_MAX) {
         let view = world.store.load_batch(batch.id).await;
         let view = view.map_err(|_| CommitError::Unreachable)?;
+        if view.batch.version != batch.version {
+            // Somebody may have withdrawn what it was to pay; the next look tells.
+            continue;
+        }
         let others = others(world, &view).await?;
         let replaces = view.batch.live().next_back();
         if let Err(BuildError::AwaitingGas { lacks, .. }) =

@@ -12,4 +12,4 @@ mod sqlite;
 
 pub use error::StoreError;
 pub use postgres::Postgres;
-pub use sqlite::Sqlite;
+pub use sqlite::{Sqlite, lock_file};

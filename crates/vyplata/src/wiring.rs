@@ -91,23 +91,23 @@ pub(crate) fn catalog(config: &Config) -> anyhow::Result<Catalog> {
     Ok(Catalog::new(networks, assets)?)
 }
 
-/// When the disk is waited for.
+/// What a database is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Disk {
-    /// By each commit: one that others see is on it.
-    InTurn,
-    /// Beside the commits, by a process that accepts from many.
-    Beside,
+pub(crate) enum Use {
+    /// One command, which may run beside a gateway.
+    Command,
+    /// A gateway, of which a file has one.
+    Gateway,
 }
 
 /// Opens the database and brings its tables up to date.
 ///
 /// # Errors
 /// Names the database and what to do.
-pub(crate) async fn open_store(config: &Config, disk: Disk) -> anyhow::Result<Arc<dyn Store>> {
+pub(crate) async fn open_store(config: &Config, used: Use) -> anyhow::Result<Arc<dyn Store>> {
     fs::create_dir_all(&config.data)
         .with_context(|| format!("cannot make the data directory {}", config.data.display()))?;
-    open_database(config.database(), disk).await
+    open_database(config.database(), used).await
 }
 
 /// Opens a database and brings its tables up to date.
@@ -116,18 +116,15 @@ pub(crate) async fn open_store(config: &Config, disk: Disk) -> anyhow::Result<Ar
 /// Names the database and what to do.
 pub(crate) async fn open_database(
     database: Database<'_>,
-    disk: Disk,
+    used: Use,
 ) -> anyhow::Result<Arc<dyn Store>> {
     match database {
         Database::File(file) => {
-            let open = || {
-                let opened = Sqlite::open_and_migrate(&file)?;
-                if disk == Disk::Beside {
-                    opened.wait_beside()?;
-                }
-                Ok::<_, StoreError>(opened)
+            let opened = match used {
+                Use::Command => Sqlite::open_and_migrate(&file),
+                Use::Gateway => Sqlite::open_to_serve(&file),
             };
-            Ok(Arc::new(open().with_context(|| format!("database {}", file.display()))?))
+            Ok(Arc::new(opened.with_context(|| format!("database {}", file.display()))?))
         }
         Database::Postgres(url) => {
             let tls = net::tls_config().map_err(|error| anyhow!("TLS: {error}"))?;
@@ -257,14 +254,13 @@ pub(crate) enum Need {
 ///
 /// # Errors
 /// Says what is wrong in the configuration or does not answer.
-pub(crate) async fn gateway(config: &Config, need: Need) -> anyhow::Result<App> {
+pub(crate) async fn gateway(config: &Config, need: Need, used: Use) -> anyhow::Result<App> {
     let catalog = Arc::new(catalog(config)?);
     let rates = RwLock::new(rates::book(config, &catalog)?);
     for lane in &config.lanes {
         config.station(lane, &catalog)?;
     }
-    let disk = if need == Need::Everything { Disk::Beside } else { Disk::InTurn };
-    let store = open_store(config, disk).await?;
+    let store = open_store(config, used).await?;
     #[cfg(feature = "crash-points")]
     let store = crate::crash::store(store);
     let mut app = App {

@@ -73,12 +73,13 @@ impl Disk {
     /// # Errors
     /// If the log cannot be opened, or there is no thread.
     pub(crate) fn of(database: &Path) -> io::Result<Self> {
+        // The log stands beside the file itself, whatever leads to that.
+        let database = fs::canonicalize(database)?;
         let mut log = database.as_os_str().to_owned();
         log.push("-wal");
         let log = File::open(Path::new(&log))?;
         // That there is a log must be on the disk, too; SQLite sees to that when it waits itself.
-        let folder = fs::canonicalize(database)?;
-        if let Some(folder) = folder.parent() {
+        if let Some(folder) = database.parent() {
             File::open(folder)?.sync_all()?;
         }
         Self::over(Box::new(move || log.sync_data()))
@@ -93,10 +94,16 @@ impl Disk {
     }
 
     /// One more commit is written from here on, by whoever has the connection that writes.
-    pub(crate) fn begins(&self) -> Writing<'_> {
+    ///
+    /// # Errors
+    /// If the disk failed: a log that is not on it must not grow, and be moved into the database.
+    pub(crate) fn begins(&self) -> Result<Writing<'_>, Fault> {
         let mut state = self.shared.state();
+        if state.is_lost {
+            return Err(Fault::Silent);
+        }
         state.begun += 1;
-        Writing { shared: &self.shared, mark: Mark(state.begun) }
+        Ok(Writing { shared: &self.shared, mark: Mark(state.begun) })
     }
 
     /// All that may have been seen until now.
@@ -215,7 +222,7 @@ pub(crate) mod tests {
     }
 
     fn wrote(disk: &Disk) -> Mark {
-        disk.begins().mark
+        disk.begins().unwrap().mark
     }
 
     #[test]
@@ -223,7 +230,7 @@ pub(crate) mod tests {
         let (disk, answer, asked) = slow();
         let before = wrote(&disk);
         asked.recv().unwrap();
-        let writing = disk.begins();
+        let writing = disk.begins().unwrap();
         let seen = disk.seen();
         assert_eq!((before < seen, seen), (true, writing.mark));
         answer.send(Ok(())).unwrap();
@@ -265,10 +272,8 @@ pub(crate) mod tests {
         let wait = disk.keeps(before);
         answer.send(Err(io::Error::other("no"))).unwrap();
         assert!(matches!(ready(wait), Err(Fault::Silent)));
-        let after = wrote(&disk);
-        for mark in [before, after] {
-            assert!(matches!(disk.keep(mark), Err(Fault::Silent)));
-        }
+        assert!(matches!(disk.begins(), Err(Fault::Silent)));
+        assert!(matches!(disk.keep(before), Err(Fault::Silent)));
     }
 
     #[test]

@@ -48,9 +48,18 @@ pub(crate) fn migrate(connections: &Connections) -> Result<u32, StoreError> {
     let failed =
         |error| StoreError::Sqlite { file: connections.file.clone(), doing: "migrating", error };
     let mut writer = connections.writer();
-    let transaction =
-        writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-    let applied = applied(&connections.file, &transaction, MIGRATIONS)?;
+    // A large table is sorted, which needs no memory for all of it.
+    writer.pragma_update(None, "temp_store", "FILE").map_err(failed)?;
+    let migrated = migrate_at_once(&connections.file, &mut writer);
+    writer.pragma_update(None, "temp_store", "MEMORY").map_err(failed)?;
+    migrated
+}
+
+fn migrate_at_once(file: &Path, writer: &mut Connection) -> Result<u32, StoreError> {
+    let failed = |error| StoreError::Sqlite { file: file.to_owned(), doing: "migrating", error };
+    let begun = writer.transaction_with_behavior(TransactionBehavior::Immediate);
+    let transaction = begun.map_err(failed)?;
+    let applied = applied(file, &transaction, MIGRATIONS)?;
     let missing = MIGRATIONS.get(applied..).unwrap_or_default();
     if missing.is_empty() {
         return Ok(0);

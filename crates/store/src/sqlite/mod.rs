@@ -3,7 +3,7 @@
 //! Commits are written by a thread of the store's own, several in one transaction if several wait.
 //! Every other method does its work inside the first poll of the future it returns, and blocks the
 //! thread while it does: on another connection of this process, for at most five seconds on another
-//! process, and on the disk, unless that is [waited for beside](Sqlite::wait_beside). Callers with
+//! process, and on the disk, unless that is [waited for beside](Sqlite::open_to_serve). Callers with
 //! something else to do run it on a thread of its own.
 
 mod disk;
@@ -43,6 +43,7 @@ use crate::{
 };
 use disk::Mark;
 pub(crate) use open::connect_checked;
+pub use open::lock_file;
 use open::{BUSY_TIMEOUT, Connections};
 pub(crate) use session::Transaction;
 use session::at_once;
@@ -72,6 +73,21 @@ impl Sqlite {
     pub fn open_and_migrate(path: &Path) -> Result<Self, StoreError> {
         let store = Self::open(path)?;
         store.migrate()?;
+        Ok(store)
+    }
+
+    /// Opens a file for a gateway that serves from it, the only one, and migrates it.
+    ///
+    /// From then on, the disk is waited for beside the connection that commits: while it takes what was
+    /// decided, the next are decided. Nobody is told anything before the disk has it, either way.
+    ///
+    /// # Errors
+    /// Says which file it is about and what to do; also if another process serves from it.
+    pub fn open_to_serve(path: &Path) -> Result<Self, StoreError> {
+        let store = Self::open(path)?;
+        store.connections.lock()?;
+        store.migrate()?;
+        store.connections.wait_beside()?;
         Ok(store)
     }
 
@@ -112,15 +128,6 @@ impl Sqlite {
         migrate::check(&self.connections)
     }
 
-    /// Waits for the disk beside the connection that commits: while the disk takes what was decided,
-    /// the next are decided. Nobody is told anything before the disk has it, either way.
-    ///
-    /// # Errors
-    /// If the log cannot be opened.
-    pub fn wait_beside(&self) -> Result<(), StoreError> {
-        self.connections.wait_beside()
-    }
-
     /// Writes a copy of everything committed so far to a file that must not exist or be empty.
     /// Others go on reading and writing meanwhile.
     ///
@@ -153,7 +160,7 @@ impl Sqlite {
         let session = Transaction(&transaction);
         let view = at_once(read::accept_view(&session, needs))?;
         at_once(write::change_set(&session, &decide(view)))?;
-        Ok(self.connections.commit(transaction)?)
+        self.connections.commit(transaction)
     }
 
     async fn write_commit(&self, change: ChangeSet) -> Result<(), CommitError> {
@@ -319,17 +326,22 @@ mod tests {
     #[test]
     fn one_serves_from_a_file_and_finds_all_of_it_in_the_database() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("gateway.db");
+        let (path, link) = (folder.path().join("gateway.db"), folder.path().join("link.db"));
         let length = || fs::metadata(folder.path().join("gateway.db-wal")).unwrap().len();
-        let store = Sqlite::open_and_migrate(&path).unwrap();
+        let other = Sqlite::open_and_migrate(&path).unwrap();
         assert!(length() > 0);
-        store.wait_beside().unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let store = Sqlite::open_to_serve(&link).unwrap();
         assert_eq!(length(), 0);
-        let other = Sqlite::open(&path).unwrap();
-        assert!(other.wait_beside().unwrap_err().to_string().contains("another gateway serves"));
-        assert_eq!(ready(other.commit(lane("net/one"))), Ok(()));
+        assert_eq!(ready(store.commit(lane("net/one"))), Ok(()));
+        for name in [&path, &link] {
+            let error = Sqlite::open_to_serve(name).err().unwrap().to_string();
+            assert!(error.contains("another gateway serves"), "{error}");
+        }
+        assert_eq!(ready(other.commit(lane("net/two"))), Ok(()), "a command beside it");
         drop(store);
-        other.wait_beside().unwrap();
+        let store = Sqlite::open_to_serve(&path).unwrap();
+        assert_eq!(ready(store.lanes()).unwrap().len(), 2);
     }
 
     #[test]
@@ -356,6 +368,10 @@ mod tests {
         assert_eq!(ready(store.lanes()), Err(Unreachable));
         let mut decide = |_| lane("net/three");
         assert_eq!(ready(store.accept(&needs, &mut decide)), Err(CommitError::Unreachable));
+        assert_eq!(ready(store.commit(lane("net/four"))), Err(CommitError::Unreachable));
+        let hand = Connection::open(folder.path().join("gateway.db")).unwrap();
+        let there = hand.query_row("SELECT count(*) FROM lanes", [], |row| row.get(0));
+        assert_eq!(there, Ok(2), "a log that the disk may not have does not grow");
     }
 
     #[test]

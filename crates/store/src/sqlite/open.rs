@@ -1,7 +1,7 @@
 //! Opening connections: every setting that durability and concurrency rest on.
 
 use std::{
-    fs::{File, TryLockError},
+    fs::{self, File, TryLockError},
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, OnceLock, PoisonError,
@@ -136,7 +136,8 @@ impl Connections {
     }
 
     /// From now on, the connection that writes does not wait for the disk; a thread does, and whoever
-    /// wants to know asks [`Self::disk`]. A database in memory has nothing to wait for.
+    /// wants to know asks [`Self::disk`]. A database in memory has nothing to wait for. All that was
+    /// committed before this must have waited.
     ///
     /// All that is in the log is written to the database before: if the disk failed under the last
     /// process, what is read from the log may be what the operating system remembers, and nothing else.
@@ -145,15 +146,25 @@ impl Connections {
             return Ok(());
         }
         let file = || self.file.clone();
-        let lock = lock_file(&self.file)?;
+        let failed = |error| StoreError::Sqlite { file: file(), doing: "opening", error };
         let writer = self.writer();
-        move_log(&writer)
-            .and_then(|()| writer.pragma_update(None, "synchronous", "NORMAL"))
-            .map_err(|error| StoreError::Sqlite { file: file(), doing: "opening", error })?;
+        move_log(&writer).map_err(failed)?;
         let disk = Disk::of(&self.file);
         let disk = disk.map_err(|error| StoreError::Create { file: file(), error })?;
-        // Whoever asks a second time would have been refused the lock.
-        let _ = (self.lock.set(lock), self.disk.set(disk));
+        writer.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
+        // Whoever asks a second time has what the first time made.
+        let _ = self.disk.set(disk);
+        Ok(())
+    }
+
+    /// Keeps others from serving from the file until this is gone.
+    ///
+    /// # Errors
+    /// If somebody does.
+    pub(crate) fn lock(&self) -> Result<(), StoreError> {
+        let lock = lock_file(&self.file)?;
+        // Whoever asks a second time was refused.
+        let _ = self.lock.set(lock);
         Ok(())
     }
 
@@ -162,8 +173,8 @@ impl Connections {
     pub(crate) fn commit(
         &self,
         transaction: rusqlite::Transaction<'_>,
-    ) -> rusqlite::Result<Option<Mark>> {
-        let writing = self.disk.get().map(Disk::begins);
+    ) -> Result<Option<Mark>, Fault> {
+        let writing = self.disk.get().map(Disk::begins).transpose()?;
         transaction.commit()?;
         Ok(writing.map(|it| it.mark))
     }
@@ -211,13 +222,17 @@ fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Refuses to be the second one who serves from a file.
-fn lock_file(database: &Path) -> Result<File, StoreError> {
-    let mut path = database.as_os_str().to_owned();
+/// Keeps gateways from serving from a file until what this returns is dropped.
+///
+/// # Errors
+/// If one does, or the lock cannot be made.
+pub fn lock_file(database: &Path) -> Result<File, StoreError> {
+    // One file has one lock, whatever leads to it.
+    let failed = |error| StoreError::Create { file: database.to_owned(), error };
+    let mut path = fs::canonicalize(database).map_err(failed)?.into_os_string();
     path.push(".lock");
     let path = Path::new(&path);
     create_private(path)?;
-    let failed = |error| StoreError::Create { file: path.to_owned(), error };
     let file = File::options().write(true).open(path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),

@@ -126,5 +126,5 @@ fn transaction(
         let written = written.unwrap_or_else(|_| Err(Fault::Bug));
         written.map_err(|fault| (Some(place), fault.refusal()))?;
     }
-    connections.commit(transaction).map_err(for_all)
+    connections.commit(transaction).map_err(|fault| (None, fault.refusal()))
 }

@@ -38,7 +38,7 @@ pub(crate) async fn open(url: &str) -> anyhow::Result<Arc<dyn Store>> {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the directory {}", folder.display()))?;
     }
-    wiring::open_database(url.place(), wiring::Disk::Beside).await
+    wiring::open_database(url.place(), wiring::Use::Gateway).await
 }
 
 /// Checks that a URL is one that can be opened, before anything is started.

@@ -36,7 +36,7 @@ pub(crate) struct Args {
 
 pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let catalog = wiring::catalog(config)?;
-    let store = wiring::open_store(config, wiring::Disk::InTurn).await?;
+    let store = wiring::open_store(config, wiring::Use::Command).await?;
     let (asset, amount) = amount_of(&catalog, &args.asset, &args.amount)?;
     let lane = wallet_of(&*store, asset, args.lane.as_deref()).await?;
     let owner = match &args.merchant {

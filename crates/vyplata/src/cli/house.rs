@@ -44,7 +44,7 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
         None => list(config).await,
         Some(Command::Withdraw { asset, amount, lane, note }) => {
             let catalog = wiring::catalog(config)?;
-            let store = wiring::open_store(config, wiring::Disk::InTurn).await?;
+            let store = wiring::open_store(config, wiring::Use::Command).await?;
             let (asset, amount) = amount_of(&catalog, &asset, &amount)?;
             let lane = wallet_of(&*store, asset, lane.as_deref()).await?;
             let note = format!("withdraw: {note}");
@@ -67,7 +67,7 @@ struct Line {
 
 async fn list(config: &Config) -> anyhow::Result<()> {
     let catalog = wiring::catalog(config)?;
-    let store = wiring::open_store(config, wiring::Disk::InTurn).await?;
+    let store = wiring::open_store(config, wiring::Use::Command).await?;
     let overdrafts = terms::read(config, &catalog, std::iter::empty())?.conversion.overdrafts;
     let mut lines: BTreeMap<AssetId, Line> = BTreeMap::new();
     for it in store.balances().await.map_err(silent)? {

@@ -86,7 +86,7 @@ pub(crate) enum Command {
 }
 
 pub(super) async fn run(config: &Config, command: Command) -> anyhow::Result<()> {
-    let store = wiring::open_store(config, wiring::Disk::InTurn).await?;
+    let store = wiring::open_store(config, wiring::Use::Command).await?;
     match command {
         Command::Create { name, webhook_url, lenient_nonce } => {
             let vault = wiring::open_keystore(config)?.vault();

@@ -43,7 +43,7 @@ pub(super) async fn run(file: &Path, args: Args) -> anyhow::Result<()> {
         return move_all(file, from, to).await;
     }
     let config = Config::read(file)?;
-    wiring::open_store(&config, wiring::Disk::InTurn).await?;
+    wiring::open_store(&config, wiring::Use::Command).await?;
     println!("{} is up to date", wiring::database_name(&config)?);
     Ok(())
 }
@@ -96,7 +96,19 @@ fn locks(config: &Path, ends: &[&End]) -> anyhow::Result<Vec<File>> {
             directories.extend(real(directory));
         }
     }
-    directories.iter().map(|it| wiring::lock(it)).collect()
+    let mut locks = vec![];
+    for it in &directories {
+        locks.push(wiring::lock(it)?);
+    }
+    for end in ends {
+        // Wherever the data directory of a gateway is that serves from it.
+        if let End::Sqlite(file) = end
+            && file.exists()
+        {
+            locks.push(store::lock_file(file)?);
+        }
+    }
+    Ok(locks)
 }
 
 /// The only name of a directory, if it is there.

@@ -11,7 +11,7 @@ use crate::{
 };
 
 pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
-    let app = wiring::gateway(config, Need::Ledger).await?;
+    let app = wiring::gateway(config, Need::Ledger, wiring::Use::Command).await?;
     let rates = Rates::read(config, &app.catalog)?;
     for name in rates.renew(&app, clock::now()).await {
         println!("the source {name} does not answer; the log says why");

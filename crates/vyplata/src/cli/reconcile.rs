@@ -27,7 +27,7 @@ struct Found {
 }
 
 pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
-    let app = wiring::gateway(config, Need::Rails).await?;
+    let app = wiring::gateway(config, Need::Rails, wiring::Use::Command).await?;
     let mut found = Found::default();
     for work in &app.lanes {
         compare(&app, work, &mut found).await?;

@@ -104,7 +104,7 @@ async fn gateway(config: &Config, roles: Roles) -> anyhow::Result<App> {
         (false, true) => Need::Rails,
         (false, false) => Need::Ledger,
     };
-    let mut app = wiring::gateway(config, need).await?;
+    let mut app = wiring::gateway(config, need, wiring::Use::Gateway).await?;
     app.vault = app.vault.or(vault);
     app.roles = roles;
     let stored = app.store.lanes().await.map_err(silent)?;

@@ -108,7 +108,7 @@ pub(crate) struct Assembled {
 /// Says what is in the way.
 pub(crate) async fn start(mut config: Config, listener: TcpListener) -> anyhow::Result<Sandbox> {
     let lock = wiring::lock(&config.data)?;
-    let store = wiring::open_store(&config, wiring::Disk::Beside).await?;
+    let store = wiring::open_store(&config, wiring::Use::Gateway).await?;
     let address = listener.local_addr()?;
     let base = format!("http://{address}");
     let Assembled { app, vault, chains } = assemble(&config, store, &Pace::SANDBOX).await?;

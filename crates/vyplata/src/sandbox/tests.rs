@@ -196,7 +196,7 @@ async fn what_the_operator_approves_is_paid() {
 async fn wallets_share_a_chain_and_each_holds_what_the_ledger_says_of_it() {
     let directory = tempfile::tempdir().unwrap();
     let config = config(directory.path());
-    let store = wiring::open_store(&config, wiring::Disk::InTurn).await.unwrap();
+    let store = wiring::open_store(&config, wiring::Use::Command).await.unwrap();
     let pace = Pace { networks: Some(&["tron", "ethereum"]), wallets: 3, ..Pace::SANDBOX };
     let Assembled { app, chains, .. } = assemble(&config, store, &pace).await.unwrap();
     assert_eq!((app.rails.len(), chains.len(), app.lanes.len()), (2, 2, 6));

@@ -70,7 +70,7 @@ fn note(what: &str) {
 pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
     let mut report = Report { wrong: 0, locked_out: BTreeSet::new() };
     good("the configuration can be read");
-    let mut app = match wiring::gateway(config, Need::Rails).await {
+    let mut app = match wiring::gateway(config, Need::Rails, wiring::Use::Command).await {
         Ok(app) => app,
         Err(error) => {
             report.wrong(&format!("{error:#}"), "mend this first; nothing else can be looked at");

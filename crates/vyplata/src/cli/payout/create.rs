@@ -54,7 +54,7 @@ pub(crate) struct Args {
 
 /// Puts the gateway together, with prices as they are now, and what is asked of it.
 pub(super) async fn prepare(config: &Config, args: Args) -> anyhow::Result<(App, CreatePayout)> {
-    let app = wiring::gateway(config, Need::Rails).await?;
+    let app = wiring::gateway(config, Need::Rails, wiring::Use::Command).await?;
     let pricing = Pricing::read(config, &app.catalog, payable(config, &app.catalog))?;
     Rates::read(config, &app.catalog)?.renew(&app, clock::now()).await;
     pricing.renew(&app, clock::now()).await;

@@ -73,17 +73,17 @@ pub(super) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
             decide(&app, Asked::Create(Box::new(create))).await
         }
         Command::Show(which) => {
-            let app = wiring::gateway(config, Need::Ledger).await?;
+            let app = wiring::gateway(config, Need::Ledger, wiring::Use::Command).await?;
             let view = find(&*app.store, which).await?;
             print!("{}", explain::view(&app.catalog, &view));
             Ok(())
         }
         Command::List { merchant, status, reference, count } => {
-            let app = wiring::gateway(config, Need::Ledger).await?;
+            let app = wiring::gateway(config, Need::Ledger, wiring::Use::Command).await?;
             list(&app, merchant, status, reference, count).await
         }
         Command::Cancel(which) => {
-            let app = wiring::gateway(config, Need::Ledger).await?;
+            let app = wiring::gateway(config, Need::Ledger, wiring::Use::Command).await?;
             let payout = find(&*app.store, which).await?.payout;
             let cancel = Asked::Cancel { merchant: payout.merchant, payout: payout.id };
             decide(&app, cancel).await
@@ -95,7 +95,7 @@ pub(super) async fn run(config: &Config, command: Command) -> anyhow::Result<()>
 
 /// Answers for a payout that waits for an approval.
 async fn judge(config: &Config, which: Which, approve: bool) -> anyhow::Result<()> {
-    let app = wiring::gateway(config, Need::Ledger).await?;
+    let app = wiring::gateway(config, Need::Ledger, wiring::Use::Command).await?;
     let payout = find(&*app.store, which).await?.payout;
     let verdict = Verdict {
         approve,
