@@ -26,12 +26,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::{
-    figure::{Ratio, grouped},
-    gateway::Plan,
-    history::History,
-    latency, prepare,
-};
+use super::{figure::grouped, gateway::Plan, history::History, latency, prepare};
 use crate::{
     app::{App, LaneWork},
     clock::{self, Uptime},
@@ -89,7 +84,7 @@ pub(super) async fn write(
                 "{} of {} are written, {} per second",
                 grouped(count),
                 grouped(all),
-                Ratio::of(count, took_ms)
+                grouped(count.saturating_mul(1_000) / took_ms.max(1))
             );
         }
     }
