@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use serde_json::Value;
@@ -195,15 +195,17 @@ fn a_store_that_is_not_known_is_said_so_before_anything_starts() {
     assert!(is_empty(&folder));
 }
 
+/// One that asks for so many seconds, and has just begun.
+fn begun(folder: &TempDir, seconds: &str) -> Child {
+    let mut command = bench(folder, &["accept", "--connections", "1", "--seconds", seconds]);
+    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
 #[test]
 #[cfg(unix)]
 fn who_stops_it_finds_nothing_left() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = bench(&folder, &["accept", "--connections", "1", "--seconds", "600"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = begun(&folder, "600");
     let data = || fs::read_dir(folder.path()).unwrap().next()?.ok();
     let lock = || data().filter(|it| it.path().join("vyplata.db-shm").exists());
     wait_for("the gateway is at work", lock);
@@ -218,11 +220,7 @@ fn the_gateway_keeps_the_locks_of_its_database_while_it_is_measured() {
     use std::os::unix::fs::MetadataExt as _;
 
     let folder = tempfile::tempdir().unwrap();
-    let mut child = bench(&folder, &["accept", "--connections", "1", "--seconds", "1"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = begun(&folder, "1");
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
     assert!(said.any(|line| line.contains("round 1")));
     let data = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
