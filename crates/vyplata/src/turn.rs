@@ -320,7 +320,6 @@ mod tests {
         assert!(under_way.next().now_or_never().is_none());
         let mut done: Vec<Done> = vec![];
         let waits = beside(places.acquire(), &mut under_way, &mut done);
-        let _place = timeout(Duration::from_secs(10), waits).await.unwrap().unwrap();
-        assert!(done.len() <= 1);
+        assert!(timeout(Duration::from_secs(10), waits).await.is_ok(), "it is not given back");
     }
 }
