@@ -79,15 +79,7 @@ impl Connections {
             reader.pragma_update(None, "query_only", true).map_err(failed("opening"))?;
             readers.push(Mutex::new(reader));
         }
-        let (file, writer) = (path.to_owned(), Mutex::new(writer));
-        Ok(Self {
-            file,
-            writer,
-            readers,
-            next: AtomicUsize::new(0),
-            disk: OnceLock::new(),
-            lock: OnceLock::new(),
-        })
+        Ok(Self::of(path.to_owned(), writer, readers))
     }
 
     /// Opens a database that vanishes with its only connection.
@@ -99,15 +91,18 @@ impl Connections {
             let file = file.clone();
             StoreError::Sqlite { file, doing: "opening", error }
         })?;
-        let writer = Mutex::new(writer);
-        Ok(Self {
+        Ok(Self::of(file, writer, vec![]))
+    }
+
+    fn of(file: PathBuf, writer: Connection, readers: Vec<Mutex<Connection>>) -> Self {
+        Self {
             file,
-            writer,
-            readers: vec![],
+            writer: Mutex::new(writer),
+            readers,
             next: AtomicUsize::new(0),
             disk: OnceLock::new(),
             lock: OnceLock::new(),
-        })
+        }
     }
 
     /// Copies the database as of one moment into a file that must not exist or be empty.
