@@ -75,6 +75,10 @@ pub struct Client {
     guard: Arc<Guard>,
 }
 
+/// How long a connection is kept that nobody uses: less than servers keep it, of which Bitcoin Core
+/// is the first to close it (`-rpcservertimeout`, 30 seconds). What is sent at that instant is lost.
+const IDLE: Duration = Duration::from_secs(20);
+
 impl Client {
     /// A client that asks the operating system for addresses and trusts its certificates.
     pub fn new(guard: Guard) -> Result<Self, BuildError> {
@@ -92,6 +96,7 @@ impl Client {
             .redirect(redirect::Policy::none())
             .referer(false)
             .no_proxy()
+            .pool_idle_timeout(IDLE)
             .build()
             .map_err(|error| BuildError(describe(&error)))?;
         Ok(Self { http, guard })

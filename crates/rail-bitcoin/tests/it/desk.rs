@@ -42,6 +42,7 @@ pub(crate) use self::{
     wire::{Edit, edited},
 };
 use crate::{
+    house::once,
     regtest::Regtest,
     wallet::{self, Wallet},
 };
@@ -117,7 +118,7 @@ fn amount(sat: u64) -> Amount {
 /// A node's endpoint.
 pub(crate) fn endpoint(name: &str, url: &str, replaces: bool) -> Endpoint {
     let client = Client::new(Guard::new(Reach::Anywhere, &[]).unwrap()).unwrap();
-    let links = Links::at(&client, url, &[], WALLET).unwrap();
+    let links = Links::at(&client, url, &once(), WALLET).unwrap();
     let chain = Core::new(links, WALLET, replaces);
     Endpoint { name: name.to_owned(), chain: Box::new(chain) }
 }

@@ -173,8 +173,6 @@ impl Node {
         command.args(["-regtest", "-server=1", "-listen=0", "-printtoconsole=0", "-rpcuser=u"]);
         command.args(["-rpcpassword=p", "-persistmempool=0", "-walletbroadcast=0"]);
         command.args(["-acceptnonstdtxn=0", &format!("-rpcport={}", self.port)]);
-        // A node that ends waits so long for connections that nobody uses, in seconds.
-        command.arg("-rpcservertimeout=2");
         command.arg(format!("-datadir={}", self.folder.display()));
         command.arg(format!("-pid={}", self.folder.join("node.pid").display()));
         command.args(&self.options);
@@ -271,7 +269,7 @@ impl Node {
         method: &str,
         params: Value,
     ) -> T {
-        let wallet = Links::at(&self.client, &self.url(), &[], name).unwrap().wallet;
+        let wallet = Links::at(&self.client, &self.url(), &once(), name).unwrap().wallet;
         wallet.call(method, params).await.unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
@@ -392,8 +390,14 @@ fn url(port: u16) -> String {
     format!("http://u:p@127.0.0.1:{port}")
 }
 
+/// Headers that end a connection with its answer. A node gives up connections that nobody uses, and a
+/// question that is sent at that instant is lost; and a node that ends waits for those that are open.
+pub(crate) fn once() -> [(String, String); 1] {
+    [("connection".to_owned(), "close".to_owned())]
+}
+
 fn links(client: &Client, port: u16) -> Links {
-    Links::at(client, &url(port), &[], WALLET).unwrap()
+    Links::at(client, &url(port), &once(), WALLET).unwrap()
 }
 
 /// A script as a descriptor.

@@ -18,7 +18,7 @@ use rail_bitcoin::chain::{
 use serde_json::{Value, json};
 
 use super::{RULES, Scene, Via};
-use crate::house::{Kind, WALLET, keys::Key};
+use crate::house::{Kind, WALLET, keys::Key, once};
 
 /// How many places of the answers to one question are spoiled.
 const PLACES_MAX: usize = 60;
@@ -117,7 +117,8 @@ struct Liar<'a> {
 
 impl Liar<'_> {
     fn wire(&self, url: &str) -> Arc<dyn Transport> {
-        let inner = Endpoint::new(self.scene.node.client(), url, &[], Endpoint::LIMITS).unwrap();
+        let inner =
+            Endpoint::new(self.scene.node.client(), url, &once(), Endpoint::LIMITS).unwrap();
         let (spoil, places) = (Arc::clone(&self.spoil), Arc::clone(&self.places));
         Arc::new(Wire { inner, spoil, places })
     }

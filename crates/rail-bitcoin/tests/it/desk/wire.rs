@@ -10,6 +10,7 @@ use rail_bitcoin::{
 use serde_json::Value;
 
 use super::WALLET;
+use crate::house::once;
 
 /// Changes the answer to a call.
 pub(crate) type Edit = Arc<dyn Fn(&Value, &mut Value) + Send + Sync>;
@@ -49,7 +50,7 @@ pub(crate) fn edited(name: &str, url: &str, replaces: bool, edit: &Edit) -> Endp
     let client = Client::new(Guard::new(Reach::Anywhere, &[]).unwrap()).unwrap();
     let link = |url: &str| {
         let limits = net::Endpoint::LIMITS;
-        let inner = net::Endpoint::new(client.clone(), url, &[], limits).unwrap();
+        let inner = net::Endpoint::new(client.clone(), url, &once(), limits).unwrap();
         JsonRpc::new(Arc::new(Wire { inner, edit: edit.clone() }))
     };
     let wallet = format!("{url}/wallet/{WALLET}");

@@ -28,6 +28,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use super::once;
+
 /// Transactions of a page of history.
 const PAGE: usize = 25;
 
@@ -58,7 +60,7 @@ impl Drop for Facade {
 impl Facade {
     /// Serves what the node at `node_url` knows.
     pub(crate) async fn start(client: &Client, node_url: &str) -> Self {
-        let endpoint = Endpoint::new(client.clone(), node_url, &[], Endpoint::LIMITS).unwrap();
+        let endpoint = Endpoint::new(client.clone(), node_url, &once(), Endpoint::LIMITS).unwrap();
         let rpc = JsonRpc::new(Arc::new(endpoint));
         let index = Arc::new(Mutex::new(Index::new(rpc)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
