@@ -27,7 +27,7 @@ pub(crate) use self::money::{
 pub(crate) use self::rate::SatPerVbyte;
 use self::{
     money::{Approvals, Dialects},
-    place::line_of,
+    place::{line_at, line_of},
 };
 use crate::{
     limiter::Settings,
@@ -307,6 +307,17 @@ fn with_environment(
     Ok(all)
 }
 
+/// What a parser says, without the values that it quotes: those may be secrets, of the environment too.
+fn what_is_wrong(message: &str) -> String {
+    let quoted = message.split_once("string \"");
+    let quoted = quoted.and_then(|(before, rest)| Some((before, rest.rsplit_once("\", ")?.1)));
+    let said = quoted
+        .map_or_else(|| message.to_owned(), |(before, after)| format!("{before}a string, {after}"));
+    let remedy =
+        if said.ends_with("expected a string") { "; write it in quotation marks" } else { "" };
+    format!("{said}{remedy}")
+}
+
 fn default_listen() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8080))
 }
@@ -326,9 +337,12 @@ impl Config {
             .with_context(|| path.display().to_string())?;
         let parsed: Result<Self, _> = toml::from_str(&text);
         let mut config = parsed.map_err(|error| {
-            let is_bare = error.message().ends_with("expected a string");
-            let remedy = if is_bare { "write it in quotation marks" } else { "" };
-            anyhow!("{}: {error}{remedy}", path.display())
+            let place = error.span().map(|it| line_at(&text, it.start));
+            let (line, key) = place.map_or_else(Default::default, |(line, key)| {
+                let key = key.filter(|it| !error.message().contains(it));
+                (format!(":{line}"), key.map_or_else(String::new, |it| format!("{it}: ")))
+            });
+            anyhow!("{}{line}: {key}{}", path.display(), what_is_wrong(error.message()))
         })?;
         config.source = Source { path: path.to_owned(), text };
         let base = path.parent().unwrap_or(Path::new(""));

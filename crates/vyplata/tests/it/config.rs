@@ -23,19 +23,31 @@ fn refuses(installation: &Installation, rest: &str, words: &[&str]) {
 fn mistakes_are_named_with_their_line() {
     let it = Installation::new("");
     it.refuses(&["serve"], &["vyplata.toml", "missing field `data`"]);
-    refuses(&it, "listen = \"nowhere\"\n", &["line 2", "listen", "socket address"]);
-    refuses(&it, "data = \"again\"\n", &["line 2", "duplicate key"]);
-    refuses(&it, "\n\nlane = 5\n", &["line 4", "lane = 5"]);
-    refuses(&it, "lissen = \"127.0.0.1:1\"\n", &["line 2", "unknown field `lissen`", "`listen`"]);
-    refuses(&it, "[webhooks]\nalow = []\n", &["line 3", "unknown field `alow`", "`allow`"]);
-    refuses(&it, "[webhooks]\ntimeout_ms = -1\n", &["line 3", "timeout_ms"]);
-    refuses(&it, "[fees]\npercent = 0.5\n", &["line 3", "percent = 0.5", "in quotation marks"]);
-    refuses(&it, "[fees]\nnetwork_fee = \"you\"\n", &["line 3", "network_fee", "`house`"]);
-    refuses(&it, "trusted_proxies = [\"10.0.0.0/33\"]\n", &["line 2", "trusted_proxies"]);
-    refuses(&it, "[requests]\nper_hour = 1\n", &["line 3", "unknown field `per_hour`"]);
-    refuses(&it, "[limits]\n\"ETH@ethereum\" = { least = \"1\" }\n", &["line 3", "`least`"]);
-    refuses(&it, "[[network]]\nid = \"ethereum\"\n", &["line 2", "missing field `rpc`"]);
-    refuses(&it, "broken = \"\n", &["line 2", "broken"]);
+    refuses(&it, "listen = \"nowhere\"\n", &[":2: ", "listen", "socket address"]);
+    refuses(&it, "data = \"again\"\n", &[":2: ", "duplicate key"]);
+    refuses(&it, "\n\nlane = 5\n", &[":4: ", "lane: "]);
+    refuses(&it, "lissen = \"127.0.0.1:1\"\n", &[":2: ", "unknown field `lissen`", "`listen`"]);
+    refuses(&it, "[webhooks]\nalow = []\n", &[":3: ", "unknown field `alow`", "`allow`"]);
+    refuses(&it, "[webhooks]\ntimeout_ms = -1\n", &[":3: ", "timeout_ms"]);
+    refuses(&it, "[fees]\npercent = 0.5\n", &[":3: ", "percent: ", "`0.5`", "in quotation marks"]);
+    refuses(&it, "[fees]\nnetwork_fee = \"you\"\n", &[":3: ", "network_fee", "`house`"]);
+    refuses(&it, "trusted_proxies = [\"10.0.0.0/33\"]\n", &[":2: ", "trusted_proxies"]);
+    refuses(&it, "[requests]\nper_hour = 1\n", &[":3: ", "unknown field `per_hour`"]);
+    refuses(&it, "[limits]\n\"ETH@ethereum\" = { least = \"1\" }\n", &[":3: ", "`least`"]);
+    refuses(&it, "[[network]]\nid = \"ethereum\"\n", &[":2: ", "missing field `rpc`"]);
+    refuses(&it, "broken = \"\n", &[":2: ", "broken"]);
+    // What it quotes could be a secret, and what it says goes to a log.
+    for secret in [
+        "databse = \"postgres://u:hunter2@db/x\"\n",
+        "database = \"postgresq://u:hunter2@db/x\"\n",
+        "lane = \"hunter2\"\n",
+        "[[network]]\nid = \"ethereum\"\nrpc = \"https://node/hunter2\"\n",
+        "database = \"postgres://u:hunter2@db/x\n",
+    ] {
+        it.configure(&format!("data = \"data\"\n{secret}"));
+        let said = it.refuses(&["serve"], &["vyplata.toml:"]);
+        assert!(!said.contains("hunter2"), "{said}");
+    }
 }
 
 #[test]

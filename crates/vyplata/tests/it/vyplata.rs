@@ -99,7 +99,7 @@ impl Installation {
     }
 
     /// Runs a command that must fail and must say why in these words.
-    pub(crate) fn refuses(&self, arguments: &[&str], words: &[&str]) {
+    pub(crate) fn refuses(&self, arguments: &[&str], words: &[&str]) -> String {
         let said = self.run(arguments);
         assert!(!said.success, "{arguments:?}: {said:?}");
         let text = format!("{}{}", said.stdout, said.stderr);
@@ -107,6 +107,7 @@ impl Installation {
             assert!(text.contains(word), "{arguments:?} does not say {word:?}: {text}");
         }
         assert!(!text.contains("panicked"), "{arguments:?}: {text}");
+        text
     }
 
     /// Starts the gateway itself.
