@@ -11,7 +11,11 @@ use domain::{
     ports::{PageQuery, PayoutKey, PayoutView, Unreachable},
 };
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, SemaphorePermit},
+    task::block_in_place,
+};
 
 use crate::http::Api;
 
@@ -133,13 +137,22 @@ impl Api {
     async fn list(&self, merchant: MerchantId, query: &PageQuery) -> Result<Outcome, Refusal> {
         let is_long = query.count_max > LONG_LIST;
         let _place = is_long.then(|| place(&self.long_lists)).transpose()?;
+        let is_search = looks_through(query);
+        let _place_to_search = is_search.then(|| place(&self.searches)).transpose()?;
         let count = usize::try_from(query.count_max).unwrap_or(usize::MAX);
         let query = PageQuery {
             merchant: Some(merchant),
             count_max: query.count_max.saturating_add(1),
             ..query.clone()
         };
-        let mut page = self.app.store.page(&query).await.map_err(unreachable)?;
+        let page = self.app.store.page(&query);
+        let page = if is_long || is_search {
+            // A store in this process reads while it is polled, and others go on meanwhile.
+            block_in_place(|| Handle::current().block_on(page))
+        } else {
+            page.await
+        };
+        let mut page = page.map_err(unreachable)?;
         let more = page.len() > count;
         if more && query.after.is_some() {
             // The newest of them is the one too many.
@@ -164,6 +177,13 @@ impl Api {
 
 /// Takes one of a few places for what takes long. Nobody waits for one: whoever waited would keep
 /// others from being answered.
+/// Whether a list may take reading many payouts that are not in it: those that are left out at the
+/// beginning, and those between the ones that match where no index has what it asks for.
+fn looks_through(query: &PageQuery) -> bool {
+    let no_index = query.network.is_some() || query.asset.is_some() || query.ticker.is_some();
+    no_index || query.offset > LONG_LIST
+}
+
 fn place(places: &Semaphore) -> Result<SemaphorePermit<'_>, Refusal> {
     let refused = Refusal::RateLimited { retry_after_ms: COME_BACK_MS };
     places.try_acquire().map_err(|_| refused)

@@ -48,6 +48,8 @@ const REQUESTS_MAX: usize = 2_048;
 const TESTS_MAX: usize = 32;
 /// How many long lists are read at once.
 const LONG_LISTS_MAX: usize = 2;
+/// How many lists are looked for at once among payouts that do not belong to them.
+const SEARCHES_MAX: usize = 4;
 
 /// What handlers share.
 pub(crate) struct Api {
@@ -61,6 +63,8 @@ pub(crate) struct Api {
     pub(crate) tests: Semaphore,
     /// Places for long lists.
     pub(crate) long_lists: Semaphore,
+    /// Places for lists that are looked for.
+    pub(crate) searches: Semaphore,
     permits: Semaphore,
     limiter: Limiter,
     trusted_proxies: Box<[IpNet]>,
@@ -81,6 +85,7 @@ impl Api {
             courier,
             tests: Semaphore::new(TESTS_MAX),
             long_lists: Semaphore::new(LONG_LISTS_MAX),
+            searches: Semaphore::new(SEARCHES_MAX),
             permits: Semaphore::new(REQUESTS_MAX),
             limiter,
             trusted_proxies: trusted_proxies.into(),
