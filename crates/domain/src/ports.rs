@@ -22,7 +22,8 @@ mod store;
 
 pub use store::{
     AcceptNeeds, AcceptView, Balance, BatchView, ChangeSet, Claim, ClaimScope, CommitError,
-    Commitment, Decide, DeliveryView, LaneView, PageQuery, PayoutKey, PayoutView, Store,
+    Commitment, Decide, DeliveryView, DueDelivery, DuePlace, LaneView, PageQuery, PayoutKey,
+    PayoutView, Store,
 };
 
 /// The outside world did not answer, or answered that it cannot now. Always worth another try, and

@@ -23,7 +23,8 @@ use domain::{
     payout::{Payout, Status},
     ports::{
         AcceptNeeds, Balance, BatchView, ChangeSet, Claim, CommitError, Commitment, Decide,
-        DeliveryView, LaneView, PageQuery, PayoutKey, PayoutView, Store, Unreachable,
+        DeliveryView, DueDelivery, DuePlace, LaneView, PageQuery, PayoutKey, PayoutView, Store,
+        Unreachable,
     },
 };
 
@@ -157,9 +158,10 @@ impl Store for MemoryStore {
     fn due_deliveries(
         &self,
         now: Timestamp,
+        after: Option<DuePlace>,
         count_max: u32,
-    ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Unreachable>> {
-        ready(move || Ok(self.contents().due_deliveries(now, count_max)))
+    ) -> BoxFuture<'_, Result<Vec<DueDelivery>, Unreachable>> {
+        ready(move || Ok(self.contents().due_deliveries(now, after, count_max)))
     }
 
     fn expired_approvals(

@@ -1,10 +1,9 @@
-//! The loops that do what is due: one thread per lane, one task for webhooks, one for
-//! prices, one for rates.
+//! The loops that do what is due: one thread per lane, one task for prices, one
+//! for rates. Webhooks have a loop of their own, in `deliveries`.
 //!
 //! A lane's work blocks on the disk, so it has a thread of its own and never holds up requests.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     thread,
@@ -14,35 +13,26 @@ use std::{
 use domain::{
     Timestamp,
     command::Command,
-    ids::DeliveryId,
-    lease::Fence,
     ports::{CommitError, Unreachable},
     reconcile::{Comparison, Verdict},
 };
 use futures_util::FutureExt as _;
-use tokio::{runtime::Handle, sync::watch, task::JoinSet, time::timeout};
+use tokio::{runtime::Handle, sync::watch, time::timeout};
 
 use crate::{
     acceptor::Acceptor,
     app::{App, LaneWork},
     clock,
-    courier::HttpCourier,
-    leases::{DELIVERIES, UPKEEP},
+    leases::UPKEEP,
     prices::Pricing,
     rates::Rates,
     turn::{self, Turns},
 };
 
-/// How many due webhooks are looked at.
-const DELIVERIES_DUE_MAX: u32 = 512;
-/// How many webhooks are on their way at once.
-const DELIVERIES_AT_ONCE: usize = 64;
-/// How many of them go to one host, so that a receiver that does not answer delays nobody else's.
-const DELIVERIES_PER_HOST: usize = 4;
 /// How long a loop without work sleeps at most, in milliseconds.
-const IDLE_MS: u64 = 500;
+pub(crate) const IDLE_MS: u64 = 500;
 /// How long a loop waits after a failure, in milliseconds.
-const FAILURE_MS: u64 = 1_000;
+pub(crate) const FAILURE_MS: u64 = 1_000;
 /// How long a lane from which coins are missing waits before it looks again, in milliseconds.
 const DIFFERENCE_MS: u64 = 60_000;
 /// How often what a lane's coins are spent by is looked through for what was not signed here, in
@@ -120,7 +110,7 @@ async fn pay(app: &App, work: &LaneWork, stop: &mut Stop) {
 }
 
 /// Waits, but no longer than until told to stop.
-async fn rest(ms: u64, stop: &mut Stop) {
+pub(crate) async fn rest(ms: u64, stop: &mut Stop) {
     tokio::select! {
         () = tokio::time::sleep(Duration::from_millis(ms)) => {}
         _ = stop.changed() => {}
@@ -202,98 +192,6 @@ async fn missing(app: &App, work: &LaneWork) -> Result<Vec<String>, CommitError>
     Ok(compared.iter().filter(|it| is_missing(it)).map(|it| it.asset.to_string()).collect())
 }
 
-/// Delivers webhooks until told to stop, while that is for this process to do.
-pub(crate) async fn deliver(app: Arc<App>, courier: Arc<HttpCourier>, mut stop: Stop) {
-    let mut under_way: JoinSet<(String, DeliveryId)> = JoinSet::new();
-    let mut busy = Busy::default();
-    while !*stop.borrow() {
-        while let Some(Ok(done)) = under_way.try_join_next() {
-            busy.end(&done);
-        }
-        let Some(fence) = app.leases.fence(DELIVERIES) else {
-            rest(IDLE_MS, &mut stop).await;
-            continue;
-        };
-        match app.store.due_deliveries(clock::now(), DELIVERIES_DUE_MAX).await {
-            Ok(due) => {
-                for id in due {
-                    let Some(host) = busy.begin(&app, id).await else { continue };
-                    let (app, courier, fence) = (app.clone(), courier.clone(), fence.clone());
-                    under_way.spawn(async move {
-                        let tried = AssertUnwindSafe(deliver_one(&app, &courier, id, &fence));
-                        if tried.catch_unwind().await.is_err() {
-                            tracing::error!(delivery = %id, "this is a bug: report it");
-                            tokio::time::sleep(Duration::from_millis(FAILURE_MS)).await;
-                        }
-                        (host, id)
-                    });
-                }
-            }
-            Err(_) => failed(&app, "webhooks", CommitError::Unreachable),
-        }
-        tokio::select! {
-            Some(Ok(done)) = under_way.join_next() => busy.end(&done),
-            _ = timeout(Duration::from_millis(IDLE_MS), app.deliveries_rang.notified()) => {}
-            _ = stop.changed() => {}
-        }
-    }
-    // What was sent is written down, so that it is not sent again after the start.
-    while under_way.join_next().await.is_some() {}
-}
-
-/// The webhooks that are under way.
-#[derive(Default)]
-struct Busy {
-    ids: BTreeSet<DeliveryId>,
-    hosts: BTreeMap<String, usize>,
-}
-
-impl Busy {
-    /// Takes a place for a delivery, if there is one; returns its host.
-    async fn begin(&mut self, app: &App, id: DeliveryId) -> Option<String> {
-        if self.ids.len() >= DELIVERIES_AT_ONCE || self.ids.contains(&id) {
-            return None;
-        }
-        let view = app.store.load_delivery(id).await.ok()?;
-        let host = host(&view.delivery.url);
-        let places = self.hosts.entry(host.clone()).or_default();
-        if *places >= DELIVERIES_PER_HOST {
-            return None;
-        }
-        *places += 1;
-        self.ids.insert(id);
-        Some(host)
-    }
-
-    fn end(&mut self, (host, id): &(String, DeliveryId)) {
-        self.ids.remove(id);
-        if let Some(places) = self.hosts.get_mut(host) {
-            *places -= 1;
-            if *places == 0 {
-                self.hosts.remove(host);
-            }
-        }
-    }
-}
-
-/// What stands between the scheme and the path of an address.
-fn host(url: &str) -> String {
-    let after_scheme = url.split_once("://").map_or(url, |it| it.1);
-    after_scheme.split(['/', '?', '#']).next().unwrap_or("").to_ascii_lowercase()
-}
-
-async fn deliver_one(app: &App, courier: &HttpCourier, id: DeliveryId, fence: &Fence) {
-    #[cfg(feature = "crash-points")]
-    let courier = &crate::crash::courier(courier);
-    match engine::deliver(&*app.store, courier, id, Some(fence), clock::now()).await {
-        Ok(_) | Err(CommitError::Conflict) => {}
-        Err(error) => {
-            failed(app, "webhooks", error);
-            tokio::time::sleep(Duration::from_millis(FAILURE_MS)).await;
-        }
-    }
-}
-
 /// Withdraws payouts that nobody approved in time, while that is for this process to do.
 pub(crate) async fn expire(app: Arc<App>, acceptor: Acceptor, mut stop: Stop) {
     while !*stop.borrow() {
@@ -335,7 +233,7 @@ pub(crate) async fn rates(app: Arc<App>, rates: Arc<Rates>, mut stop: Stop) {
     }
 }
 
-fn failed(app: &App, whose: &str, error: CommitError) {
+pub(crate) fn failed(app: &App, whose: &str, error: CommitError) {
     app.metrics.loop_failures.inc();
     let at: Timestamp = clock::now();
     tracing::warn!(whose, ?error, at_ms = at.0, "store or network did not answer; trying again");

@@ -13,6 +13,7 @@ mod config;
 mod courier;
 #[cfg(any(test, feature = "crash-points"))]
 mod crash;
+mod deliveries;
 mod docs;
 mod elsewhere;
 mod explain;

@@ -14,6 +14,7 @@ use crate::{
     clock::{self, Uptime},
     config::Config,
     courier::HttpCourier,
+    deliveries,
     http::Api,
     limiter::Limiter,
     listen, loops,
@@ -84,7 +85,7 @@ impl Server {
                         .map(|work| loops::start_lane(app.clone(), work.clone(), stopped.clone())),
                 ),
                 Role::Deliver => {
-                    tasks.spawn(loops::deliver(app, courier.clone(), stopped));
+                    tasks.spawn(deliveries::deliver(app, courier.clone(), stopped));
                 }
                 Role::Admin => {
                     tasks.spawn(loops::expire(app, acceptor.clone(), stopped));

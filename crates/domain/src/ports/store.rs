@@ -198,6 +198,27 @@ pub struct DeliveryView {
     pub key: Option<ApiKey>,
 }
 
+/// A delivery that is due, and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueDelivery {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// Since when it is due.
+    pub due_at: Timestamp,
+    /// Where it goes.
+    pub url: String,
+}
+
+/// A place among deliveries in the order in which they are due.
+pub type DuePlace = (Timestamp, DeliveryId);
+
+impl DueDelivery {
+    /// Its place among those that are due.
+    pub fn place(&self) -> DuePlace {
+        (self.due_at, self.id)
+    }
+}
+
 /// A payout with everything that explains it, as of one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PayoutView {
@@ -310,12 +331,14 @@ pub trait Store: Send + Sync {
         now: Timestamp,
         count_max: u32,
     ) -> BoxFuture<'a, Result<Vec<BatchId>, Unreachable>>;
-    /// Lists deliveries that are due, the longest due first.
+    /// Lists deliveries that are due, the longest due first: from the beginning, or after a place in
+    /// this order.
     fn due_deliveries(
         &self,
         now: Timestamp,
+        after: Option<DuePlace>,
         count_max: u32,
-    ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Unreachable>>;
+    ) -> BoxFuture<'_, Result<Vec<DueDelivery>, Unreachable>>;
     /// Lists payouts that wait for an approval whose time is over.
     fn expired_approvals(
         &self,

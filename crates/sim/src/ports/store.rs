@@ -18,7 +18,7 @@ use domain::{
     payout::Payout,
     ports::{
         AcceptNeeds, Balance, BatchView, ChangeSet, CommitError, Commitment, Decide, DeliveryView,
-        LaneView, PageQuery, PayoutKey, PayoutView, Store, Unreachable,
+        DueDelivery, DuePlace, LaneView, PageQuery, PayoutKey, PayoutView, Store, Unreachable,
     },
 };
 
@@ -169,9 +169,10 @@ impl Store for FaultyStore {
     fn due_deliveries(
         &self,
         now: Timestamp,
+        after: Option<DuePlace>,
         count_max: u32,
-    ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Unreachable>> {
-        self.honest.due_deliveries(now, count_max)
+    ) -> BoxFuture<'_, Result<Vec<DueDelivery>, Unreachable>> {
+        self.honest.due_deliveries(now, after, count_max)
     }
 
     fn expired_approvals(

@@ -15,7 +15,7 @@ use domain::{
     payout::{Payout, PayoutState},
     ports::{
         AcceptNeeds, AcceptView, Balance, BatchView, Claim, ClaimScope, Commitment, DeliveryView,
-        HoldReason, LaneView, PageQuery, PayoutKey, PayoutView,
+        DueDelivery, DuePlace, HoldReason, LaneView, PageQuery, PayoutKey, PayoutView,
     },
 };
 
@@ -168,13 +168,20 @@ impl Contents {
         due.into_iter().map(|it| it.1).take(count(count_max)).collect()
     }
 
-    /// The deliveries that are due, the longest due first.
-    pub fn due_deliveries(&self, now: Timestamp, count_max: u32) -> Vec<DeliveryId> {
+    /// The deliveries that are due, the longest due first, after a place in this order.
+    pub fn due_deliveries(
+        &self,
+        now: Timestamp,
+        after: Option<DuePlace>,
+        count_max: u32,
+    ) -> Vec<DueDelivery> {
         let waits = |it: &&Delivery| it.state == DeliveryState::Due && it.due_at.is_due(now);
-        let mut due: Vec<(Timestamp, DeliveryId)> =
-            self.deliveries.values().filter(waits).map(|it| (it.due_at, it.id)).collect();
-        due.sort_unstable();
-        due.into_iter().map(|it| it.1).take(count(count_max)).collect()
+        let due = self.deliveries.values().filter(waits);
+        let due = due.map(|it| DueDelivery { id: it.id, due_at: it.due_at, url: it.url.clone() });
+        let mut due: Vec<DueDelivery> = due.filter(|it| Some(it.place()) > after).collect();
+        due.sort_unstable_by_key(DueDelivery::place);
+        due.truncate(count(count_max));
+        due
     }
 
     pub(super) fn payout_view(&self, key: &PayoutKey) -> Option<PayoutView> {

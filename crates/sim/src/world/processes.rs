@@ -248,7 +248,8 @@ impl World {
                 }
                 due.extend(old.into_iter().map(|it| Work::Advance(lane.network.clone(), it)));
             }
-            due.extend(contents.due_deliveries(now, u32::MAX).into_iter().map(Work::Deliver));
+            let told = contents.due_deliveries(now, None, u32::MAX);
+            due.extend(told.into_iter().map(|it| Work::Deliver(it.id)));
             due.extend(contents.expired_approvals(now, u32::MAX).into_iter().map(Work::Expire));
             due
         })

@@ -27,7 +27,7 @@ use domain::{
     payout::Payout,
     ports::{
         AcceptNeeds, Balance, BatchView, ChangeSet, CommitError, Commitment, Decide, DeliveryView,
-        LaneView, PageQuery, PayoutKey, PayoutView, Store, Unreachable,
+        DueDelivery, DuePlace, LaneView, PageQuery, PayoutKey, PayoutView, Store, Unreachable,
     },
 };
 use rustls::ClientConfig;

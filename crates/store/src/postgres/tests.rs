@@ -2,6 +2,7 @@
 
 use std::{env, process};
 
+use domain::ports::AcceptView;
 use rustls::{RootCertStore, crypto::ring};
 use tokio::runtime::Runtime;
 use tokio_postgres::SimpleQueryMessage;
@@ -11,7 +12,7 @@ use crate::queries::plans;
 
 /// Does something with a store in a schema of its own.
 #[expect(clippy::disallowed_methods, reason = "the environment names the server")]
-fn with_store(name: &str, work: impl AsyncFnOnce(&Client)) {
+fn with_store(name: &str, work: impl AsyncFnOnce(&Postgres, &Client)) {
     let Ok(url) = env::var("POSTGRES") else {
         println!("skipped: the variable POSTGRES names no server");
         return;
@@ -29,7 +30,7 @@ fn with_store(name: &str, work: impl AsyncFnOnce(&Client)) {
         let client = store.asking.get().await.unwrap();
         client.batch_execute(&format!("CREATE SCHEMA {schema}")).await.unwrap();
         store.migrate().await.unwrap();
-        work(&client).await;
+        work(&store, &client).await;
         client.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await.unwrap();
     });
 }
@@ -64,7 +65,7 @@ async fn lines(client: &Client, sql: &str) -> Vec<String> {
 
 #[test]
 fn every_connection_is_durable_and_impatient() {
-    with_store("settings", async |client| {
+    with_store("settings", async |_, client| {
         for (setting, value) in [
             ("synchronous_commit", "on"),
             ("statement_timeout", "30s"),
@@ -101,7 +102,7 @@ async fn plan(client: &Client, sql: &str) -> Vec<String> {
 #[test]
 fn nothing_that_is_asked_reads_a_table_that_grows() {
     let all = plans::all();
-    with_store("all_plans", async |client| {
+    with_store("all_plans", async |_, client| {
         // A few rows that were found may be sorted and joined in any way.
         let no_tables = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan";
         client.batch_execute(no_tables).await.unwrap();
@@ -125,7 +126,7 @@ fn nothing_that_is_asked_reads_a_table_that_grows() {
 /// server could do is forbidden, and must not be needed.
 #[test]
 fn what_is_asked_all_the_time_is_found_by_an_index_and_in_order() {
-    with_store("plans", async |client| {
+    with_store("plans", async |_, client| {
         client.batch_execute(ONLY_INDEXES).await.unwrap();
         for sql in read::asked_often() {
             let plan = plan(client, &sql).await;
@@ -137,6 +138,52 @@ fn what_is_asked_all_the_time_is_found_by_an_index_and_in_order() {
             let is_sorted = plan.iter().any(|it| it.contains("Sort"));
             assert!(!is_sorted || !sql.contains("ORDER BY"), "{plan:#?}");
         }
+    });
+}
+
+#[test]
+fn what_was_decided_while_balances_were_waited_for_counts() {
+    with_store("paused", async |store, client| {
+        let id = MerchantId(1);
+        let merchant = Merchant {
+            id,
+            name: "shop".to_owned(),
+            webhook_url: None,
+            paused: false,
+            created_at: Timestamp(1),
+            version: 1,
+        };
+        let change = ChangeSet { merchants: vec![merchant], ..ChangeSet::default() };
+        assert_eq!(store.commit(change).await, Ok(()));
+        let line = (LedgerAccount::Available(id), AssetId::new("COIN@net"));
+        let open = "INSERT INTO balances (account, asset, units) VALUES ($1, 'COIN@net', '0')";
+        client.execute(open, &[&line.0.to_string()]).await.unwrap();
+        let needs = AcceptNeeds {
+            merchants: BTreeSet::from([id]),
+            balances: BTreeSet::from([line]),
+            ..AcceptNeeds::default()
+        };
+        let is_paused = async || {
+            let mut paused = None;
+            let mut decide = |view: AcceptView| {
+                paused = Some(view.merchants[&id].paused);
+                ChangeSet::default()
+            };
+            assert_eq!(store.accept(&needs, &mut decide).await, Ok(()));
+            paused
+        };
+        assert_eq!(is_paused().await, Some(false));
+        let hold = "BEGIN; SELECT units FROM balances FOR UPDATE";
+        client.batch_execute(hold).await.unwrap();
+        let waits = "SELECT 'one' FROM pg_stat_activity \
+                     WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))";
+        let pause = async {
+            while lines(client, waits).await.is_empty() {}
+            let paused = "UPDATE merchants SET paused = 1; COMMIT";
+            client.batch_execute(paused).await.unwrap();
+        };
+        let (seen, ()) = futures_util::future::join(is_paused(), pause).await;
+        assert_eq!(seen, Some(true));
     });
 }
 

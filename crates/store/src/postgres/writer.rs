@@ -149,8 +149,12 @@ async fn write_and_commit(client: &mut Client, changes: &[&ChangeSet]) -> Result
         Some(place) => Failure::Of(place, fault),
         None => Failure::Nothing(fault),
     })?;
-    // A server that is told to stop may say so after it has committed.
-    transaction.commit().await.map_err(|error| Failure::Unknown(error.into()))
+    transaction.commit().await.map_err(|error| match Fault::from(error) {
+        // Databases that find out at the end what crossed each other have written nothing then.
+        fault if fault.is_crossed() => Failure::Nothing(fault),
+        // A server that is told to stop may say so after it has committed.
+        fault => Failure::Unknown(fault),
+    })
 }
 
 #[cfg(test)]

@@ -41,7 +41,8 @@ pub(crate) fn is_small(table: &str) -> bool {
     SMALL.contains(&table) || table.starts_with('(')
 }
 
-/// Whether a question reads in the order of an index and ends with its page.
+/// Whether a question reads in the order of an index and ends with its page. It may look through what
+/// does not belong to the page: the gateway bounds how many do that at once, and says so.
 pub(crate) fn is_page(sql: &str) -> bool {
     sql.contains(" ORDER BY id ") && sql.contains(" LIMIT ")
 }

@@ -8,7 +8,7 @@ use std::{
 use super::{
     codec,
     rows::{self, Cells},
-    session::{Session, all, four, three, two},
+    session::{Session, all, three, two},
     table::{API_KEYS, BATCHES, DELIVERIES, LANES, MERCHANTS, PAYOUTS, Table},
     value::{Record, Value, values},
 };
@@ -23,7 +23,10 @@ use domain::{
     merchant::{ApiKey, Merchant},
     money::Amount,
     payout::Payout,
-    ports::{AcceptNeeds, AcceptView, BatchView, Commitment, DeliveryView, LaneView},
+    ports::{
+        AcceptNeeds, AcceptView, BatchView, Commitment, DeliveryView, DueDelivery, DuePlace,
+        LaneView,
+    },
 };
 
 pub(crate) async fn merchant(
@@ -129,8 +132,9 @@ pub(crate) fn amount(units: i128) -> Option<Amount> {
 }
 
 /// Loads what deciding about commands needs. Until the transaction ends, nobody else moves the
-/// balances; whoever else changes one of the records meanwhile, or uses one of the names, makes what
-/// is decided a conflict.
+/// balances; whoever else changes one of the payouts meanwhile, or uses one of the names, makes what
+/// is decided a conflict. Merchants and credentials are read when the balances can be had, which may
+/// take others a while: what became of them until then counts.
 pub(crate) async fn accept_view<S: Session>(
     session: &S,
     needs: &AcceptNeeds,
@@ -138,12 +142,6 @@ pub(crate) async fn accept_view<S: Session>(
     let mut view = AcceptView::default();
     let named = needs.payouts.union(&needs.leaving).copied().collect();
     let by_id = |table: &Table| format!("{} WHERE id = ?1", table.select);
-    let ids = sets(&needs.merchants, |it| values![it.to_string()]);
-    let sql = by_id(&MERCHANTS);
-    let merchants = session.each(&sql, &ids, rows::merchant);
-    let ids = sets(&needs.keys, |it| values![it.to_string()]);
-    let sql = by_id(&API_KEYS);
-    let keys = session.each(&sql, &ids, rows::api_key);
     let names = sets(&needs.claims, |it| {
         values![codec::scope_word(it.scope), codec::claim_owner(it), &it.text]
     });
@@ -151,10 +149,7 @@ pub(crate) async fn accept_view<S: Session>(
     let claims = session.each(CLAIMED, &names, used);
     let ids = sets(&needs.public_ids, |it| values![it]);
     let public_ids = session.each(TAKEN, &ids, |_| Ok(()));
-    let ((merchants, keys), claims, public_ids, payouts) =
-        four(two(merchants, keys), claims, public_ids, payouts(session, &named)).await?;
-    view.merchants = merchants.into_iter().flatten().map(|it| (it.id, it)).collect();
-    view.keys = keys.into_iter().flatten().map(|it| (it.id, it)).collect();
+    let (claims, public_ids, payouts) = three(claims, public_ids, payouts(session, &named)).await?;
     let claims = needs.claims.iter().zip(claims);
     view.claims = claims.filter_map(|(claim, used)| Some((claim.clone(), used?))).collect();
     let public_ids = needs.public_ids.iter().zip(public_ids);
@@ -166,7 +161,18 @@ pub(crate) async fn accept_view<S: Session>(
     let charged =
         charged.map(|it| (LedgerAccount::Available(it.merchant), it.charged_asset().clone()));
     let lines: BTreeSet<Line> = needs.balances.iter().cloned().chain(charged).collect();
-    let balances = locked_balances(session, &with_those_beside::<S>(&lines)).await?;
+    let lines_beside = with_those_beside::<S>(&lines);
+    let balances = locked_balances(session, &lines_beside);
+    let ids = sets(&needs.merchants, |it| values![it.to_string()]);
+    let sql = by_id(&MERCHANTS);
+    let merchants = session.each(&sql, &ids, rows::merchant);
+    let ids = sets(&needs.keys, |it| values![it.to_string()]);
+    let sql = by_id(&API_KEYS);
+    let keys = session.each(&sql, &ids, rows::api_key);
+    // They are asked in this order.
+    let (balances, merchants, keys) = three(balances, merchants, keys).await?;
+    view.merchants = merchants.into_iter().flatten().map(|it| (it.id, it)).collect();
+    view.keys = keys.into_iter().flatten().map(|it| (it.id, it)).collect();
     let balances = balances.into_iter().map(|(line, (_, units))| (line, units));
     view.balances = balances.filter(|it| lines.contains(&it.0)).collect();
     let left = needs.leaving.iter().filter_map(|it| view.payouts.get(it)?.state.unsigned_batch());
@@ -496,20 +502,28 @@ pub(crate) async fn due_batches(
     Ok(at_most(all(due).await?, count_max))
 }
 
-const DUE_DELIVERIES: &str = "SELECT payout, number FROM deliveries \
-    WHERE state = 'due' AND due_at BETWEEN ?1 AND ?2 ORDER BY due_at, payout, number LIMIT ?3";
+const DUE_DELIVERIES: &str = "SELECT payout, number, due_at, url FROM deliveries \
+    WHERE state = 'due' AND due_at BETWEEN ?1 AND ?2 AND (due_at, payout, number) > (?3, ?4, ?5) \
+    ORDER BY due_at, payout, number LIMIT ?6";
 
 pub(crate) async fn due_deliveries(
     session: &impl Session,
     now: Timestamp,
+    after: Option<DuePlace>,
     count_max: u32,
-) -> Result<Vec<DeliveryId>, Fault> {
+) -> Result<Vec<DueDelivery>, Fault> {
     let turn = |row: &dyn Record| {
         let cells = Cells::new(row, "deliveries");
-        Ok(DeliveryId { payout: cells.id("payout")?, number: cells.number("number")? })
+        let id = DeliveryId { payout: cells.id("payout")?, number: cells.number("number")? };
+        Ok(DueDelivery { id, due_at: cells.time("due_at")?, url: cells.text("url")? })
     };
+    // Nothing is due before 1970.
+    let (at, payout, number) = after.map_or((-1, String::new(), 0), |(at, id)| {
+        (codec::ms(at), id.payout.to_string(), i64::from(id.number))
+    });
     let due = due_ranges(now).map(async |(from, to)| {
-        session.list(DUE_DELIVERIES, &values![from, to, count_max], turn).await
+        let values = values![from.max(at), to, at, &payout, number, count_max];
+        session.list(DUE_DELIVERIES, &values, turn).await
     });
     Ok(at_most(all(due).await?, count_max))
 }

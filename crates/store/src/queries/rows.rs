@@ -134,7 +134,7 @@ impl<'a> Cells<'a> {
         }
     }
 
-    fn time(&self, column: &'static str) -> Result<Timestamp, Fault> {
+    pub(crate) fn time(&self, column: &'static str) -> Result<Timestamp, Fault> {
         self.number(column).map(Timestamp)
     }
 

@@ -87,9 +87,12 @@ macro_rules! store {
             fn due_deliveries(
                 &self,
                 now: Timestamp,
+                after: Option<DuePlace>,
                 count_max: u32,
-            ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Unreachable>> {
-                Box::pin(async move { $asking!(self, it => read::due_deliveries(it, now, count_max)) })
+            ) -> BoxFuture<'_, Result<Vec<DueDelivery>, Unreachable>> {
+                Box::pin(async move {
+                    $asking!(self, it => read::due_deliveries(it, now, after, count_max))
+                })
             }
 
             fn expired_approvals(

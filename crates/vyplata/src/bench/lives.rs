@@ -141,9 +141,9 @@ async fn live(
         for id in app.store.due_batches(&work.lane, now, 8).await.map_err(silent)? {
             engine::advance(&world, id, now).await.map_err(unwritten)?;
         }
-        for id in app.store.due_deliveries(now, 8).await.map_err(silent)? {
+        for due in app.store.due_deliveries(now, None, 8).await.map_err(silent)? {
             let receiver = Receiver { app };
-            engine::deliver(&*app.store, &receiver, id, None, now).await.map_err(unwritten)?;
+            engine::deliver(&*app.store, &receiver, due.id, None, now).await.map_err(unwritten)?;
         }
         chain.mine();
         let found = app.store.find_payout(&PayoutKey::Id(payout)).await.map_err(silent)?;

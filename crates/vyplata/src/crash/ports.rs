@@ -23,9 +23,9 @@ use domain::{
     payout::Payout,
     ports::{
         AcceptNeeds, Balance, BatchView, BuildError, ChangeSet, CommitError, Commitment, Courier,
-        Decide, DeliveryView, Draft, Finding, Handover, Holding, Intent, LaneView, PageQuery,
-        PayoutKey, PayoutView, Rail, RailProfile, SignError, Signature, Signer, Spending, Store,
-        Unreachable, UnsignedTx,
+        Decide, DeliveryView, Draft, DueDelivery, DuePlace, Finding, Handover, Holding, Intent,
+        LaneView, PageQuery, PayoutKey, PayoutView, Rail, RailProfile, SignError, Signature,
+        Signer, Spending, Store, Unreachable, UnsignedTx,
     },
 };
 
@@ -152,9 +152,10 @@ impl Store for Dying<Arc<dyn Store>> {
     fn due_deliveries(
         &self,
         now: Timestamp,
+        after: Option<DuePlace>,
         count_max: u32,
-    ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Unreachable>> {
-        self.0.due_deliveries(now, count_max)
+    ) -> BoxFuture<'_, Result<Vec<DueDelivery>, Unreachable>> {
+        self.0.due_deliveries(now, after, count_max)
     }
 
     fn expired_approvals(

@@ -1,6 +1,6 @@
 //! Webhooks: signed as each API documents, repeated until taken, and sent nowhere else.
 
-use std::{collections::BTreeMap, net::TcpListener};
+use std::{collections::BTreeMap, net::TcpListener, thread};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -245,6 +245,43 @@ fn a_receiver_that_was_down_is_told_later_and_redirects_are_not_followed() {
     ledger.assert_balanced();
     let statuses: Vec<String> = ledger.payouts().into_iter().map(|it| it.status).collect();
     assert_eq!(statuses.iter().filter(|it| *it == "cancelled").count(), PATHS.len());
+}
+
+/// Never answers.
+fn silent(_: &Received) -> Answer {
+    loop {
+        thread::park();
+    }
+}
+
+#[test]
+fn a_receiver_that_does_not_answer_delays_nobody_elses_webhooks() {
+    let (node, deaf) = (Receiver::start(0, idle_node), Receiver::start(0, silent));
+    let receiver = Receiver::start(0, merchant);
+    let [deaf, base] = [&deaf, &receiver].map(|it| it.address);
+    let allow = format!("[rates]\nETH = \"3000\"\n[webhooks]\nallow = [\"{deaf}\", \"{base}\"]\n");
+    let installation = Installation::new(&Installation::ethereum(node.address, &allow));
+    installation.ok(&["keys", "init"]);
+    let url = format!("http://{base}/merchant");
+    let credentials = installation.merchant(&["shop", "--webhook-url", &url]);
+    let mut gateway = installation.serve_all_the_same();
+    installation.ok(&["fund", "ETH@ethereum", "100", "--merchant", "shop"]);
+    make_and_cancel(&installation, &gateway, &credentials, &format!("http://{base}"));
+    wait_for("one is told", || receiver.at("/native").pop());
+    gateway.kill();
+    // More than are looked at in a turn, and one that is due after all of them.
+    let hand = rusqlite::Connection::open(gateway.data.join("vyplata.db")).unwrap();
+    let copy = "WITH RECURSIVE copies (copy) AS \
+                    (SELECT ?2 UNION ALL SELECT copy + 1 FROM copies WHERE copy < ?3) \
+                INSERT INTO deliveries SELECT payout, copy, ?1, status, txid, occurred_at, 'due', 0, \
+                    copy, '', body, 1 \
+                FROM (SELECT * FROM deliveries WHERE url LIKE '%/native'), copies";
+    let silent = format!("http://{deaf}/");
+    assert_eq!(hand.execute(copy, (silent, 100, 20_099)), Ok(20_000));
+    assert_eq!(hand.execute(copy, (format!("http://{base}/late"), 30_000, 30_000)), Ok(1));
+    drop(hand);
+    let _gateway = installation.serve_all_the_same();
+    wait_for("the other one is told", || receiver.at("/late").pop());
 }
 
 #[test]

@@ -81,13 +81,23 @@ pub(super) fn due_deliveries(store: &dyn Store) {
         write(store, |change| change.deliveries.push(it));
     }
     let due = |now, count_max| -> Vec<(u128, u16)> {
-        let list = ready(store.due_deliveries(Timestamp(now), count_max)).expect("reachable");
-        list.into_iter().map(|it| (it.payout.0, it.number)).collect()
+        let list = ready(store.due_deliveries(Timestamp(now), None, count_max)).expect("reachable");
+        list.into_iter().map(|it| (it.id.payout.0, it.id.number)).collect()
     };
     assert_eq!(due(199, 10), []);
     assert_eq!(due(200, 10), [(1, 1), (2, 0)]);
     assert_eq!(due(300, 10), [(1, 1), (2, 0), (1, 0)]);
     assert_eq!(due(300, 1), [(1, 1)]);
+    let page = |after, count_max| {
+        ready(store.due_deliveries(Timestamp(300), after, count_max)).expect("reachable")
+    };
+    let all = page(None, 10);
+    let told = delivery(1, 1);
+    assert_eq!((&all[0].url, all[0].due_at), (&told.url, Timestamp(200)));
+    for (place, it) in all.iter().enumerate() {
+        assert_eq!(page(Some(it.place()), 10), all[place + 1..]);
+        assert_eq!(page(Some(it.place()), 1), all[place + 1..all.len().min(place + 2)]);
+    }
     let mut delivered = delivery(1, 1);
     delivered.state = DeliveryState::Delivered;
     delivered.version = 2;
@@ -278,9 +288,11 @@ pub(super) fn what_a_wrong_clock_put_off(store: &dyn Store) {
     }
     let batches = ready(store.due_batches(&lane_id(), now, 9)).expect("reachable");
     assert_eq!(batches.iter().map(|it| it.0).collect::<Vec<_>>(), [1, 3]);
-    let deliveries = ready(store.due_deliveries(now, 9)).expect("reachable");
-    assert_eq!(deliveries.iter().map(|it| it.payout.0).collect::<Vec<_>>(), [1, 3]);
-    assert_eq!(ready(store.due_deliveries(now, 1)).map(|it| it.len()), Ok(1));
+    let deliveries = ready(store.due_deliveries(now, None, 9)).expect("reachable");
+    assert_eq!(deliveries.iter().map(|it| it.id.payout.0).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(ready(store.due_deliveries(now, None, 1)).map(|it| it.len()), Ok(1));
+    let after = ready(store.due_deliveries(now, Some(deliveries[0].place()), 9));
+    assert_eq!(after.as_deref(), Ok(&deliveries[1..]));
 }
 
 pub(super) fn payouts_are_found_by_every_key(store: &dyn Store) {
