@@ -32,7 +32,7 @@ const QUEUE_MAX: usize = 1_536;
 const SLICE_MAX: usize = 512;
 /// How many slices are decided or wait for the disk at the same time. More would be smaller, and cost
 /// more.
-const UNDER_WAY_MAX: usize = 3;
+const UNDER_WAY_MAX: usize = 2;
 /// How many commands there must be to decide about while others wait for the disk: fewer cost more
 /// each, and wait until those are there, or [`PATIENCE_BESIDE`] is over.
 const NEXT_MIN: usize = 12;

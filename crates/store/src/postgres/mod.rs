@@ -50,7 +50,7 @@ use writer::Writer;
 const ASKING_MAX: usize = 12;
 /// How many it writes with at most, beside them: whoever asks much keeps nobody from writing. That is
 /// one for each slice that is accepted at the same time, and one for all other commits.
-const WRITING_MAX: usize = 4;
+const WRITING_MAX: usize = 3;
 /// How long a connection may take to be made, or to become free.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// How long one operation of the store may take in all.
