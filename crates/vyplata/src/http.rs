@@ -141,7 +141,7 @@ async fn metrics(State(app): State<Arc<App>>) -> Response {
         app.metrics.network(work.network.as_str(), work.rail.alert().is_some());
     }
     app.metrics.leases(app.leases.held());
-    let text = app.metrics.text(&counts, &app.store.written());
+    let text = app.metrics.text(&counts, &*app.store);
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
         .into_response()
 }

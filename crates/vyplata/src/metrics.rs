@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::atomic::Ordering};
 
-use domain::{Timestamp, event::EventKind};
+use domain::{Timestamp, ports::Store};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -89,6 +89,7 @@ pub(crate) struct Metrics {
     network_alert: Family<NetworkLabel, Gauge>,
     leases_held: Gauge,
     roles: Family<RoleLabel, Gauge>,
+    disk_waits: Counter,
 }
 
 impl Default for Metrics {
@@ -113,6 +114,7 @@ impl Default for Metrics {
             network_alert: Family::default(),
             leases_held: Gauge::default(),
             roles: Family::default(),
+            disk_waits: Counter::default(),
         };
         let all = &mut metrics.registry;
         all.register("requests", "Requests answered", metrics.requests.clone());
@@ -146,6 +148,8 @@ impl Default for Metrics {
         all.register("leases_held", help, metrics.leases_held.clone());
         let help = "1 if this process has the role";
         all.register("role", help, metrics.roles.clone());
+        let help = "How often this process waited for the disk; on PostgreSQL the server does";
+        all.register("disk_waits", help, metrics.disk_waits.clone());
         metrics
     }
 }
@@ -192,16 +196,15 @@ impl Metrics {
         self.runways.get_or_create(&label).set(i64::try_from(payouts).unwrap_or(i64::MAX));
     }
 
-    /// Prints all figures, with the store's counts as they are now, and what was written through it.
-    pub(crate) fn text(
-        &self,
-        counts: &BTreeMap<String, u64>,
-        written: &BTreeMap<EventKind, u64>,
-    ) -> String {
-        for (kind, count) in written {
-            let counter = self.events.get_or_create_owned(&KindLabel { kind: kind.word() });
-            // Of two who ask at the same time, the later one knows more.
-            counter.inner().fetch_max(*count, Ordering::Relaxed);
+    /// Prints all figures, with the store's counts as they are now, and what it has done.
+    pub(crate) fn text(&self, counts: &BTreeMap<String, u64>, store: &dyn Store) -> String {
+        // Of two who ask at the same time, the later one knows more.
+        let raise = |counter: &Counter, count| counter.inner().fetch_max(count, Ordering::Relaxed);
+        for (kind, count) in store.written() {
+            raise(&self.events.get_or_create_owned(&KindLabel { kind: kind.word() }), count);
+        }
+        if let Some(waits) = store.disk_waits() {
+            raise(&self.disk_waits, waits);
         }
         for (name, count) in counts {
             let Some((kind, state)) = name.split_once('.') else { continue };

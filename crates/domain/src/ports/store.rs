@@ -400,6 +400,11 @@ pub trait Store: Send + Sync {
     fn counts(&self) -> BoxFuture<'_, Result<BTreeMap<String, u64>, Unreachable>>;
     /// How many events of each kind were written through this store since it was opened.
     fn written(&self) -> BTreeMap<EventKind, u64>;
+    /// How often it has waited for the disk since it was opened, if it does that itself: once for all
+    /// that was committed meanwhile.
+    fn disk_waits(&self) -> Option<u64> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -166,6 +166,12 @@ impl Postgres {
     async fn write_commit(&self, change: ChangeSet) -> Result<(), CommitError> {
         self.writer.commit(change).await
     }
+
+    /// The server waits, and for all that use it together.
+    #[expect(clippy::unused_self, reason = "another store counts")]
+    fn waits(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Up to so many connections, made when they are needed.

@@ -198,6 +198,10 @@ macro_rules! store {
             fn written(&self) -> BTreeMap<EventKind, u64> {
                 self.written.counts()
             }
+
+            fn disk_waits(&self) -> Option<u64> {
+                self.waits()
+            }
         }
     };
 }

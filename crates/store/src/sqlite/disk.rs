@@ -64,6 +64,8 @@ struct State {
     /// it says later that all is well.
     is_lost: bool,
     is_closed: bool,
+    /// How often the disk was waited for.
+    waits: u64,
     waiting: Vec<(Mark, oneshot::Sender<()>)>,
 }
 
@@ -104,6 +106,11 @@ impl Disk {
         }
         state.begun += 1;
         Ok(Writing { shared: &self.shared, mark: Mark(state.begun) })
+    }
+
+    /// How often it was waited for.
+    pub(crate) fn waits(&self) -> u64 {
+        self.shared.state().waits
     }
 
     /// All that may have been seen until now.
@@ -191,6 +198,7 @@ impl Shared {
                 return;
             }
             state.kept = mark.0;
+            state.waits += 1;
             let told: Vec<_> = state.waiting.extract_if(.., |it| it.0 <= mark).collect();
             drop(state);
             for (_, tell) in told {
@@ -262,6 +270,7 @@ pub(crate) mod tests {
             ready(wait).unwrap();
         }
         assert!(asked.try_recv().is_err(), "the third had no wait of its own");
+        assert_eq!(disk.waits(), 2);
     }
 
     #[test]

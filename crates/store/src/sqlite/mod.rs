@@ -41,7 +41,7 @@ use crate::{
     error::{Fault, StoreError},
     queries::{read, report, store::store, write, written::Written},
 };
-use disk::Mark;
+use disk::{Disk, Mark};
 pub(crate) use open::connect_checked;
 pub use open::lock_file;
 use open::{BUSY_TIMEOUT, Connections};
@@ -166,6 +166,11 @@ impl Sqlite {
     async fn write_commit(&self, change: ChangeSet) -> Result<(), CommitError> {
         self.writer.commit(change).await
     }
+
+    /// Moving the log into the database, which waits twice for many commits, is not counted.
+    fn waits(&self) -> Option<u64> {
+        self.connections.disk.get().map(Disk::waits)
+    }
 }
 
 /// Asks as of one moment, and answers when the disk has all that this moment may have come from.
@@ -203,7 +208,7 @@ mod tests {
     use rusqlite::Connection;
     use sim::conformance::ready;
 
-    use super::{disk::Disk, *};
+    use super::*;
     use crate::queries::plans;
 
     #[test]

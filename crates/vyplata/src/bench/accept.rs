@@ -81,10 +81,14 @@ pub(crate) struct Run {
     pub(crate) p99_to_fsync: Ratio,
     /// Creates that were answered.
     pub(crate) acknowledged: u64,
-    /// Transactions that the store wrote meanwhile, each of which waits for the disk once.
+    /// Transactions that the store wrote meanwhile.
     pub(crate) commits: Option<u64>,
     /// Creates per transaction.
     pub(crate) payouts_per_commit: Option<Ratio>,
+    /// How often the disk was waited for meanwhile.
+    pub(crate) fsyncs: Option<u64>,
+    /// Creates per wait for the disk.
+    pub(crate) payouts_per_fsync: Option<Ratio>,
     /// What a create cost the processor of all gateways.
     pub(crate) cpu_us_per_create: Option<u64>,
     /// What an answer cost the echo's.
@@ -178,6 +182,7 @@ struct Sum {
     marks: [Vec<u64>; 2],
     memory: Memory,
     commits: Option<u64>,
+    fsyncs: Option<u64>,
     cpu_us: [Option<u64>; 3],
     late: u64,
 }
@@ -199,6 +204,7 @@ impl Bench<'_> {
             marks: [vec![], vec![]],
             memory: vec![],
             commits: Some(0),
+            fsyncs: Some(0),
             cpu_us: [Some(0); 3],
             late: 0,
         };
@@ -234,8 +240,10 @@ impl Bench<'_> {
         supply.rewind();
         let (used, own) = (self.gateways.cpu_us(), machine::cpu_us(std::process::id()));
         let commits = super::place::transactions(&self.ground.store);
+        let fsyncs = self.gateways.waits();
         let creates = self.creates(connections, lasts, supply, Some(&mut sum.memory))?;
         add(&mut sum.commits, self.ground.commits_since(commits));
+        add(&mut sum.fsyncs, since(self.gateways.waits(), fsyncs));
         add(&mut sum.cpu_us[0], since(self.gateways.cpu_us(), used));
         add(&mut sum.cpu_us[2], since(machine::cpu_us(std::process::id()), own));
         sum.late += supply.take_late();
@@ -308,6 +316,8 @@ impl Bench<'_> {
             acknowledged: created,
             commits: sum.commits,
             payouts_per_commit: sum.commits.map(|it| Ratio::of(created, it)),
+            fsyncs: sum.fsyncs,
+            payouts_per_fsync: sum.fsyncs.map(|it| Ratio::of(created, it)),
             cpu_us_per_create: each(sum.cpu_us[0], created),
             echo_cpu_us_per_request: each(sum.cpu_us[1], echoed),
             load_cpu_us_per_create: each(sum.cpu_us[2], created),

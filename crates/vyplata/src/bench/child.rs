@@ -33,6 +33,8 @@ pub(crate) struct Ready {
     pub(crate) begun_at_ms: u64,
     /// The newest payout that its store had before.
     pub(crate) newest_before: Option<String>,
+    /// How often its store had waited for the disk before, if it counts that.
+    pub(crate) waits_before: Option<u64>,
 }
 
 /// What a child had taken when all was prepared, just before its loops began.
@@ -110,6 +112,12 @@ impl Child {
     /// What it has used of the processor, in microseconds.
     pub(crate) fn cpu_us(&self) -> Option<u64> {
         machine::cpu_us(self.id())
+    }
+
+    /// How often its store has waited for the disk, if it counts that.
+    pub(crate) fn waits(&self) -> Option<u64> {
+        self.ready.waits_before?;
+        self.figure("vyplata_disk_waits_total ").ok()
     }
 
     /// A figure of its `/metrics`: the value of the line that begins with `name`.

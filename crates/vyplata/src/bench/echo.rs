@@ -19,7 +19,8 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         let _ = stream.set_nodelay(true);
     });
     let serving = tokio::spawn(async move { axum::serve(listener, router).await });
-    let ready = Ready { address, begun_at_ms: clock::now().0, newest_before: None };
+    let ready =
+        Ready { address, begun_at_ms: clock::now().0, newest_before: None, waits_before: None };
     part::say(&ready)?;
     part::obey(|_| false).await;
     serving.abort();

@@ -117,7 +117,8 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     part::prepared().await?;
     let (address, begun_at_ms) = (listener.local_addr()?, clock::now().0);
-    let ready = Ready { address, begun_at_ms, newest_before };
+    let waits_before = app.store.disk_waits();
+    let ready = Ready { address, begun_at_ms, newest_before, waits_before };
     let server = Server::start(app, pricing, rates, &config, listener, Router::new()).await?;
     let miner = tokio::spawn(sandbox::mine(chains, plan.block_ms));
     part::say(&ready)?;

@@ -48,6 +48,11 @@ impl Gateways {
     pub(super) fn cpu_us(&self) -> Option<u64> {
         self.0.iter().map(Child::cpu_us).sum()
     }
+
+    /// How often all of them have waited for the disk, if their store counts that.
+    pub(super) fn waits(&self) -> Option<u64> {
+        self.0.iter().map(Child::waits).sum()
+    }
 }
 
 /// How each of them is run. The simulated chain is in the first one's memory, so only that one pays.

@@ -86,6 +86,10 @@ fn accept_table(wish: &accept::Wish, measured: &accept::Measured) -> Table {
     row("echo p99", &|it| time(it.echo.p99));
     row("transactions of the store", &|it| or_unknown(it.commits, |it| counted(it, "")));
     row("creates per transaction", &|it| or_unknown(it.payouts_per_commit, |it| it.to_string()));
+    row("waits for the disk", &|it| or_unknown(it.fsyncs, |it| counted(it, "")));
+    row("creates per wait for the disk", &|it| {
+        or_unknown(it.payouts_per_fsync, |it| it.to_string())
+    });
     row("gateway's processor per create", &|it| or_unknown(it.cpu_us_per_create, time));
     row("echo's processor per request", &|it| or_unknown(it.echo_cpu_us_per_request, time));
     row("load's processor per create", &|it| or_unknown(it.load_cpu_us_per_create, time));
@@ -252,6 +256,7 @@ fn of_work(done: &str, latency: &Latency, cost: &Cost) -> Table {
             format!("{done} per transaction of the store"),
             or_unknown(cost.per_commit, |it| it.to_string()),
         ),
+        ("waits for the disk".to_owned(), or_unknown(cost.fsyncs, |it| counted(it, ""))),
         ("gateway's processor for each".to_owned(), or_unknown(cost.cpu_us_each, time)),
         ("memory, first quarter".to_owned(), memory_text(first_quarter)),
         ("memory, last quarter".to_owned(), memory_text(last_quarter)),

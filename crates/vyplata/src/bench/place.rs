@@ -64,8 +64,8 @@ pub(crate) fn check_shared(url: Option<&str>) -> anyhow::Result<()> {
     }
 }
 
-/// How many transactions an open store has written since it was opened, if it tells: each of them
-/// was one wait for the disk. Only differences mean something, and they wrap around.
+/// How many transactions an open store has written since it was opened, if it tells. Only differences
+/// mean something, and they wrap around.
 ///
 /// A process that has the store open itself must not ask: when any descriptor of a file is closed, all
 /// POSIX locks go that its process has on the file, `SQLite`'s among them

@@ -75,10 +75,12 @@ pub(crate) struct Measured {
 /// What settling and delivering took.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Cost {
-    /// Transactions that the store wrote meanwhile, each of which waits for the disk once.
+    /// Transactions that the store wrote meanwhile.
     pub(crate) commits: Option<u64>,
     /// How many were done per transaction.
     pub(crate) per_commit: Option<Ratio>,
+    /// How often the disk was waited for meanwhile.
+    pub(crate) fsyncs: Option<u64>,
     /// What each cost the gateway's processor.
     pub(crate) cpu_us_each: Option<u64>,
     /// The gateway's memory.
@@ -96,6 +98,7 @@ impl Cost {
         Self {
             commits,
             per_commit: commits.map(|it| Ratio::of(count, it)),
+            fsyncs: gateway.waits().zip(gateway.ready.waits_before).map(|it| it.0 - it.1),
             cpu_us_each: used.and_then(|it| it.checked_div(count)),
             resident: Resident::of(memory),
         }

@@ -246,6 +246,10 @@ impl Store for Dying<Arc<dyn Store>> {
     fn written(&self) -> BTreeMap<EventKind, u64> {
         self.0.written()
     }
+
+    fn disk_waits(&self) -> Option<u64> {
+        self.0.disk_waits()
+    }
 }
 
 impl Rail for Dying<Arc<dyn Rail>> {
