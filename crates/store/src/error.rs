@@ -151,7 +151,8 @@ impl fmt::Display for StoreError {
             ),
             Self::Outdated { database, applied, known } => write!(
                 f,
-                "the database {database} has {applied} of {known} migrations; back it up and migrate it"
+                "the database {database} has {applied} of {known} migrations; back it up, and \
+                 migrate it: start the gateway, or `vyplata migrate`"
             ),
             Self::Newer { database, applied, known } => write!(
                 f,

@@ -94,13 +94,13 @@ pub(crate) fn catalog(config: &Config) -> anyhow::Result<Catalog> {
 /// What a database is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// One command, which may run beside a gateway.
+    /// One command, which may run beside a gateway, and takes the tables as they are.
     Command,
-    /// A gateway, of which a file has one.
+    /// A gateway, or a migration, of which a file has one. It brings the tables up to date.
     Gateway,
 }
 
-/// Opens the database and brings its tables up to date.
+/// Opens the database.
 ///
 /// # Errors
 /// Names the database and what to do.
@@ -110,7 +110,7 @@ pub(crate) async fn open_store(config: &Config, used: Use) -> anyhow::Result<Arc
     open_database(config.database(), used).await
 }
 
-/// Opens a database and brings its tables up to date.
+/// Opens a database; one without tables gets them.
 ///
 /// # Errors
 /// Names the database and what to do.
@@ -121,14 +121,18 @@ pub(crate) async fn open_database(
     match database {
         Database::File(file) => {
             let opened = match used {
-                Use::Command => Sqlite::open_and_migrate(&file),
+                Use::Command => Sqlite::open_or_make(&file),
                 Use::Gateway => Sqlite::open_to_serve(&file),
             };
             Ok(Arc::new(opened.with_context(|| format!("database {}", file.display()))?))
         }
         Database::Postgres(url) => {
             let tls = net::tls_config().map_err(|error| anyhow!("TLS: {error}"))?;
-            Ok(Arc::new(Postgres::open_and_migrate(url, tls).await?))
+            let opened = match used {
+                Use::Command => Postgres::open_or_make(url, tls).await,
+                Use::Gateway => Postgres::open_and_migrate(url, tls).await,
+            };
+            Ok(Arc::new(opened?))
         }
     }
 }

@@ -118,6 +118,19 @@ impl Postgres {
         Ok(store)
     }
 
+    /// Opens a database as it is, and makes its tables if it has none: to bring an older one up to date,
+    /// whoever serves from it has to agree.
+    ///
+    /// # Errors
+    /// Says which database it is about and what to do; also if it needs migrating.
+    pub async fn open_or_make(url: &str, tls: ClientConfig) -> Result<Self, StoreError> {
+        let store = Self::open(url, tls)?;
+        match store.check_schema().await {
+            Err(StoreError::Outdated { applied: 0, .. }) => store.migrate().await.map(|_| store),
+            checked => checked.map(|()| store),
+        }
+    }
+
     /// What the database is called in messages: host and name, without the password.
     pub fn name(&self) -> &str {
         &self.name

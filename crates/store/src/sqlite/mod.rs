@@ -76,6 +76,19 @@ impl Sqlite {
         Ok(store)
     }
 
+    /// Opens a file as it is, and makes its tables if it has none: to bring an older one up to date,
+    /// whoever serves from it has to agree.
+    ///
+    /// # Errors
+    /// Says which file it is about and what to do; also if it needs migrating.
+    pub fn open_or_make(path: &Path) -> Result<Self, StoreError> {
+        let store = Self::open(path)?;
+        match store.check_schema() {
+            Err(StoreError::Outdated { applied: 0, .. }) => store.migrate().map(|_| store),
+            checked => checked.map(|()| store),
+        }
+    }
+
     /// Opens a file for a gateway that serves from it, the only one, and migrates it.
     ///
     /// From then on, the disk is waited for beside the connection that commits: while it takes what was

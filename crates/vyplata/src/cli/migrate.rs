@@ -43,7 +43,7 @@ pub(super) async fn run(file: &Path, args: Args) -> anyhow::Result<()> {
         return move_all(file, from, to).await;
     }
     let config = Config::read(file)?;
-    wiring::open_store(&config, wiring::Use::Command).await?;
+    wiring::open_store(&config, wiring::Use::Gateway).await?;
     println!("{} is up to date", wiring::database_name(&config)?);
     Ok(())
 }

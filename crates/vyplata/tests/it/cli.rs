@@ -14,6 +14,27 @@ use crate::{
 };
 
 #[test]
+fn commands_take_a_database_as_it_is_and_a_migration_is_asked_for() {
+    let it = Installation::new("");
+    it.configure("data = \"data\"\n");
+    it.ok(&["payout", "list"]);
+    let hand = Connection::open(it.data().join("vyplata.db")).unwrap();
+    let last = "DROP INDEX postings_beside_payouts; DROP TABLE claims; CREATE TABLE claims (scope TEXT \
+                NOT NULL, owner TEXT NOT NULL, text TEXT NOT NULL, payout TEXT); CREATE INDEX \
+                postings_by_debit ON postings (debit); CREATE INDEX postings_by_credit ON postings \
+                (credit); DELETE FROM schema_migrations WHERE number > 7";
+    hand.execute_batch(last).unwrap();
+    for command in [&["payout", "list"][..], &["merchant", "list"], &["doctor"]] {
+        let said = it.refuses(command, &["of 9 migrations", "vyplata migrate"]);
+        assert!(said.contains("has 7 "), "{said}");
+    }
+    it.ok(&["migrate"]);
+    it.ok(&["payout", "list"]);
+    let _serving = store::lock_file(&it.data().join("vyplata.db")).unwrap();
+    it.refuses(&["migrate"], &["another gateway serves"]);
+}
+
+#[test]
 fn every_command_has_help() {
     let commands = [
         "",
