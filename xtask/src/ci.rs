@@ -84,15 +84,19 @@ const STEPS: [Step; 27] = [
     Step { name: "kill, tron, points", is_long: true, run: kill_tron_points },
 ];
 
-/// Runs the steps in order until one fails, and prints how long each took.
+/// Runs the steps in order, all or those from one on, until one fails, and prints how long each took.
 ///
 /// # Errors
-/// If a step fails.
+/// If a step fails, or there is none of the name.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
-    let args = Args::parse(arguments, &[], &["quick"])?;
+    let args = Args::parse(arguments, &["from"], &["quick"])?;
+    let from: String = args.get("from", STEPS[0].name.to_owned())?;
+    let first = STEPS.iter().position(|step| step.name == from);
+    let first = first.with_context(|| format!("no step is called {from:?}"))?;
     let mut table = Vec::new();
     let mut result = Ok(());
-    for step in STEPS.iter().filter(|step| !(step.is_long && args.has("quick"))) {
+    let steps = STEPS.iter().skip(first);
+    for step in steps.filter(|step| !(step.is_long && args.has("quick"))) {
         println!("\n=== {}", step.name);
         let start = Instant::now();
         result = (step.run)(root).with_context(|| format!("step {} failed", step.name));

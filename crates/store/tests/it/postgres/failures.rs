@@ -13,7 +13,7 @@ use crate::support::{lane, step, steps, write};
 /// How many connections a store asks with at most.
 const ASKING_MAX: usize = 12;
 /// How many it writes with at most.
-const WRITING_MAX: usize = 4;
+const WRITING_MAX: usize = 3;
 
 /// Holds the line of the balances that every step moves money on.
 fn holding<'a>(schema: &'a Schema<'a>) -> Hand<'a> {
