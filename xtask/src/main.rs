@@ -25,7 +25,8 @@ use anyhow::{Result, bail};
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  ci [--quick]         everything that must pass; --quick leaves out the long steps
+  ci [--quick]         everything that must pass; --quick leaves out the long steps,
+     [--from STEP]     --from goes on where it failed
   tidy                 checks of the source tree that no compiler makes
   nodes                installs the nodes that tests run against and prints their paths
   postgres -- COMMAND  runs a command with POSTGRES set to a new server, which is gone afterwards
