@@ -139,18 +139,23 @@ impl Session for Asked<'_> {
         let statements = all(groups.iter().map(|it| self.statement_of(it))).await?;
         // All are sent before the first answer is waited for, in this order.
         let mut sent = Vec::with_capacity(groups.len());
+        let mut last = Ok(());
         for (statement, group) in statements.iter().zip(&groups) {
             let mut execution = Box::pin(self.execute(statement, group));
-            if let Poll::Ready(done) = poll!(execution.as_mut()) {
-                done?;
-            } else {
-                sent.push(execution);
+            match poll!(execution.as_mut()) {
+                Poll::Pending => sent.push(execution),
+                Poll::Ready(Ok(())) => {}
+                // Perhaps only because of one before it, whose answer says why.
+                Poll::Ready(failed) => {
+                    last = failed;
+                    break;
+                }
             }
         }
         for execution in sent {
             execution.await?;
         }
-        Ok(())
+        last
     }
 }
 
