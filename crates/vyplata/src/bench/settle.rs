@@ -98,7 +98,10 @@ impl Cost {
         Self {
             commits,
             per_commit: commits.map(|it| Ratio::of(count, it)),
-            fsyncs: gateway.waits().zip(gateway.ready.waits_before).map(|it| it.0 - it.1),
+            fsyncs: gateway
+                .waits()
+                .zip(gateway.ready.waits_before)
+                .map(|it| it.0.saturating_sub(it.1)),
             cpu_us_each: used.and_then(|it| it.checked_div(count)),
             resident: Resident::of(memory),
         }

@@ -22,12 +22,14 @@ pub(super) fn line_of(text: &str, table: toml::Spanned<DeTable<'_>>, keys: &[&st
     1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count()
 }
 
-/// The line of a place in a text, and the key that it begins with, if it does.
+/// The line of a place in a text, and the key that it begins with, if that is a plain one: an element of
+/// a list may have an equals sign in it, too.
 pub(super) fn line_at(text: &str, offset: usize) -> (usize, Option<&str>) {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count();
     let key = text.lines().nth(line).and_then(|it| it.split_once('=')).map(|it| it.0.trim());
-    (1 + line, key)
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || ['_', '-', '.'].contains(&it);
+    (1 + line, key.filter(|it| it.chars().all(is_plain)))
 }
 
 /// Whether an element of a list, with its number, goes by this name.

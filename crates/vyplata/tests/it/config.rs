@@ -43,6 +43,7 @@ fn mistakes_are_named_with_their_line() {
         "lane = \"hunter2\"\n",
         "[[network]]\nid = \"ethereum\"\nrpc = \"https://node/hunter2\"\n",
         "database = \"postgres://u:hunter2@db/x\n",
+        "[[network]]\nid = \"ethereum\"\nrpc = [\n\"https://node/hunter2?a=b\" 5]\n",
     ] {
         it.configure(&format!("data = \"data\"\n{secret}"));
         let said = it.refuses(&["serve"], &["vyplata.toml:"]);

@@ -140,5 +140,5 @@ fn roles_are_read_from_the_configuration_and_the_command_line_goes_before_it() {
     let left = ["nobody works on deliveries", "--deliver", "nobody works on upkeep", "--admin"];
     it.refuses(&["doctor"], &left);
     it.configure(&with("[\"rail\"]"));
-    it.refuses(&["serve"], &["line 3", "roles", "unknown variant `rail`"]);
+    it.refuses(&["serve"], &["vyplata.toml:3: ", "roles", "unknown variant `rail`"]);
 }
