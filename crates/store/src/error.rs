@@ -6,6 +6,8 @@ use domain::ports::{CommitError, Unreachable};
 use rusqlite::{Error, ffi};
 use tokio_postgres::error::SqlState;
 
+use crate::migrations::Unfit;
+
 /// Why a database file cannot be used. The text names the file and says what to do.
 #[derive(Debug)]
 pub enum StoreError {
@@ -70,30 +72,12 @@ pub enum StoreError {
         /// The journal mode that `SQLite` uses instead.
         mode: String,
     },
-    /// Migrations are waiting.
-    Outdated {
+    /// The tables of the database are not those of this program.
+    Unfit {
         /// The database.
         database: String,
-        /// How many were applied.
-        applied: u32,
-        /// How many this program knows.
-        known: u32,
-    },
-    /// A newer program migrated the file.
-    Newer {
-        /// The database.
-        database: String,
-        /// How many migrations were applied.
-        applied: u32,
-        /// How many this program knows.
-        known: u32,
-    },
-    /// A migration was applied whose text is not the one this program has.
-    Changed {
-        /// The database.
-        database: String,
-        /// The migration.
-        migration: String,
+        /// Why not.
+        why: Unfit,
     },
 }
 
@@ -149,21 +133,7 @@ impl fmt::Display for StoreError {
                  local disk",
                 file.display()
             ),
-            Self::Outdated { database, applied, known } => write!(
-                f,
-                "the database {database} has {applied} of {known} migrations; back it up, and \
-                 migrate it: start the gateway, or `vyplata migrate`"
-            ),
-            Self::Newer { database, applied, known } => write!(
-                f,
-                "the database {database} has {applied} migrations and this program knows {known}; run \
-                 the newer program that migrated it"
-            ),
-            Self::Changed { database, migration } => write!(
-                f,
-                "the database {database} was migrated by another text of {migration}; run the \
-                 program that migrated it, or restore a backup"
-            ),
+            Self::Unfit { database, why } => write!(f, "the database {database} {why}"),
         }
     }
 }
@@ -179,9 +149,7 @@ impl std::error::Error for StoreError {
             | Self::Served { .. }
             | Self::Foreign { .. }
             | Self::NoWriteAheadLog { .. }
-            | Self::Outdated { .. }
-            | Self::Newer { .. }
-            | Self::Changed { .. } => None,
+            | Self::Unfit { .. } => None,
         }
     }
 }

@@ -11,5 +11,6 @@ mod queries;
 mod sqlite;
 
 pub use error::StoreError;
+pub use migrations::Unfit;
 pub use postgres::Postgres;
 pub use sqlite::{Sqlite, lock_file};

@@ -484,19 +484,22 @@ pub(crate) fn is_data(directory: &Path) -> bool {
 /// Refuses to start a second gateway on the same data.
 ///
 /// # Errors
-/// If another one is running.
+/// If another one is running, or it cannot be known.
 pub(crate) fn lock(data: &Path) -> anyhow::Result<fs::File> {
     fs::create_dir_all(data)
         .with_context(|| format!("cannot make the data directory {}", data.display()))?;
     let path = data.join(LOCK);
     let file = fs::File::create(&path)
         .with_context(|| format!("cannot make the lock file {}", path.display()))?;
-    file.try_lock().map_err(|_| {
-        anyhow!(
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(anyhow!(
             "another gateway is running on {}; stop it first, or give this one a data directory of \
              its own and both one database of PostgreSQL",
             data.display()
-        )
-    })?;
-    Ok(file)
+        )),
+        Err(fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
 }

@@ -12,11 +12,13 @@ use tokio_postgres::IsolationLevel;
 
 use super::{
     error::{CopyError, failed},
+    moved,
     row::{Held, Row},
     table::{COPIED, Copied},
 };
 use crate::{
-    error::Fault,
+    error::{Fault, StoreError},
+    migrations::{MOVED, Unfit},
     postgres::{Asked, Postgres},
     queries::{
         session::Session as _,
@@ -71,17 +73,31 @@ impl End {
 
     /// Connects to it, and makes sure that its tables are those of this program.
     pub(super) async fn connect(&self) -> Result<Connected, CopyError> {
+        match self {
+            Self::Sqlite(file) if !file.exists() => {
+                return Err(CopyError::NoFile { file: file.clone() });
+            }
+            Self::Sqlite(file) => sqlite::check_file(file)?,
+            Self::Postgres(store) => store.check_schema().await?,
+        }
+        self.reach().await
+    }
+
+    /// The same, also if everything was moved to `to` before: whether that has it is not known.
+    pub(super) async fn connect_to_copy(&self, to: &str) -> Result<Connected, CopyError> {
+        match self.connect().await {
+            Err(CopyError::Store(StoreError::Unfit {
+                why: Unfit::Moved { to: there }, ..
+            })) if there == to => self.reach().await,
+            connected => connected,
+        }
+    }
+
+    /// Connects to it, which was checked.
+    pub(super) async fn reach(&self) -> Result<Connected, CopyError> {
         let way = match self {
-            Self::Sqlite(file) => {
-                if !file.exists() {
-                    return Err(CopyError::NoFile { file: file.clone() });
-                }
-                Way::Sqlite(sqlite::connect_checked(file)?)
-            }
-            Self::Postgres(store) => {
-                store.check_schema().await?;
-                Way::Postgres(store.connect("copying").await?)
-            }
+            Self::Sqlite(file) => Way::Sqlite(sqlite::connect_to(file)?),
+            Self::Postgres(store) => Way::Postgres(store.connect("copying").await?),
         };
         Ok(Connected { name: self.name(), way })
     }
@@ -138,22 +154,22 @@ impl Connected {
 
     /// Begins to read it as of one moment, after which nobody writes to it until that has ended.
     pub(super) async fn begin_source(&mut self) -> Result<Begun<'_>, CopyError> {
-        self.begin(true).await
+        self.begin(IsolationLevel::RepeatableRead).await
     }
 
     /// Begins to write to it. Nobody else does until that has ended.
     pub(super) async fn begin_target(&mut self) -> Result<Begun<'_>, CopyError> {
-        self.begin(false).await
+        self.begin(IsolationLevel::ReadCommitted).await
     }
 
-    async fn begin(&mut self, read_only: bool) -> Result<Begun<'_>, CopyError> {
+    async fn begin(&mut self, level: IsolationLevel) -> Result<Begun<'_>, CopyError> {
         let name = self.name.clone();
         let open = match &mut self.way {
             Way::Sqlite(connection) => connection
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .map(Open::Sqlite)
                 .map_err(Fault::from),
-            Way::Postgres(client) => begin_postgres(client, read_only).await,
+            Way::Postgres(client) => begin_postgres(client, level).await,
         };
         let doing = "keeping others from writing (are all gateways stopped?)";
         let open = open.map_err(|it| failed(&name, doing, it))?;
@@ -162,12 +178,8 @@ impl Connected {
 }
 
 /// The tables are locked before the moment that is seen.
-async fn begin_postgres(client: &mut Client, read_only: bool) -> Result<Open<'_>, Fault> {
-    let mut builder = client.build_transaction().read_only(read_only);
-    if read_only {
-        builder = builder.isolation_level(IsolationLevel::RepeatableRead);
-    }
-    let transaction = builder.start().await?;
+async fn begin_postgres(client: &mut Client, level: IsolationLevel) -> Result<Open<'_>, Fault> {
+    let transaction = client.build_transaction().isolation_level(level).start().await?;
     let tables: Vec<&str> = [shape::LEASES.name].into_iter().chain(names()).collect();
     let lock = format!("LOCK TABLE {} IN EXCLUSIVE MODE", tables.join(", "));
     transaction.batch_execute(POSTGRES_SETTINGS).await?;
@@ -247,32 +259,71 @@ impl Begun<'_> {
 
     /// Commits what was written.
     pub(super) async fn commit(self) -> Result<(), CopyError> {
-        let database = self.name;
-        let uncertain = |fault: Fault| {
-            let error = fault.to_string();
-            CopyError::Uncertain { database: database.clone(), error }
-        };
+        let database = self.name.clone();
+        let uncertain = |fault: Fault| CopyError::Uncertain { database, error: fault.to_string() };
+        self.end().await.map_err(uncertain)
+    }
+
+    async fn end(self) -> Result<(), Fault> {
         match self.open {
-            Open::Sqlite(transaction) => transaction.commit().map_err(|it| uncertain(it.into())),
-            Open::Postgres(transaction) => {
-                go_on_counting(&transaction)
-                    .await
-                    .map_err(|it| failed(&database, "numbering what comes next", it))?;
-                transaction.commit().await.map_err(|it| uncertain(it.into()))
-            }
+            Open::Sqlite(transaction) => Ok(transaction.commit()?),
+            Open::Postgres(transaction) => Ok(transaction.commit().await?),
         }
     }
-}
 
-/// Lets numbers that the database gives go on after those that were copied. A file does that by itself.
-async fn go_on_counting(transaction: &deadpool_postgres::Transaction<'_>) -> Result<(), Fault> {
-    for table in COPIED.iter().filter(|it| it.shape.is_numbered) {
-        let (name, key) = (table.name(), table.shape.key.join(", "));
-        let sql = format!(
-            "SELECT setval(pg_get_serial_sequence('{name}', '{key}'), last) \
-             FROM (SELECT max({key}) AS last FROM {name}) AS rows WHERE last IS NOT NULL"
-        );
-        transaction.batch_execute(&sql).await?;
+    /// Lets numbers that the database gives go on after those that were copied. A file does that by
+    /// itself.
+    pub(super) async fn go_on_counting(&self) -> Result<(), CopyError> {
+        let Open::Postgres(_) = &self.open else { return Ok(()) };
+        for table in COPIED.iter().filter(|it| it.shape.is_numbered) {
+            let (name, key) = (table.name(), table.shape.key.join(", "));
+            let sql = format!(
+                "SELECT setval(pg_get_serial_sequence('{name}', '{key}'), last) \
+                 FROM (SELECT max({key}) AS last FROM {name}) AS rows WHERE last IS NOT NULL"
+            );
+            self.execute("numbering what comes next", &sql).await?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Closes it for ever, since everything was moved to `to`: nobody writes to it or starts with it.
+    pub(super) async fn close(self, to: &str) -> Result<(), CopyError> {
+        let doing = "closing what was moved";
+        let marks = "SELECT number FROM schema_migrations WHERE name = ?1";
+        let marks = self.list(doing, marks, &[MOVED.into()], |_| Ok(())).await?;
+        if !marks.is_empty() {
+            return Ok(());
+        }
+        let close = match &self.open {
+            Open::Sqlite(_) => moved::close_sqlite(),
+            Open::Postgres(_) => moved::close_postgres(),
+        };
+        self.execute(doing, &close).await?;
+        let mark = "INSERT INTO schema_migrations (number, name, sha256) \
+                    SELECT max(number) + 1, ?1, ?2 FROM schema_migrations RETURNING number";
+        self.list(doing, mark, &[MOVED.into(), to.into()], |_| Ok(())).await?;
+        let database = self.name.clone();
+        self.end().await.map_err(|it| failed(&database, doing, it))
+    }
+
+    /// Takes that back.
+    pub(super) async fn reopen(self) -> Result<(), CopyError> {
+        let doing = "opening what was moved";
+        let open = match &self.open {
+            Open::Sqlite(_) => moved::open_sqlite(),
+            Open::Postgres(_) => moved::open_postgres(),
+        };
+        let unmark = format!("DELETE FROM schema_migrations WHERE name = '{MOVED}';");
+        self.execute(doing, &(open + &unmark)).await?;
+        let database = self.name.clone();
+        self.end().await.map_err(|it| failed(&database, doing, it))
+    }
+
+    async fn execute(&self, doing: &str, statements: &str) -> Result<(), CopyError> {
+        let done = match &self.open {
+            Open::Sqlite(it) => it.execute_batch(statements).map_err(Fault::from),
+            Open::Postgres(it) => it.batch_execute(statements).await.map_err(Fault::from),
+        };
+        done.map_err(|it| failed(&self.name, doing, it))
+    }
 }

@@ -26,6 +26,11 @@ pub enum CopyError {
         /// The lease that moved.
         lease: String,
     },
+    /// Nothing was moved from the database that is to be used again.
+    NotMoved {
+        /// The database.
+        database: String,
+    },
     /// The database to copy to holds something.
     NotEmpty {
         /// The database.
@@ -69,7 +74,7 @@ impl fmt::Display for CopyError {
             Self::Store(error) => write!(f, "{error}"),
             Self::NoFile { file } => write!(
                 f,
-                "there is no database {} to copy from; name the file that the gateway used",
+                "there is no database {}; name the file that the gateway used",
                 file.display()
             ),
             Self::Same { database } => {
@@ -80,6 +85,9 @@ impl fmt::Display for CopyError {
                 "a gateway works on the database {database} (the lease {lease:?} is kept); stop all \
                  gateways on it, and do not start them again before its copy is in use"
             ),
+            Self::NotMoved { database } => {
+                write!(f, "nothing was moved from the database {database}: it can be used as it is")
+            }
             Self::NotEmpty { database, table } => write!(
                 f,
                 "the database {database} is not empty ({table} has rows), so nothing can be copied \
@@ -93,7 +101,8 @@ impl fmt::Display for CopyError {
             Self::Uncertain { database, error } => write!(
                 f,
                 "the database {database} did not confirm the copy: {error}; either all of it is \
-                 there or nothing: copy again, which is refused if it is there"
+                 there or nothing: copy again, which is refused if it is there. No gateway starts with \
+                 the old one any more"
             ),
             Self::Differ { table, key } => write!(
                 f,
@@ -117,6 +126,7 @@ impl std::error::Error for CopyError {
             Self::NoFile { .. }
             | Self::Same { .. }
             | Self::InUse { .. }
+            | Self::NotMoved { .. }
             | Self::NotEmpty { .. }
             | Self::Failed { .. }
             | Self::Uncertain { .. }

@@ -9,6 +9,7 @@ mod compare;
 mod end;
 mod error;
 mod ledger;
+mod moved;
 mod row;
 mod table;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 pub use end::End;
 pub use error::CopyError;
 
+use crate::{error::StoreError, migrations::Unfit};
 use end::Begun;
 use table::{COPIED, Copied};
 
@@ -52,7 +54,9 @@ pub struct Proof {
 }
 
 /// Copies everything but leases from one database to another, which is made if it is not there, and
-/// must hold nothing. Nobody can write to either meanwhile. The one that is copied from is not changed.
+/// must hold nothing. Nobody can write to either meanwhile. The one that is copied from is closed in the
+/// end, just before the other holds anything that counts: nobody can write to it, or start with it. See
+/// [`reopen`]. If that was all that happened, copying again to one of the same name ends it.
 ///
 /// Leases are watched for so long before anything is done: one that moves is one of a gateway at work.
 ///
@@ -68,7 +72,7 @@ pub async fn copy(
     if from.is(to) {
         return Err(CopyError::Same { database: from.name() });
     }
-    let mut source = from.connect().await?;
+    let mut source = from.connect_to_copy(&to.name()).await?;
     source.must_be_idle(watched).await?;
     to.make().await?;
     let mut target = to.connect().await?;
@@ -79,8 +83,25 @@ pub async fn copy(
         copy_table(&source, &target, table, &mut tell).await?;
     }
     let proofs = compare::compare(&source, &target, &mut tell).await?;
+    target.go_on_counting().await?;
+    source.close(&to.name()).await?;
     target.commit().await?;
     Ok(proofs)
+}
+
+/// Lets a database be used again that everything was moved from.
+///
+/// # Errors
+/// If it was not, or cannot be changed.
+pub async fn reopen(database: &End) -> Result<(), CopyError> {
+    let mut connected = match database.connect().await {
+        Err(CopyError::Store(StoreError::Unfit { why: Unfit::Moved { .. }, .. })) => {
+            database.reach().await?
+        }
+        Ok(_) => return Err(CopyError::NotMoved { database: database.name() }),
+        Err(error) => return Err(error),
+    };
+    connected.begin_target().await?.reopen().await
 }
 
 async fn copy_table(

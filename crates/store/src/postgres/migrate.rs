@@ -1,11 +1,13 @@
 //! Bringing a database of PostgreSQL to the tables that this program knows.
 
+use std::time::Duration;
+
 use tokio_postgres::{Error, Transaction};
 
 use super::Postgres;
 use crate::{
     error::StoreError,
-    migrations::{self, Migration, count, sha256},
+    migrations::{self, Migration, Unfit, count, sha256},
 };
 
 /// Every migration, oldest first. None is ever changed or taken away.
@@ -22,6 +24,10 @@ const MIGRATIONS: &[Migration] = &[
 /// Whoever migrates holds this lock of the database; the number means nothing but us.
 const LOCK: i64 = 0x7679_706c_6174_6100;
 
+/// How long leases are watched before tables are changed: a gateway at work gives two signs of life
+/// meanwhile.
+const WATCHED: Duration = Duration::from_secs(3);
+
 const LIST: &str = "
     CREATE TABLE IF NOT EXISTS schema_migrations (
         number bigint PRIMARY KEY,
@@ -34,7 +40,8 @@ impl Postgres {
     /// Applies the migrations that are missing, in one transaction, and returns how many those were.
     ///
     /// # Errors
-    /// Refuses a database that a newer program migrated, or with another text of a migration.
+    /// Refuses a database that a newer program migrated, or with another text of a migration, or on
+    /// which a gateway is at work.
     pub async fn migrate(&self) -> Result<u32, StoreError> {
         let mut client = self.connect("migrating").await?;
         let failed = |error| self.failed("migrating", error);
@@ -46,6 +53,9 @@ impl Postgres {
         lock.await.map_err(failed)?;
         let applied = self.applied("migrating", &transaction).await?;
         let missing = MIGRATIONS.get(applied..).unwrap_or_default();
+        if applied > 0 && !missing.is_empty() {
+            self.must_be_idle(&transaction).await?;
+        }
         apply(&transaction, applied, missing).await.map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
         Ok(count(missing.len()))
@@ -59,12 +69,24 @@ impl Postgres {
         let doing = "reading the migrations";
         let mut client = self.connect(doing).await?;
         let transaction = client.transaction().await.map_err(|it| self.failed(doing, it))?;
-        let (applied, known) = (self.applied(doing, &transaction).await?, MIGRATIONS.len());
-        if applied == known {
+        let applied = self.applied(doing, &transaction).await?;
+        migrations::complete(applied, MIGRATIONS).map_err(|it| it.of(self.name()))
+    }
+
+    /// Refuses if somebody gives signs of life while it is watched.
+    async fn must_be_idle(&self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
+        let failed = |error| self.failed("reading leases", error);
+        let before = leases(transaction).await.map_err(failed)?;
+        if before.is_empty() {
             return Ok(());
         }
-        let (applied, known) = (count(applied), count(known));
-        Err(StoreError::Outdated { database: self.name().to_owned(), applied, known })
+        tokio::time::sleep(WATCHED).await;
+        let after = leases(transaction).await.map_err(failed)?;
+        // One that stands still is one of a gateway that was killed.
+        match after.into_iter().find(|it| !before.contains(it)) {
+            None => Ok(()),
+            Some((lease, _)) => Err(Unfit::InUse { lease }.of(self.name())),
+        }
     }
 
     /// How many migrations were applied, all of them known.
@@ -77,7 +99,9 @@ impl Postgres {
         match stored(transaction).await.map_err(|it| self.failed(doing, it))? {
             Stored::None => Ok(0),
             Stored::Foreign => Err(StoreError::Foreign { database: database.to_owned() }),
-            Stored::Some(stored) => migrations::applied(database, &stored, MIGRATIONS),
+            Stored::Some(stored) => {
+                migrations::applied(&stored, MIGRATIONS).map_err(|it| it.of(database))
+            }
         }
     }
 }
@@ -108,6 +132,13 @@ async fn apply(
         transaction.execute(sql, &[&number, name, &sha256(text)]).await?;
     }
     Ok(())
+}
+
+/// The names and versions of the leases that somebody has.
+async fn leases(transaction: &Transaction<'_>) -> Result<Vec<(String, i64)>, Error> {
+    let sql = "SELECT name, version FROM leases WHERE holder IS NOT NULL";
+    let rows = transaction.query(sql, &[]).await?;
+    Ok(rows.iter().map(|it| (it.get(0), it.get(1))).collect())
 }
 
 async fn stored(transaction: &Transaction<'_>) -> Result<Stored, Error> {

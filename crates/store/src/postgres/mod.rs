@@ -40,6 +40,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{
     error::{Fault, StoreError},
+    migrations::Unfit,
     queries::{read, report, store::store, write, written::Written},
 };
 use loan::Loan;
@@ -126,7 +127,9 @@ impl Postgres {
     pub async fn open_or_make(url: &str, tls: ClientConfig) -> Result<Self, StoreError> {
         let store = Self::open(url, tls)?;
         match store.check_schema().await {
-            Err(StoreError::Outdated { applied: 0, .. }) => store.migrate().await.map(|_| store),
+            Err(StoreError::Unfit { why: Unfit::Outdated { applied: 0, .. }, .. }) => {
+                store.migrate().await.map(|_| store)
+            }
             checked => checked.map(|()| store),
         }
     }

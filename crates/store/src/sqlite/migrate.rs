@@ -77,12 +77,7 @@ pub(crate) fn check(connections: &Connections) -> Result<(), StoreError> {
 /// The same of the database that a connection has.
 pub(crate) fn check_connection(file: &Path, connection: &Connection) -> Result<(), StoreError> {
     let applied = applied(file, connection, MIGRATIONS)?;
-    let known = MIGRATIONS.len();
-    if applied == known {
-        return Ok(());
-    }
-    let (applied, known) = (count(applied), count(known));
-    Err(StoreError::Outdated { database: file.display().to_string(), applied, known })
+    migrations::complete(applied, MIGRATIONS).map_err(|it| it.of(file.display().to_string()))
 }
 
 fn apply(connection: &Connection, applied: usize, missing: &[Migration]) -> rusqlite::Result<()> {
@@ -105,7 +100,7 @@ fn applied(file: &Path, connection: &Connection, known: &[Migration]) -> Result<
         doing: "reading the migrations of",
         error,
     })?;
-    migrations::applied(&file.display().to_string(), &stored, known)
+    migrations::applied(&stored, known).map_err(|it| it.of(file.display().to_string()))
 }
 
 /// The names and hashes of the migrations that were applied, oldest first.

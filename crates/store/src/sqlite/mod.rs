@@ -39,12 +39,13 @@ use rusqlite::TransactionBehavior;
 
 use crate::{
     error::{Fault, StoreError},
+    migrations::Unfit,
     queries::{read, report, store::store, write, written::Written},
 };
 use disk::{Disk, Mark};
-pub(crate) use open::connect_checked;
 pub use open::lock_file;
 use open::{BUSY_TIMEOUT, Connections};
+pub(crate) use open::{check_file, connect_to};
 pub(crate) use session::Transaction;
 use session::at_once;
 use writer::Writer;
@@ -84,7 +85,9 @@ impl Sqlite {
     pub fn open_or_make(path: &Path) -> Result<Self, StoreError> {
         let store = Self::open(path)?;
         match store.check_schema() {
-            Err(StoreError::Outdated { applied: 0, .. }) => store.migrate().map(|_| store),
+            Err(StoreError::Unfit { why: Unfit::Outdated { applied: 0, .. }, .. }) => {
+                store.migrate().map(|_| store)
+            }
             checked => checked.map(|()| store),
         }
     }

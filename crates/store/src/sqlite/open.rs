@@ -259,14 +259,18 @@ pub(crate) fn connect(path: &Path, busy_timeout: Duration) -> rusqlite::Result<C
     Ok(connection)
 }
 
-/// Opens one connection to a file that exists, and has the tables of this program. Nothing is changed.
-pub(crate) fn connect_checked(path: &Path) -> Result<Connection, StoreError> {
+/// Makes sure that a file that exists has the tables of this program. Nothing is changed.
+pub(crate) fn check_file(path: &Path) -> Result<(), StoreError> {
+    migrate::check_connection(path, &connect_to(path)?)
+}
+
+/// Opens one connection to a file of this program that exists. Nothing is changed.
+pub(crate) fn connect_to(path: &Path) -> Result<Connection, StoreError> {
     let failed = |doing| move |error| StoreError::Sqlite { file: path.to_owned(), doing, error };
     let connection = connect(path, BUSY_TIMEOUT).map_err(failed("opening"))?;
     if !is_ours(&connection).map_err(failed("reading"))? {
         return Err(StoreError::Foreign { database: path.display().to_string() });
     }
-    migrate::check_connection(path, &connection)?;
     Ok(connection)
 }
 

@@ -18,14 +18,17 @@ use domain::{
     lease::Lease,
     ledger::{LedgerAccount, fund},
     payout::{Failure, FailureCode, Payout, PayoutState, Priority, Stage, Status},
-    ports::{ChangeSet, Claim, ClaimScope, Hold, HoldReason, PageQuery, PayoutKey, Store},
+    ports::{
+        ChangeSet, Claim, ClaimScope, CommitError, Hold, HoldReason, PageQuery, PayoutKey, Store,
+    },
     quote::FeeBearer,
 };
 use sim::conformance::ready;
 use store::{
-    Sqlite,
-    copy::{CopyError, End, Progress, Proof, copy},
+    Sqlite, StoreError, Unfit,
+    copy::{CopyError, End, Progress, Proof, copy, reopen},
 };
+use tokio::runtime::Runtime;
 
 use crate::{
     guards::a_payout_joins_another_batch_once_the_first_has_ended,
@@ -175,9 +178,12 @@ fn copied_telling(
     to: &End,
     tell: impl FnMut(Progress),
 ) -> Result<Vec<Proof>, CopyError> {
+    runtime().block_on(copy(from, to, Duration::ZERO, tell))
+}
+
+fn runtime() -> Runtime {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_all().build().expect("threads can be had");
-    runtime.block_on(copy(from, to, Duration::ZERO, tell))
+    runtime.enable_all().build().expect("threads can be had")
 }
 
 fn file(folder: &tempfile::TempDir, name: &str) -> End {
@@ -233,8 +239,9 @@ fn a_file_comes_back_from_a_server_as_it_was() {
     let _runtime = server.enter();
     assert_eq!(answers(&schema.open()), expected);
     assert_eq!(answers(&Sqlite::open(&folder.path().join("back.db")).unwrap()), expected);
-    let error = run(&source, &one).unwrap_err();
+    let error = run(&other, &back).unwrap_err();
     assert!(matches!(&error, CopyError::NotEmpty { .. }), "{error}");
+    runtime.block_on(reopen(&one)).unwrap();
     // The numbers of postings, events and lines go on.
     let goes_on = schema.open();
     let note = "more".to_owned();
@@ -242,6 +249,81 @@ fn a_file_comes_back_from_a_server_as_it_was() {
         fund(&lane(1).id, &asset(), LedgerAccount::ServiceFee, amount(1), note, Timestamp(1));
     let event = everything().events.remove(0);
     write(&goes_on, ChangeSet { postings: more, events: vec![event], ..ChangeSet::default() });
+}
+
+/// A change that any gateway makes.
+fn sign_of_life() -> ChangeSet {
+    let (name, holder) = ("net/new".to_owned(), Some("other".to_owned()));
+    let lease = Lease { name, holder, token: 1, version: 1 };
+    ChangeSet { leases: vec![lease], ..ChangeSet::default() }
+}
+
+/// Checks that a database that everything was moved from is closed to a gateway that runs on it, and
+/// can be opened again.
+fn check_closed(
+    runtime: &Runtime,
+    store: &dyn Store,
+    source: &End,
+    moved_to: &End,
+    elsewhere: &End,
+) {
+    let run = |end| runtime.block_on(reopen(end));
+    let (expected, closed) = (answers(store), Err(CommitError::Unreachable));
+    assert_eq!(ready(store.commit(sign_of_life())), closed);
+    assert_eq!(ready(store.commit(another_payout())), closed);
+    let error = runtime
+        .block_on(copy(source, elsewhere, Duration::ZERO, |_| ()))
+        .expect_err("it was moved somewhere else");
+    let CopyError::Store(error @ StoreError::Unfit { why: Unfit::Moved { to }, .. }) = &error
+    else {
+        panic!("{error}")
+    };
+    assert_eq!(*to, moved_to.name());
+    assert!(error.to_string().contains("vyplata migrate --reopen"), "{error}");
+    assert_eq!(answers(store), expected, "it can be read");
+    run(source).expect("it was moved");
+    assert!(matches!(run(source), Err(CopyError::NotMoved { .. })));
+    write(store, sign_of_life());
+    write(store, another_payout());
+}
+
+fn another_payout() -> ChangeSet {
+    ChangeSet { payouts: vec![one_of_many(MANY + 1)], ..ChangeSet::default() }
+}
+
+#[test]
+fn nobody_uses_a_file_any_more_that_was_moved() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, source) = filled(&folder);
+    let target = file(&folder, "target.db");
+    let proofs = copied(&source, &target).unwrap();
+    let path = folder.path().join("source.db");
+    for start in [Sqlite::open_and_migrate, Sqlite::open_or_make] {
+        let error = start(&path).map(drop).unwrap_err();
+        assert!(matches!(error, StoreError::Unfit { why: Unfit::Moved { .. }, .. }), "{error}");
+    }
+    // As if the power had failed when one side was closed and the other not yet there.
+    std::fs::remove_file(folder.path().join("target.db")).unwrap();
+    assert_eq!(copied(&source, &target).unwrap(), proofs);
+    check_closed(&runtime(), &store, &source, &target, &file(&folder, "elsewhere.db"));
+    drop(store);
+    Sqlite::open_and_migrate(&path).unwrap().check_schema().unwrap();
+    copied(&source, &file(&folder, "elsewhere.db")).unwrap();
+}
+
+#[test]
+fn nobody_uses_a_database_of_a_server_any_more_that_was_moved() {
+    let Some(server) = Server::find() else { return };
+    let (_runtime, schema) = (server.enter(), server.schema());
+    let folder = tempfile::tempdir().unwrap();
+    let (store, source) = (schema.store(), End::Postgres(schema.open()));
+    fill(&store);
+    let target = file(&folder, "target.db");
+    server.runtime.block_on(copy(&source, &target, Duration::ZERO, |_| ())).unwrap();
+    let error = ready(schema.open().migrate()).unwrap_err();
+    assert!(matches!(error, StoreError::Unfit { why: Unfit::Moved { .. }, .. }), "{error}");
+    check_closed(&server.runtime, &store, &source, &target, &file(&folder, "elsewhere.db"));
+    ready(schema.open().check_schema()).unwrap();
 }
 
 #[test]
@@ -300,9 +382,7 @@ fn nobody_writes_to_a_database_that_is_copied_and_one_at_work_is_refused() {
     };
     sign(1);
     let (source, target) = (End::Sqlite(path.clone()), file(&folder, "target.db"));
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_all().build().unwrap();
-    let refused = runtime.block_on(async {
+    let refused = runtime().block_on(async {
         let mut copying = pin!(copy(&source, &target, Duration::from_millis(1), |_| ()));
         assert!(
             std::future::poll_fn(|it| Poll::Ready(copying.as_mut().poll(it))).await.is_pending(),

@@ -11,7 +11,7 @@ use domain::{
 };
 use sha2::Digest as _;
 use sim::conformance::ready;
-use store::{Sqlite, StoreError};
+use store::{Sqlite, StoreError, Unfit};
 
 use crate::support::{raw, step, write};
 
@@ -31,7 +31,10 @@ fn a_new_file_is_migrated_once_and_marked() {
     let path = folder.path().join("gateway.db");
     let store = Sqlite::open(&path).unwrap();
     let error = store.check_schema().unwrap_err();
-    assert!(matches!(error, StoreError::Outdated { applied: 0, known: MIGRATIONS, .. }));
+    assert!(matches!(
+        error,
+        StoreError::Unfit { why: Unfit::Outdated { applied: 0, known: MIGRATIONS }, .. }
+    ));
     says(&error, &path, "migrate it");
     assert!(ready(store.merchants()).is_err());
     assert_eq!(store.migrate().unwrap(), MIGRATIONS);
@@ -72,7 +75,10 @@ fn a_file_of_a_newer_program_is_refused() {
     raw(&path).execute_batch("INSERT INTO schema_migrations VALUES (10, '0010_more', '')").unwrap();
     let store = Sqlite::open(&path).unwrap();
     for error in [store.check_schema().unwrap_err(), store.migrate().unwrap_err()] {
-        assert!(matches!(error, StoreError::Newer { applied: 10, known: MIGRATIONS, .. }));
+        assert!(matches!(
+            error,
+            StoreError::Unfit { why: Unfit::Newer { applied: 10, known: MIGRATIONS }, .. }
+        ));
         says(&error, &path, "newer program");
     }
     assert!(Sqlite::open_and_migrate(&path).is_err());
@@ -86,7 +92,7 @@ fn a_migration_that_was_changed_is_refused() {
     raw(&path).execute_batch("UPDATE schema_migrations SET sha256 = 'other'").unwrap();
     let store = Sqlite::open(&path).unwrap();
     for error in [store.check_schema().unwrap_err(), store.migrate().unwrap_err()] {
-        assert!(matches!(error, StoreError::Changed { .. }));
+        assert!(matches!(error, StoreError::Unfit { why: Unfit::Changed { .. }, .. }));
         says(&error, &path, "0001_init");
     }
 }

@@ -29,18 +29,26 @@ const TOLD_ROWS: u64 = 100_000;
 #[derive(ClapArgs)]
 pub(crate) struct Args {
     /// Copy everything from this database, `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`. All
-    /// gateways on it must be stopped; it is not changed.
+    /// gateways on it must be stopped. No gateway starts with it any more afterwards.
     #[arg(long, value_name = "DATABASE", requires = "to")]
     from: Option<String>,
     /// Copy everything to this one, which must be empty: its tables are made. All is there in the end,
     /// compared row by row, or nothing.
     #[arg(long, value_name = "DATABASE", requires = "from")]
     to: Option<String>,
+    /// Let gateways use this database again, from which everything was moved. Only if no gateway has ever
+    /// been started with the one it was moved to: what that one paid, this one does not know, and would
+    /// pay again.
+    #[arg(long, value_name = "DATABASE", conflicts_with_all = ["from", "to"])]
+    reopen: Option<String>,
 }
 
 pub(super) async fn run(file: &Path, args: Args) -> anyhow::Result<()> {
     if let (Some(from), Some(to)) = (args.from, args.to) {
         return move_all(file, from, to).await;
+    }
+    if let Some(moved) = args.reopen {
+        return reopen(file, moved).await;
     }
     let config = Config::read(file)?;
     wiring::open_store(&config, wiring::Use::Gateway).await?;
@@ -65,7 +73,15 @@ async fn move_all(config: &Path, from: String, to: String) -> anyhow::Result<()>
         took_ms / 1_000,
         took_ms % 1_000 / 100
     );
-    println!("start the gateways with {to_name}, and none with {from_name} ever again");
+    println!("start the gateways with {to_name}; none starts with {from_name} any more");
+    Ok(())
+}
+
+async fn reopen(config: &Path, moved: String) -> anyhow::Result<()> {
+    let moved = end("--reopen", moved)?;
+    let _locks = locks(config, &[&moved])?;
+    copy::reopen(&moved).await?;
+    println!("{} can be used again; never start a gateway with what was moved", moved.name());
     Ok(())
 }
 

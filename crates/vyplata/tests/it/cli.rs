@@ -2,7 +2,6 @@
 
 use std::{fs, process::Command};
 
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::{
@@ -12,27 +11,6 @@ use crate::{
     receiver::{Answer, Received, Receiver, idle_node},
     vyplata::{Installation, heard, said},
 };
-
-#[test]
-fn commands_take_a_database_as_it_is_and_a_migration_is_asked_for() {
-    let it = Installation::new("");
-    it.configure("data = \"data\"\n");
-    it.ok(&["payout", "list"]);
-    let hand = Connection::open(it.data().join("vyplata.db")).unwrap();
-    let last = "DROP INDEX postings_beside_payouts; DROP TABLE claims; CREATE TABLE claims (scope TEXT \
-                NOT NULL, owner TEXT NOT NULL, text TEXT NOT NULL, payout TEXT); CREATE INDEX \
-                postings_by_debit ON postings (debit); CREATE INDEX postings_by_credit ON postings \
-                (credit); DELETE FROM schema_migrations WHERE number > 7";
-    hand.execute_batch(last).unwrap();
-    for command in [&["payout", "list"][..], &["merchant", "list"], &["doctor"]] {
-        let said = it.refuses(command, &["of 9 migrations", "vyplata migrate"]);
-        assert!(said.contains("has 7 "), "{said}");
-    }
-    it.ok(&["migrate"]);
-    it.ok(&["payout", "list"]);
-    let _serving = store::lock_file(&it.data().join("vyplata.db")).unwrap();
-    it.refuses(&["migrate"], &["another gateway serves"]);
-}
 
 #[test]
 fn every_command_has_help() {
@@ -458,27 +436,6 @@ fn one_gateway_runs_on_a_data_directory() {
     it.refuses(&taken, &["cannot listen", &address, "--listen"]);
     it.refuses(&["sandbox", "--listen", "127.0.0.1:0", "--data", "/dev/null/x"], &["/dev/null/x"]);
     gateway.assert_healthy();
-}
-
-#[test]
-fn databases_of_others_are_refused() {
-    let it = Installation::new("data = \"data\"\n");
-    let migrated = it.ok(&["migrate"]);
-    assert!(migrated.contains("is up to date"), "{migrated}");
-    it.ok(&["migrate"]);
-    let file = it.data().join("vyplata.db");
-    let newer = "INSERT INTO schema_migrations SELECT number + 1, 'newer', sha256
-                 FROM schema_migrations ORDER BY number DESC LIMIT 1";
-    Connection::open(&file).unwrap().execute(newer, []).unwrap();
-    for command in [&["migrate"][..], &["payout", "list"], &["merchant", "list"], &["doctor"]] {
-        it.refuses(command, &["vyplata.db", "newer"]);
-    }
-    let data = it.data();
-    let data = data.to_str().unwrap();
-    it.refuses(&["sandbox", "--listen", "127.0.0.1:0", "--data", data], &["vyplata.db", "newer"]);
-    std::fs::write(&file, "this is no database, whatever its name says. ".repeat(100)).unwrap();
-    let _ = std::fs::remove_file(it.data().join("vyplata.db-wal"));
-    it.refuses(&["migrate"], &["vyplata.db"]);
 }
 
 /// The examples of `--once` are paid and told of, also when it goes on where it ended.

@@ -78,7 +78,7 @@ impl Gateway {
         Self::start(command, data)
     }
 
-    fn sandbox_command(data: &Path, port: u16) -> Command {
+    pub(crate) fn sandbox_command(data: &Path, port: u16) -> Command {
         let listen = format!("127.0.0.1:{port}");
         let mut command = Command::new(env!("CARGO_BIN_EXE_vyplata"));
         command.args(["sandbox", "--no-examples", "--listen", &listen, "--data"]).arg(data);

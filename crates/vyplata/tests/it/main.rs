@@ -17,6 +17,8 @@ mod crash;
 #[cfg(test)]
 mod cryptomus;
 #[cfg(test)]
+mod databases;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod gateway;

@@ -1,10 +1,13 @@
 //! Databases that are new, old, too new, tampered with, or out of reach.
 
-use std::thread;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
 use rustls::RootCertStore;
 use sim::conformance::ready;
-use store::{Postgres, StoreError};
+use store::{Postgres, StoreError, Unfit};
 
 use super::server::{Schema, Server, tls};
 
@@ -49,7 +52,7 @@ fn a_database_that_this_program_does_not_know_is_refused() {
     let store = open_with_password(&schema);
     let both = || [ready(store.check_schema()).unwrap_err(), ready(store.migrate()).unwrap_err()];
     let error = ready(store.check_schema()).unwrap_err();
-    assert!(matches!(error, StoreError::Outdated { applied: 0, .. }));
+    assert!(matches!(error, StoreError::Unfit { why: Unfit::Outdated { applied: 0, .. }, .. }));
     says(&store, &error, "migrate it");
     ready(store.migrate()).unwrap();
     ready(store.check_schema()).unwrap();
@@ -57,15 +60,42 @@ fn a_database_that_this_program_does_not_know_is_refused() {
     let hand = schema.hand();
     hand.done("INSERT INTO schema_migrations VALUES (1000, '1000_more', '')");
     for error in both() {
-        assert!(matches!(error, StoreError::Newer { .. }));
+        assert!(matches!(error, StoreError::Unfit { why: Unfit::Newer { .. }, .. }));
         says(&store, &error, "newer program");
     }
     hand.done("DELETE FROM schema_migrations WHERE number = 1000");
     hand.done("UPDATE schema_migrations SET sha256 = 'other' WHERE number = 1");
     for error in both() {
-        assert!(matches!(error, StoreError::Changed { .. }));
+        assert!(matches!(error, StoreError::Unfit { why: Unfit::Changed { .. }, .. }));
         says(&store, &error, "0001_init");
     }
+}
+
+#[test]
+fn a_database_on_which_a_gateway_works_is_not_migrated() {
+    let Some(server) = Server::find() else { return };
+    let (_runtime, schema) = (server.enter(), server.schema());
+    let (store, hand) = (schema.store(), schema.hand());
+    hand.done("DELETE FROM schema_migrations WHERE number > 1");
+    hand.done("INSERT INTO leases VALUES ('net/hot', 'other', 1, 1), ('upkeep', NULL, 1, 1)");
+    let is_over = AtomicBool::new(false);
+    let error = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                hand.done("UPDATE leases SET version = version + 1");
+            }
+        });
+        let refused = server.runtime.block_on(store.migrate());
+        is_over.store(true, Ordering::Relaxed);
+        refused.unwrap_err()
+    });
+    assert!(
+        matches!(&error, StoreError::Unfit { why: Unfit::InUse { lease }, .. } if lease == "net/hot"),
+        "{error}"
+    );
+    // A gateway that was killed is waited for, and then no longer: what fails are the tables themselves.
+    let error = server.runtime.block_on(store.migrate()).unwrap_err();
+    assert!(matches!(error, StoreError::Postgres { .. }), "{error}");
 }
 
 fn none() -> rustls::ClientConfig {

@@ -1,0 +1,65 @@
+//! What the commands do with databases that are new, old, moved, or of others.
+
+use rusqlite::Connection;
+
+use crate::vyplata::Installation;
+
+#[test]
+fn commands_take_a_database_as_it_is_and_a_migration_is_asked_for() {
+    let it = Installation::new("");
+    it.configure("data = \"data\"\n");
+    it.ok(&["payout", "list"]);
+    let hand = Connection::open(it.data().join("vyplata.db")).unwrap();
+    let last = "DROP INDEX postings_beside_payouts; DROP TABLE claims; CREATE TABLE claims (scope TEXT \
+                NOT NULL, owner TEXT NOT NULL, text TEXT NOT NULL, payout TEXT); CREATE INDEX \
+                postings_by_debit ON postings (debit); CREATE INDEX postings_by_credit ON postings \
+                (credit); DELETE FROM schema_migrations WHERE number > 7";
+    hand.execute_batch(last).unwrap();
+    for command in [&["payout", "list"][..], &["merchant", "list"], &["doctor"]] {
+        let said = it.refuses(command, &["of 9 migrations", "vyplata migrate"]);
+        assert!(said.contains("has 7 "), "{said}");
+    }
+    it.ok(&["migrate"]);
+    it.ok(&["payout", "list"]);
+    let _serving = store::lock_file(&it.data().join("vyplata.db")).unwrap();
+    it.refuses(&["migrate"], &["another gateway serves"]);
+}
+
+#[test]
+fn a_database_that_was_moved_is_used_again_if_that_is_asked_for() {
+    let it = Installation::new("data = \"data\"\n");
+    it.ok(&["migrate"]);
+    let url = |name: &str| format!("sqlite:{}", it.data().join(name).display());
+    let (old, new) = (url("vyplata.db"), url("new.db"));
+    it.refuses(&["migrate", "--reopen", &old], &["nothing was moved", "vyplata.db"]);
+    it.refuses(&["migrate", "--reopen", &url("none.db")], &["there is no database"]);
+    let said = it.ok(&["migrate", "--from", &old, "--to", &new]);
+    assert!(said.contains("none starts with"), "{said}");
+    for command in [&["migrate"][..], &["payout", "list"], &["doctor"]] {
+        it.refuses(command, &["vyplata.db was moved to", "new.db", "--reopen"]);
+    }
+    it.refuses(&["migrate", "--from", &old, "--to", &url("third.db")], &["was moved to"]);
+    it.ok(&["migrate", "--reopen", &old]);
+    it.ok(&["payout", "list"]);
+}
+
+#[test]
+fn databases_of_others_are_refused() {
+    let it = Installation::new("data = \"data\"\n");
+    let migrated = it.ok(&["migrate"]);
+    assert!(migrated.contains("is up to date"), "{migrated}");
+    it.ok(&["migrate"]);
+    let file = it.data().join("vyplata.db");
+    let newer = "INSERT INTO schema_migrations SELECT number + 1, 'newer', sha256
+                 FROM schema_migrations ORDER BY number DESC LIMIT 1";
+    Connection::open(&file).unwrap().execute(newer, []).unwrap();
+    for command in [&["migrate"][..], &["payout", "list"], &["merchant", "list"], &["doctor"]] {
+        it.refuses(command, &["vyplata.db", "newer"]);
+    }
+    let data = it.data();
+    let data = data.to_str().unwrap();
+    it.refuses(&["sandbox", "--listen", "127.0.0.1:0", "--data", data], &["vyplata.db", "newer"]);
+    std::fs::write(&file, "this is no database, whatever its name says. ".repeat(100)).unwrap();
+    let _ = std::fs::remove_file(it.data().join("vyplata.db-wal"));
+    it.refuses(&["migrate"], &["vyplata.db"]);
+}
