@@ -14,12 +14,15 @@ const CONFLICTS_MAX: u32 = 8;
 ///
 /// The caller drains its queue into the slice, so that concurrency becomes batch size. When this
 /// returns, every accepted payout is durable.
+///
+/// # Errors
+/// If nothing is known to be decided, about any of them.
 pub async fn accept(
     store: &dyn Store,
     desk: &Desk<'_>,
     commands: &[Command],
     now: Timestamp,
-) -> Vec<Result<Accepted, Refusal>> {
+) -> Result<Vec<Result<Accepted, Refusal>>, CommitError> {
     let needs = needs(desk, commands);
     for _ in 0..CONFLICTS_MAX {
         let mut outcomes = Vec::with_capacity(commands.len());
@@ -31,11 +34,10 @@ pub async fn accept(
             })
             .await;
         match committed {
-            Ok(()) => return outcomes,
+            Ok(()) => return Ok(outcomes),
             Err(CommitError::Conflict) => {}
-            Err(CommitError::Overdrawn | CommitError::Unreachable) => break,
+            Err(error) => return Err(error),
         }
     }
-    let unknown = Refusal::Unavailable("the ledger did not answer; ask again");
-    commands.iter().map(|_| Err(unknown.clone())).collect()
+    Err(CommitError::Conflict)
 }

@@ -3,6 +3,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    slice,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -14,6 +15,7 @@ use std::{
 use domain::{
     command::{Accepted, Command, Refusal},
     payout::Payout,
+    ports::CommitError,
 };
 use futures_util::FutureExt as _;
 use tokio::{runtime::Handle, sync::oneshot, task::JoinSet, time::sleep};
@@ -166,18 +168,66 @@ async fn serve(app: Arc<App>, slice: Vec<Waiting>) {
         slice.into_iter().map(|it| (it.command, it.answer)).unzip();
     let book = app.book();
     let desk = app.desk(&book);
-    let deciding = engine::accept(&*app.store, &desk, &commands, clock::now());
-    // A bug in a decision must not take the entrance down with it: nothing was committed.
-    let Ok(outcomes) = AssertUnwindSafe(deciding).catch_unwind().await else {
-        tracing::error!("this is a bug: {} commands were not decided", commands.len());
-        return;
+    let together = |some| {
+        app.metrics.slices.inc();
+        engine::accept(&*app.store, &desk, some, clock::now())
     };
-    app.metrics.slices.inc();
+    let outcomes = decide(&commands, together).await;
     app.metrics.commands.inc_by(u64::try_from(commands.len()).unwrap_or(0));
     ring(&app, &outcomes);
     for (answer, outcome) in answers.into_iter().zip(outcomes) {
         // Whoever asked may be gone; what was decided stands.
         let _ = answer.send(outcome);
+    }
+}
+
+/// Decides about commands together. If one of them is such that none can be decided, which is a bug,
+/// the others do not suffer: each is decided alone then.
+async fn decide<'a, D>(
+    commands: &'a [Command],
+    together: impl Fn(&'a [Command]) -> D,
+) -> Vec<Outcome>
+where
+    D: Future<Output = Result<Vec<Outcome>, CommitError>>,
+{
+    let unknown = || Err(Refusal::Unavailable("the ledger did not answer; ask again"));
+    match safely(together(commands)).await {
+        Ok(outcomes) => return outcomes,
+        // They wait already, and whatever keeps this from being decided keeps each from it.
+        Err(Undecided::Store) => return commands.iter().map(|_| unknown()).collect(),
+        Err(Undecided::Bug) => {}
+    }
+    let mut outcomes = Vec::with_capacity(commands.len());
+    for it in commands {
+        let alone = safely(together(slice::from_ref(it))).await;
+        outcomes.push(alone.ok().and_then(|mut it| it.pop()).unwrap_or_else(unknown));
+    }
+    outcomes
+}
+
+/// Why nothing was decided.
+enum Undecided {
+    /// The store did not answer, or others were faster all the time.
+    Store,
+    /// It cannot be.
+    Bug,
+}
+
+/// A bug in a decision must not take the entrance down with it: nothing was committed.
+async fn safely(
+    deciding: impl Future<Output = Result<Vec<Outcome>, CommitError>>,
+) -> Result<Vec<Outcome>, Undecided> {
+    match AssertUnwindSafe(deciding).catch_unwind().await {
+        Ok(Ok(outcomes)) => Ok(outcomes),
+        Ok(Err(CommitError::Conflict | CommitError::Unreachable)) => Err(Undecided::Store),
+        Ok(Err(CommitError::Overdrawn)) => {
+            tracing::error!("this is a bug, report it: an account would be overdrawn");
+            Err(Undecided::Bug)
+        }
+        Err(_) => {
+            tracing::error!("this is a bug, report it: a decision failed");
+            Err(Undecided::Bug)
+        }
     }
 }
 
@@ -192,5 +242,61 @@ fn ring(app: &App, outcomes: &[Outcome]) {
     }
     if changed.iter().any(|it| it.delivery_count > 0) {
         app.deliveries_rang.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ids::{MerchantId, PayoutId};
+
+    use super::*;
+
+    fn commands() -> Vec<Command> {
+        let one = |number| Command::Cancel { merchant: MerchantId(1), payout: PayoutId(number) };
+        (0..5).map(one).collect()
+    }
+
+    fn number(command: &Command) -> u128 {
+        let Command::Cancel { payout, .. } = command else { panic!("all of them cancel") };
+        payout.0
+    }
+
+    /// What comes of five commands if one of them is such that none can be decided.
+    fn decided(bad: u128, fault: fn() -> CommitError) -> (Vec<Outcome>, usize) {
+        let asked = AtomicUsize::new(0);
+        let commands = commands();
+        let together = async |some: &[Command]| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            if some.iter().any(|it| number(it) == bad) {
+                return Err(fault());
+            }
+            Ok(some.iter().map(|_| Err(Refusal::NotFound)).collect())
+        };
+        let outcomes = decide(&commands, together).now_or_never().expect("nothing waits");
+        (outcomes, asked.into_inner())
+    }
+
+    #[test]
+    fn a_command_that_cannot_be_decided_refuses_no_other() {
+        let faults: [fn() -> CommitError; 2] = [|| CommitError::Overdrawn, || panic!("a bug")];
+        for fault in faults {
+            let (outcomes, asked) = decided(3, fault);
+            assert_eq!(asked, 1 + 5, "together, then each alone");
+            for (place, outcome) in (0..).zip(&outcomes) {
+                let is_bad = matches!(outcome, Err(Refusal::Unavailable(_)));
+                assert_eq!(is_bad, place == 3, "{place}: {outcome:?}");
+            }
+            assert_eq!(outcomes.len(), 5);
+        }
+    }
+
+    #[test]
+    fn a_store_that_does_not_answer_is_asked_once() {
+        for fault in [|| CommitError::Unreachable, || CommitError::Conflict] {
+            let (outcomes, asked) = decided(3, fault);
+            assert_eq!((outcomes.len(), asked), (5, 1));
+            assert!(outcomes.iter().all(|it| matches!(it, Err(Refusal::Unavailable(_)))));
+        }
+        assert_eq!(decided(9, || CommitError::Conflict).1, 1);
     }
 }

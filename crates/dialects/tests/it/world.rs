@@ -430,7 +430,8 @@ impl World {
             book: &self.book,
             own_addresses: &self.wallets,
         };
-        let decided = ready(engine::accept(&self.store, &desk, &[command], NOW)).remove(0);
+        let outcomes = ready(engine::accept(&self.store, &desk, &[command], NOW));
+        let decided = outcomes.expect("the store answers").remove(0);
         if let Some(payout) = decided.as_ref().ok().and_then(Accepted::payout) {
             self.last = Some(payout.id);
         }

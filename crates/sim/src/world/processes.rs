@@ -270,7 +270,10 @@ fn accept(
             book: &market.book,
             own_addresses: &ports.own_addresses,
         };
-        Outcome::Answers(engine::accept(&ports.store, &desk, &commands, now).await)
+        let answers = engine::accept(&ports.store, &desk, &commands, now).await;
+        let unknown =
+            |_| commands.iter().map(|_| Err(Refusal::Unavailable("not decided"))).collect();
+        Outcome::Answers(answers.unwrap_or_else(unknown))
     })
 }
 

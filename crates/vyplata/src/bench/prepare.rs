@@ -1,7 +1,7 @@
 //! What is there before time is taken: payouts that wait, or webhooks that are due, decided and
 //! written as requests for them are.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use domain::{
     command::{Accepted, Asked, Command, CreatePayout},
     ids::{AssetId, DialectId, KeyId, MerchantId, PayoutId},
@@ -67,7 +67,7 @@ pub(super) async fn decide(app: &App, commands: &[Command]) -> anyhow::Result<Ve
     let book = app.book();
     let outcomes = engine::accept(&*app.store, &app.desk(&book), commands, clock::now()).await;
     let mut accepted = vec![];
-    for outcome in outcomes {
+    for outcome in outcomes.map_err(|why| anyhow!("payouts were not decided: {why:?}"))? {
         match outcome {
             Ok(it) => accepted.push(it),
             Err(why) => bail!("a payout was refused: {why:?}"),

@@ -12,7 +12,7 @@ use domain::{
     ports::{PageQuery, PayoutKey, PayoutView, Store},
 };
 
-use super::{find_merchant, silent};
+use super::{find_merchant, not_committed, silent};
 use crate::{
     app::App,
     clock,
@@ -113,7 +113,11 @@ async fn decide(app: &App, command: Asked) -> anyhow::Result<()> {
     let book = app.book();
     let desk = app.desk(&book);
     let outcomes = engine::accept(&*app.store, &desk, &[command], clock::now()).await;
-    let outcome = outcomes.into_iter().next().context("one command has one outcome")?;
+    let outcome = outcomes
+        .map_err(not_committed)?
+        .into_iter()
+        .next()
+        .context("one command has one outcome")?;
     let accepted = outcome.map_err(|why| anyhow!("refused: {}", explain::refusal(&why)))?;
     let payout = accepted.payout().context("the command is about a payout")?;
     let again = if accepted.changed().is_some() { "" } else { " (it was so already)" };
