@@ -47,6 +47,8 @@ pub(crate) struct Settings {
     pub(crate) per_address_per_second: u32,
     /// Requests of one address at once.
     pub(crate) per_address_burst: u32,
+    /// Connections of one address that are open at once.
+    pub(crate) per_address_connections: u32,
     /// Requests of one credential per second, in the long run.
     pub(crate) per_key_per_second: u32,
     /// Requests of one credential at once.
@@ -63,6 +65,7 @@ impl Default for Settings {
         Self {
             per_address_per_second: 200,
             per_address_burst: 1_000,
+            per_address_connections: 1_024,
             per_key_per_second: 100,
             per_key_burst: 1_000,
             failures_per_minute: 30,
@@ -77,6 +80,7 @@ impl Settings {
         Self {
             per_address_per_second: 0,
             per_address_burst: 0,
+            per_address_connections: 0,
             per_key_per_second: 0,
             per_key_burst: 0,
             failures_per_minute: 0,
@@ -184,7 +188,7 @@ impl<C: Clock + Clone> Limiter<C> {
 }
 
 /// What an address is counted as: itself, or its network if it is IPv6.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & IPV6_NETWORK).into(),

@@ -1,4 +1,4 @@
-//! Takes connections: a bounded number, each with a bound on its silence.
+//! Takes connections: a bounded number, and of each address too, each with a bound on its silence.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -14,25 +14,35 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
+use prometheus_client::metrics::counter::Counter;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
+use tokio_io_timeout::TimeoutStream;
 
-use crate::loops::Stop;
+use crate::{connections::Connections, loops::Stop};
 
 /// How many connections are open at once; more wait in the operating system's queue.
 const CONNECTIONS_MAX: usize = 4_096;
 /// How long a connection may take until the head of its next request is there.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(75);
+/// How long a client may take nothing of an answer.
+const READ_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long requests that are being answered may take when the gateway stops.
 const FAREWELL_TIME_MAX: Duration = Duration::from_secs(20);
 /// How long to wait when the operating system gives no connection (it may be out of files).
 const REFUSED_WAIT: Duration = Duration::from_millis(100);
 
 /// Serves until told to stop, then lets what is being answered end.
-pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: Stop) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connections: Arc<Connections>,
+    refused: Counter,
+    mut stop: Stop,
+) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let open = GracefulShutdown::new();
     while !*stop.borrow() {
@@ -44,6 +54,12 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: Stop)
             sleep(REFUSED_WAIT).await;
             continue;
         };
+        let Some(place) = connections.open(peer.ip()) else {
+            refused.inc();
+            continue;
+        };
+        let mut stream = Box::pin(TimeoutStream::new(stream));
+        stream.as_mut().set_write_timeout_pinned(Some(READ_TIME_MAX));
         let router = TowerToHyperService::new(router.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
@@ -57,7 +73,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, mut stop: Stop)
         tokio::spawn(async move {
             // What goes wrong on a connection is its client's business.
             let _ = connection.await;
-            drop(permit);
+            drop((permit, place));
         });
     }
     if timeout(FAREWELL_TIME_MAX, open.shutdown()).await.is_err() {

@@ -10,6 +10,7 @@ mod client;
 mod clock;
 mod concerns;
 mod config;
+mod connections;
 mod courier;
 #[cfg(any(test, feature = "crash-points"))]
 mod crash;

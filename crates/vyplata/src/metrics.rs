@@ -66,6 +66,8 @@ pub(crate) struct Metrics {
     pub(crate) requests: Family<RequestLabels, Counter>,
     /// Requests that came too early.
     pub(crate) limited: Family<LimitLabels, Counter>,
+    /// Connections that were closed at once, because their address has as many as it may have.
+    pub(crate) connections_refused: Counter,
     /// Commits of the acceptor.
     pub(crate) slices: Counter,
     /// Commands decided by the acceptor.
@@ -98,6 +100,7 @@ impl Default for Metrics {
             registry: Registry::with_prefix("vyplata"),
             requests: Family::default(),
             limited: Family::default(),
+            connections_refused: Counter::default(),
             slices: Counter::default(),
             commands: Counter::default(),
             webhooks_delivered: Counter::default(),
@@ -119,6 +122,8 @@ impl Default for Metrics {
         let all = &mut metrics.registry;
         all.register("requests", "Requests answered", metrics.requests.clone());
         all.register("requests_limited", "Requests that came too early", metrics.limited.clone());
+        let refused = metrics.connections_refused.clone();
+        all.register("connections_refused", "Connections beyond those of an address", refused);
         all.register("accept_slices", "Commits of the acceptor", metrics.slices.clone());
         all.register("accept_commands", "Commands decided", metrics.commands.clone());
         let delivered = metrics.webhooks_delivered.clone();

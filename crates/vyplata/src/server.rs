@@ -13,6 +13,7 @@ use crate::{
     app::App,
     clock::{self, Uptime},
     config::Config,
+    connections::Connections,
     courier::HttpCourier,
     deliveries,
     http::Api,
@@ -95,7 +96,10 @@ impl Server {
         let limiter = Limiter::new(&config.requests, &Uptime);
         let api = Arc::new(Api::new(app, acceptor, courier, limiter, &config.trusted_proxies));
         let router = api.clone().router().merge(extra);
-        tasks.spawn(listen::serve(listener, router, stopped));
+        let most = config.requests.per_address_connections;
+        let connections = Connections::new(most, &config.trusted_proxies);
+        let refused = api.app.metrics.connections_refused.clone();
+        tasks.spawn(listen::serve(listener, router, connections, refused, stopped));
         Ok(Self { api, stop, tasks, leases, threads })
     }
 

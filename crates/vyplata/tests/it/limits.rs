@@ -70,6 +70,27 @@ fn is_spaced(reply: &Reply) -> bool {
 }
 
 #[test]
+fn an_address_has_no_more_connections_than_it_may_have() {
+    let it = start("[requests]\nper_address_connections = 2");
+    let (address, request) = (it.gateway.address, Request::get("/healthz"));
+    let open = || {
+        let mut connection = Connection::open(address).ok()?;
+        connection.send(&request).ok().map(|_| connection)
+    };
+    // Those that the test needed before may take a moment to be gone.
+    let mut first = wait_for("a place", open);
+    let second = wait_for("another place", open);
+    assert!(open().is_none(), "a third one is closed");
+    let metrics = first.send(&Request::get("/metrics")).unwrap().text();
+    let refused =
+        metrics.lines().find_map(|it| it.strip_prefix("vyplata_connections_refused_total "));
+    assert!(refused.is_some_and(|it| it != "0"), "{refused:?}");
+    drop(second);
+    wait_for("the place of one that is gone", open);
+    assert_eq!(first.send(&request).unwrap().status, 200);
+}
+
+#[test]
 fn cryptocloud_withdrawals_of_a_key_are_12_seconds_apart() {
     let it = start("");
     let other = it.installation.merchant(&["other"]);
