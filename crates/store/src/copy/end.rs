@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     time::Duration,
 };
 
@@ -52,6 +52,23 @@ impl End {
         match self {
             Self::Sqlite(file) => file.display().to_string(),
             Self::Postgres(store) => store.name().to_owned(),
+        }
+    }
+
+    /// What it is called, whoever asks and from where: the path of a file, or a schema of a database.
+    pub(super) async fn place(&self) -> Result<String, CopyError> {
+        match self {
+            Self::Sqlite(file) => {
+                let path = path::absolute(file).unwrap_or_else(|_| file.clone());
+                Ok(path.display().to_string())
+            }
+            Self::Postgres(store) => {
+                let client = store.connect("copying").await?;
+                let asked = client.query_one("SELECT current_schema()", &[]).await;
+                let row = asked.map_err(|it| failed(store.name(), "reading its schema", it))?;
+                let schema: Option<&str> = row.get(0);
+                Ok(format!("{} (schema {})", store.name(), schema.unwrap_or("unknown")))
+            }
         }
     }
 

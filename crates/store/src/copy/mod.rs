@@ -56,7 +56,7 @@ pub struct Proof {
 /// Copies everything but leases from one database to another, which is made if it is not there, and
 /// must hold nothing. Nobody can write to either meanwhile. The one that is copied from is closed in the
 /// end, just before the other holds anything that counts: nobody can write to it, or start with it. See
-/// [`reopen`]. If that was all that happened, copying again to one of the same name ends it.
+/// [`reopen`]. If that was all that happened, copying again to the same one ends it.
 ///
 /// Leases are watched for so long before anything is done: one that moves is one of a gateway at work.
 ///
@@ -72,7 +72,8 @@ pub async fn copy(
     if from.is(to) {
         return Err(CopyError::Same { database: from.name() });
     }
-    let mut source = from.connect_to_copy(&to.name()).await?;
+    let there = to.place().await?;
+    let mut source = from.connect_to_copy(&there).await?;
     source.must_be_idle(watched).await?;
     to.make().await?;
     let mut target = to.connect().await?;
@@ -84,7 +85,7 @@ pub async fn copy(
     }
     let proofs = compare::compare(&source, &target, &mut tell).await?;
     target.go_on_counting().await?;
-    source.close(&to.name()).await?;
+    source.close(&there).await?;
     target.commit().await?;
     Ok(proofs)
 }

@@ -68,6 +68,9 @@ const SETTINGS: &str = "
     SET client_min_messages = warning;
 ";
 
+/// Where a server is reached, unless an address says otherwise.
+const PORT: u16 = 5432;
+
 /// How TLS begins to tell why it does not believe a server.
 const NOT_TRUSTED: &str = "invalid peer certificate";
 
@@ -134,7 +137,8 @@ impl Postgres {
         }
     }
 
-    /// What the database is called in messages: host and name, without the password.
+    /// What the database is called in messages: host, port if it is not the usual one, and name, without
+    /// the password.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -259,9 +263,15 @@ fn goes_over_a_network(config: &Config) -> bool {
 }
 
 fn name(config: &Config) -> String {
-    let hosts = config.get_hosts().iter().map(|it| match it {
-        Host::Tcp(name) => name.clone(),
-        Host::Unix(path) => path.display().to_string(),
+    let ports = config.get_ports();
+    // One stands for all of them.
+    let port = |place| ports.get(place).or(ports.first()).filter(|it| **it != PORT);
+    let hosts = config.get_hosts().iter().enumerate().map(|(place, it)| {
+        let host = match it {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        };
+        port(place).map_or_else(|| host.clone(), |port| format!("{host}:{port}"))
     });
     let hosts: Vec<String> = hosts.collect();
     format!("{}/{}", hosts.join(","), config.get_dbname().unwrap_or("postgres"))

@@ -206,5 +206,5 @@ fn what_is_wrong_with_a_url_is_told_without_the_password() {
     }
     let config = config("postgresql://me:hun%40ter2@one,other:1/payouts?sslmode=require").unwrap();
     assert_eq!(config.get_password(), Some("hun@ter2".as_bytes()));
-    assert_eq!(name(&config), "one,other/payouts");
+    assert_eq!(name(&config), "one,other:1/payouts");
 }

@@ -136,7 +136,7 @@ fn a_gateway_moves_from_its_file_to_a_server_and_goes_on() {
     let mut old = Gateway::sandbox_command(data.path(), 0);
     let refused = old.env("DATABASE_URL", &file).output().unwrap();
     let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(said.contains("was moved to 127.0.0.1/"), "{said}");
+    assert!(said.contains("was moved to 127.0.0.1:"), "{said}");
     let gateway = Gateway::sandbox_on_database(data.path(), &schema.url());
     assert_eq!(gateway.payout(&paid)["txid"], before["txid"]);
     assert_eq!(ask(&gateway, "first"), paid, "the reference is known");

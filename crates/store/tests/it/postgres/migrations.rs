@@ -124,7 +124,7 @@ fn a_server_that_is_not_there_is_named_without_the_password() {
     runtime.block_on(async {
         let url = format!("postgres://me:{PASSWORD}@127.0.0.1:1/payouts");
         let store = Postgres::open(&url, none()).unwrap();
-        assert_eq!(store.name(), "127.0.0.1/payouts");
+        assert_eq!(store.name(), "127.0.0.1:1/payouts");
         let error = store.migrate().await.unwrap_err();
         says(&store, &error, "check that the server runs");
     });
