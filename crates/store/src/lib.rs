@@ -11,6 +11,6 @@ mod queries;
 mod sqlite;
 
 pub use error::StoreError;
-pub use migrations::Unfit;
+pub use migrations::{Move, Unfit, WATCHED};
 pub use postgres::Postgres;
 pub use sqlite::{Sqlite, lock_file};

@@ -1,7 +1,8 @@
 //! What migrations are, whatever database they are of.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
+use domain::lease::PATIENCE_MS;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::StoreError;
@@ -9,9 +10,38 @@ use crate::error::StoreError;
 /// One migration: its name and its statements. Its number is its place, counted from one.
 pub(crate) type Migration = (&'static str, &'static str);
 
-/// The name of the last row of a database that everything was moved from. Where to stands for the hash.
-/// No program takes it for a migration of its own, so that older ones refuse the database as well.
+/// The name of the last row of a database that everything was moved from. What stands for the hash is a
+/// [`Move`]. No program takes it for a migration of its own, so that older ones refuse the database as
+/// well.
 pub(crate) const MOVED: &str = "moved";
+
+/// The name of the last row of a database until it has what is copied to it; the same goes for it.
+pub(crate) const AWAITED: &str = "awaited";
+
+/// For how long leases are watched to find out whether a gateway is at work: longer than one waits for
+/// another that was killed, and then for its turn.
+pub const WATCHED: Duration = Duration::from_millis(PATIENCE_MS + 4_000);
+
+/// A move from one database to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// What no other move is called.
+    pub id: String,
+    /// The database on the other side.
+    pub place: String,
+}
+
+impl Move {
+    fn read(text: &str) -> Self {
+        let (id, place) = text.split_once(' ').unwrap_or(("", text));
+        Self { id: id.to_owned(), place: place.to_owned() }
+    }
+
+    /// What stands for the hash.
+    pub(crate) fn text(&self) -> String {
+        format!("{} {}", self.id, self.place)
+    }
+}
 
 /// Why the tables of a database cannot be used. The text says what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,10 +71,9 @@ pub enum Unfit {
         lease: String,
     },
     /// Everything was moved to another database.
-    Moved {
-        /// What the other one is called.
-        to: String,
-    },
+    Moved(Move),
+    /// What is copied to it from another database is not there yet.
+    Awaited(Move),
 }
 
 impl fmt::Display for Unfit {
@@ -73,10 +102,16 @@ impl fmt::Display for Unfit {
                 "must be migrated, and a gateway works on it (the lease {lease:?} is kept); stop all \
                  gateways on it, and start those of this version"
             ),
-            Self::Moved { to } => write!(
+            Self::Moved(Move { place, .. }) => write!(
                 f,
-                "was moved to {to} with everything in it: start the gateway with that one. If no gateway \
-                 has ever been started with that, `vyplata migrate --reopen` lets this one be used again"
+                "was moved to {place} with everything in it: start the gateway with that one. If that waits \
+                 for it, run `vyplata migrate --from … --to …` once more, as before. If no gateway has ever \
+                 been started with that, `vyplata migrate --reopen` lets this one be used again"
+            ),
+            Self::Awaited(Move { place, .. }) => write!(
+                f,
+                "waits for what was to be copied from {place}, which did not come to its end: run \
+                 `vyplata migrate --from … --to …` once more, as before; or, to give that up, delete it"
             ),
         }
     }
@@ -92,18 +127,24 @@ impl Unfit {
 /// Counts the migrations that were applied, given their names and hashes, after comparing each with
 /// the text that is known.
 pub(crate) fn applied(stored: &[(String, String)], known: &[Migration]) -> Result<usize, Unfit> {
-    if let Some((_, to)) = stored.last().filter(|(name, _)| name == MOVED) {
-        return Err(Unfit::Moved { to: to.clone() });
-    }
-    if stored.len() > known.len() {
-        return Err(Unfit::Newer { applied: count(stored.len()), known: count(known.len()) });
-    }
-    for ((name, text), (stored_name, stored_sha256)) in known.iter().zip(stored) {
+    let mark = stored.split_last().and_then(|((name, text), before)| {
+        let of = [(MOVED, Unfit::Moved as fn(Move) -> Unfit), (AWAITED, Unfit::Awaited)];
+        let found = of.into_iter().find(|(mark, _)| mark == name);
+        found.map(|(_, unfit)| (unfit(Move::read(text)), before))
+    });
+    let migrations = mark.as_ref().map_or(stored, |(_, before)| before);
+    for ((name, text), (stored_name, stored_sha256)) in known.iter().zip(migrations) {
         if name != stored_name || sha256(text) != *stored_sha256 {
             return Err(Unfit::Changed { migration: stored_name.clone() });
         }
     }
-    Ok(stored.len())
+    match mark {
+        Some((unfit, _)) => Err(unfit),
+        None if stored.len() > known.len() => {
+            Err(Unfit::Newer { applied: count(stored.len()), known: count(known.len()) })
+        }
+        None => Ok(stored.len()),
+    }
 }
 
 /// Makes sure that all that are known were applied.

@@ -191,21 +191,24 @@ where
     D: Future<Output = Result<Vec<Outcome>, CommitError>>,
 {
     let unknown = || Err(Refusal::Unavailable("the ledger did not answer; ask again"));
-    match safely(together(commands)).await {
+    let together = |some| safely(together(some));
+    let mut undecided = match together(commands).await {
         Ok(outcomes) => return outcomes,
-        // They wait already, and whatever keeps this from being decided keeps each from it.
-        Err(Undecided::Store) => return commands.iter().map(|_| unknown()).collect(),
-        Err(Undecided::Bug) => {}
-    }
+        Err(undecided) => undecided,
+    };
     let mut outcomes = Vec::with_capacity(commands.len());
     for it in commands {
-        let alone = safely(together(slice::from_ref(it))).await;
+        // Whatever keeps the store from one keeps it from all, and they wait already.
+        let is_tried = undecided == Undecided::Bug && commands.len() > 1;
+        let alone = if is_tried { together(slice::from_ref(it)).await } else { Err(undecided) };
+        undecided = alone.as_ref().err().copied().unwrap_or(Undecided::Bug);
         outcomes.push(alone.ok().and_then(|mut it| it.pop()).unwrap_or_else(unknown));
     }
     outcomes
 }
 
 /// Why nothing was decided.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Undecided {
     /// The store did not answer, or others were faster all the time.
     Store,

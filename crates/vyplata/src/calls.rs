@@ -175,8 +175,6 @@ impl Api {
     }
 }
 
-/// Takes one of a few places for what takes long. Nobody waits for one: whoever waited would keep
-/// others from being answered.
 /// Whether a list may take reading many payouts that are not in it: those that are left out at the
 /// beginning, and those between the ones that match where no index has what it asks for.
 fn looks_through(query: &PageQuery) -> bool {
@@ -184,6 +182,8 @@ fn looks_through(query: &PageQuery) -> bool {
     no_index || query.offset > LONG_LIST
 }
 
+/// Takes one of a few places for what takes long. Nobody waits for one: whoever waited would keep
+/// others from being answered.
 fn place(places: &Semaphore) -> Result<SemaphorePermit<'_>, Refusal> {
     let refused = Refusal::RateLimited { retry_after_ms: COME_BACK_MS };
     places.try_acquire().map_err(|_| refused)

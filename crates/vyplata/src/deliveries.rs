@@ -158,9 +158,12 @@ async fn deliver_one(app: &App, courier: &HttpCourier, id: DeliveryId, fence: &F
     #[cfg(feature = "crash-points")]
     let courier = &crate::crash::courier(courier);
     match engine::deliver(&*app.store, courier, id, Some(fence), clock::now()).await {
-        Ok(_) | Err(CommitError::Conflict) => {}
+        Ok(_) => {}
         Err(error) => {
-            failed(app, "webhooks", error);
+            if error != CommitError::Conflict {
+                failed(app, "webhooks", error);
+            }
+            // What another has taken over must not be sent again and again until that is known.
             tokio::time::sleep(Duration::from_millis(FAILURE_MS)).await;
         }
     }

@@ -65,7 +65,7 @@ impl Default for Settings {
         Self {
             per_address_per_second: 200,
             per_address_burst: 1_000,
-            per_address_connections: 1_024,
+            per_address_connections: 512,
             per_key_per_second: 100,
             per_key_burst: 1_000,
             failures_per_minute: 30,

@@ -15,6 +15,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use prometheus_client::metrics::counter::Counter;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -24,8 +25,9 @@ use tokio_io_timeout::TimeoutStream;
 
 use crate::{connections::Connections, loops::Stop};
 
-/// How many connections are open at once; more wait in the operating system's queue.
-const CONNECTIONS_MAX: usize = 4_096;
+/// How many connections are open at once; more wait in the operating system's queue. Where a process may
+/// have few files, it is half of those.
+const CONNECTIONS_MAX: u64 = 4_096;
 /// How long a connection may take until the head of its next request is there.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(75);
 /// How long a client may take nothing of an answer.
@@ -43,7 +45,7 @@ pub(crate) async fn serve(
     refused: Counter,
     mut stop: Stop,
 ) {
-    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let permits = Arc::new(Semaphore::new(connections_max()));
     let open = GracefulShutdown::new();
     while !*stop.borrow() {
         let accepted = tokio::select! {
@@ -79,6 +81,29 @@ pub(crate) async fn serve(
     if timeout(FAREWELL_TIME_MAX, open.shutdown()).await.is_err() {
         tracing::warn!("some connections did not end in time and are cut");
     }
+}
+
+/// Asks the operating system for as many files as connections and all else may need.
+fn connections_max() -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = 2 * CONNECTIONS_MAX;
+    let granted = maximum.map_or(wanted, |most| most.min(wanted));
+    let is_enough = current.is_none_or(|files| files >= granted);
+    let files = match (is_enough, current) {
+        (true, files) => files.unwrap_or(wanted),
+        (false, files) => {
+            let more = Rlimit { current: Some(granted), maximum };
+            setrlimit(Resource::Nofile, more).map_or(files.unwrap_or(wanted), |()| granted)
+        }
+    };
+    let most = (files / 2).clamp(1, CONNECTIONS_MAX);
+    if most < CONNECTIONS_MAX {
+        tracing::warn!(
+            "this process may have {files} files, so that it serves {most} connections at once: raise \
+             `ulimit -n` to {wanted}"
+        );
+    }
+    usize::try_from(most).unwrap_or(usize::MAX)
 }
 
 async fn accept(

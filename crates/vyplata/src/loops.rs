@@ -17,7 +17,11 @@ use domain::{
     reconcile::{Comparison, Verdict},
 };
 use futures_util::FutureExt as _;
-use tokio::{runtime::Handle, sync::watch, time::timeout};
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 use crate::{
     acceptor::Acceptor,
@@ -45,8 +49,23 @@ const EXPIRED_MAX: u32 = 256;
 /// How often fees are asked for, in milliseconds.
 const PRICES_MS: u64 = 15_000;
 
+/// How often is looked whether the store may still be used.
+const STORE: Duration = Duration::from_millis(1_500);
+
 /// Tells loops to end.
 pub(crate) type Stop = watch::Receiver<bool>;
+
+/// Returns once the store may not be used any more, and says why.
+pub(crate) async fn watch_store(app: Arc<App>) -> String {
+    loop {
+        sleep(STORE).await;
+        // Silence says nothing: whoever asks for something is told then.
+        if let Ok(Some(why)) = app.store.retired().await {
+            tracing::error!("{why}");
+            return why;
+        }
+    }
+}
 
 /// Starts the thread of a lane.
 ///

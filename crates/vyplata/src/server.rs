@@ -34,6 +34,7 @@ pub(crate) struct Server {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
     leases: tokio::task::JoinHandle<()>,
+    retired: tokio::task::JoinHandle<String>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -71,6 +72,7 @@ impl Server {
         app.leases.beat(&*app.store).await;
         let keeping = app.clone();
         let leases = tokio::spawn(async move { keeping.leases.keep(&*keeping.store).await });
+        let retired = tokio::spawn(loops::watch_store(app.clone()));
         let mut tasks = JoinSet::new();
         for role in app.roles.iter() {
             let (app, stopped) = (app.clone(), stopped.clone());
@@ -100,7 +102,18 @@ impl Server {
         let connections = Connections::new(most, &config.trusted_proxies);
         let refused = api.app.metrics.connections_refused.clone();
         tasks.spawn(listen::serve(listener, router, connections, refused, stopped));
-        Ok(Self { api, stop, tasks, leases, threads })
+        Ok(Self { api, stop, tasks, leases, retired, threads })
+    }
+
+    /// Returns when the operator asks for the end.
+    ///
+    /// # Errors
+    /// If it may not go on: the database was moved, or a newer program has changed its tables.
+    pub(crate) async fn until_stopped(&mut self) -> anyhow::Result<()> {
+        tokio::select! {
+            asked = asked_to_stop() => asked,
+            why = &mut self.retired => Err(anyhow!(why.unwrap_or_default())),
+        }
     }
 
     /// Stops taking requests, lets what is being done end, and waits for it.
@@ -118,6 +131,7 @@ impl Server {
         });
         let _ = joined.await;
         // Nothing is worked on any more: others need not wait until this looks dead.
+        self.retired.abort();
         self.leases.abort();
         app.leases.give_back(&*app.store).await;
     }

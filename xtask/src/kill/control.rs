@@ -15,8 +15,9 @@ const VERSION: &str = "version = \"0.1.0\"";
 const CONTROL_VERSION: &str = "version = \"0.1.0-control\"";
 
 /// Plants the bug in a copy of the workspace and builds it beside the real gateway, so that
-/// everything but the workspace's own crates is built once. The copy has a version of its own:
-/// cargo tells crates of two workspaces apart by that, and would otherwise take one for the other.
+/// everything but the workspace's own crates is built once, and those are not optimised: they are used
+/// once. The copy has a version of its own: cargo tells crates of two workspaces apart by that, and would
+/// otherwise take one for the other.
 ///
 /// # Errors
 /// If it cannot be planted or built.
@@ -31,6 +32,11 @@ pub(crate) fn build(root: &Path, features: &[&str]) -> Result<PathBuf> {
     fs::write(&manifest, text.replacen(VERSION, CONTROL_VERSION, 1))?;
     let release = ["build", "--release", "-p", "vyplata", "--target-dir"];
     let mut cargo = process::cargo(&copy);
+    for entry in fs::read_dir(copy.join("crates"))? {
+        let name = entry?.file_name();
+        let setting = format!("profile.release.package.{}.opt-level=0", name.display());
+        cargo.args(["--config", &setting]);
+    }
     process::run(cargo.args(release).arg(&target).args(features)).context("the bug")?;
     let real = target.join("release/vyplata");
     let program = target.join("control/vyplata-with-a-bug");

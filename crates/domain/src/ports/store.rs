@@ -405,6 +405,11 @@ pub trait Store: Send + Sync {
     fn disk_waits(&self) -> Option<u64> {
         None
     }
+    /// Why this process may not use it any more, if that is so: everything in it was moved to another
+    /// one, or a newer program has changed its tables. Says what to do.
+    fn retired(&self) -> BoxFuture<'_, Result<Option<String>, Unreachable>> {
+        Box::pin(async { Ok(None) })
+    }
 }
 
 #[cfg(test)]

@@ -2,28 +2,29 @@
 
 use std::{
     fs,
-    path::{self, Path, PathBuf},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use deadpool_postgres::Client;
 use rusqlite::{Connection, TransactionBehavior};
+use tokio::time::{Instant, sleep};
 use tokio_postgres::IsolationLevel;
 
 use super::{
     error::{CopyError, failed},
-    moved,
+    moved::text,
     row::{Held, Row},
     table::{COPIED, Copied},
 };
 use crate::{
     error::{Fault, StoreError},
-    migrations::{MOVED, Unfit},
+    migrations::{Move, Unfit},
     postgres::{Asked, Postgres},
     queries::{
         session::Session as _,
         shape,
-        value::{Cell, Record, Value},
+        value::{Record, Value},
     },
     sqlite::{self, Sqlite, Transaction},
 };
@@ -46,6 +47,9 @@ const POSTGRES_SETTINGS: &str = "
     SET LOCAL enable_sort = off;
 ";
 
+/// How often is looked whether leases move.
+const LOOK: Duration = Duration::from_secs(1);
+
 impl End {
     /// What it is called in messages.
     pub fn name(&self) -> String {
@@ -59,8 +63,11 @@ impl End {
     pub(super) async fn place(&self) -> Result<String, CopyError> {
         match self {
             Self::Sqlite(file) => {
-                let path = path::absolute(file).unwrap_or_else(|_| file.clone());
-                Ok(path.display().to_string())
+                let folder = file.parent().filter(|it| !it.as_os_str().is_empty());
+                let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")));
+                let new = || Some(folder.ok()?.join(file.file_name()?));
+                let path = fs::canonicalize(file).ok().or_else(new);
+                Ok(path.unwrap_or_else(|| file.clone()).display().to_string())
             }
             Self::Postgres(store) => {
                 let client = store.connect("copying").await?;
@@ -79,8 +86,8 @@ impl End {
         one == other || real(one).is_some_and(|it| real(other) == Some(it))
     }
 
-    /// Makes its tables if they are not there.
-    pub(super) async fn make(&self) -> Result<(), CopyError> {
+    /// Makes its tables if they are not there, and makes sure that they are those of this program.
+    async fn make(&self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(file) => drop(Sqlite::open_and_migrate(file)?),
             Self::Postgres(store) => drop(store.migrate().await?),
@@ -88,8 +95,7 @@ impl End {
         Ok(())
     }
 
-    /// Connects to it, and makes sure that its tables are those of this program.
-    pub(super) async fn connect(&self) -> Result<Connected, CopyError> {
+    async fn check(&self) -> Result<(), CopyError> {
         match self {
             Self::Sqlite(file) if !file.exists() => {
                 return Err(CopyError::NoFile { file: file.clone() });
@@ -97,17 +103,53 @@ impl End {
             Self::Sqlite(file) => sqlite::check_file(file)?,
             Self::Postgres(store) => store.check_schema().await?,
         }
-        self.reach().await
+        Ok(())
     }
 
-    /// The same, also if everything was moved to `to` before: whether that has it is not known.
-    pub(super) async fn connect_to_copy(&self, to: &str) -> Result<Connected, CopyError> {
-        match self.connect().await {
-            Err(CopyError::Store(StoreError::Unfit {
-                why: Unfit::Moved { to: there }, ..
-            })) if there == to => self.reach().await,
-            connected => connected,
+    /// Connects to what is copied from, and makes sure that its tables are those of this program. Says
+    /// whether everything was moved from it before.
+    pub(super) async fn connect_source(&self) -> Result<(Connected, Option<Move>), CopyError> {
+        let moved = match self.check().await {
+            Ok(()) => None,
+            Err(CopyError::Store(StoreError::Unfit { why: Unfit::Moved(it), .. })) => Some(it),
+            Err(error) => return Err(error),
+        };
+        Ok((self.reach().await?, moved))
+    }
+
+    /// Connects to what is copied to, which nobody can use until it has everything. If that was begun
+    /// before, and the source was closed, it must be that one.
+    pub(super) async fn connect_target(
+        &self,
+        from: &str,
+        moved: Option<&Move>,
+        source: &str,
+    ) -> Result<(Connected, Move), CopyError> {
+        match self.make().await {
+            Ok(()) => {}
+            Err(StoreError::Unfit { why: Unfit::Awaited(awaited), database }) => {
+                let is_of_this = moved.is_none_or(|it| it.id == awaited.id);
+                if !is_of_this || awaited.place != from {
+                    return Err(Unfit::Awaited(awaited).of(database).into());
+                }
+                return Ok((self.reach().await?, awaited));
+            }
+            Err(error) => return Err(error.into()),
         }
+        let mut connected = self.reach().await?;
+        let begun = connected.begin_target().await?;
+        let is_empty = begun.must_be_empty().await;
+        if let Some(moved) = moved {
+            let (database, to) = (source.to_owned(), self.name());
+            return Err(match is_empty {
+                Ok(()) => Unfit::Moved(moved.clone()).of(database).into(),
+                Err(_) => CopyError::Done { database, to },
+            });
+        }
+        is_empty?;
+        let awaited = begun.wait_for(from).await?;
+        begun.end("preparing it").await?;
+        Ok((connected, awaited))
     }
 
     /// Connects to it, which was checked.
@@ -138,13 +180,16 @@ impl Connected {
         if before.is_empty() {
             return Ok(());
         }
-        tokio::time::sleep(watched).await;
-        let after = self.leases().await?;
-        // One that stands still is one of a gateway that was killed.
-        match after.into_iter().find(|it| !before.contains(it)) {
-            None => Ok(()),
-            Some((lease, _)) => Err(CopyError::InUse { database: self.name.clone(), lease }),
+        let begun = Instant::now();
+        // One that stands still for so long is one of a gateway that is gone.
+        while begun.elapsed() < watched {
+            sleep(LOOK.min(watched)).await;
+            let now = self.leases().await?;
+            if let Some((lease, _)) = now.into_iter().find(|it| !before.contains(it)) {
+                return Err(CopyError::InUse { database: self.name.clone(), lease });
+            }
         }
+        Ok(())
     }
 
     /// The names and versions of the leases.
@@ -159,10 +204,6 @@ impl Connected {
             }
         };
         let open = begun.map_err(|it| failed(&name, "reading leases", it))?;
-        let text = |row: &dyn Record, column| match row.cell(column) {
-            Some(Cell::Text(text)) => text.into_owned(),
-            other => format!("{other:?}"),
-        };
         let turn = |row: &dyn Record| Ok((text(row, "name"), text(row, "version")));
         Begun { name, open }
             .list("reading leases", "SELECT name, version FROM leases", &[], turn)
@@ -210,17 +251,17 @@ fn names() -> impl Iterator<Item = &'static str> {
 
 /// One side within its transaction.
 pub(super) struct Begun<'a> {
-    name: String,
-    open: Open<'a>,
+    pub(super) name: String,
+    pub(super) open: Open<'a>,
 }
 
-enum Open<'a> {
+pub(super) enum Open<'a> {
     Sqlite(rusqlite::Transaction<'a>),
     Postgres(deadpool_postgres::Transaction<'a>),
 }
 
 impl Begun<'_> {
-    async fn list<T>(
+    pub(super) async fn list<T>(
         &self,
         doing: &str,
         sql: &str,
@@ -278,10 +319,16 @@ impl Begun<'_> {
     pub(super) async fn commit(self) -> Result<(), CopyError> {
         let database = self.name.clone();
         let uncertain = |fault: Fault| CopyError::Uncertain { database, error: fault.to_string() };
-        self.end().await.map_err(uncertain)
+        self.finish().await.map_err(uncertain)
     }
 
-    async fn end(self) -> Result<(), Fault> {
+    /// The same, for what is known to be written or not.
+    pub(super) async fn end(self, doing: &str) -> Result<(), CopyError> {
+        let database = self.name.clone();
+        self.finish().await.map_err(|it| failed(&database, doing, it))
+    }
+
+    async fn finish(self) -> Result<(), Fault> {
         match self.open {
             Open::Sqlite(transaction) => Ok(transaction.commit()?),
             Open::Postgres(transaction) => Ok(transaction.commit().await?),
@@ -303,40 +350,7 @@ impl Begun<'_> {
         Ok(())
     }
 
-    /// Closes it for ever, since everything was moved to `to`: nobody writes to it or starts with it.
-    pub(super) async fn close(self, to: &str) -> Result<(), CopyError> {
-        let doing = "closing what was moved";
-        let marks = "SELECT number FROM schema_migrations WHERE name = ?1";
-        let marks = self.list(doing, marks, &[MOVED.into()], |_| Ok(())).await?;
-        if !marks.is_empty() {
-            return Ok(());
-        }
-        let close = match &self.open {
-            Open::Sqlite(_) => moved::close_sqlite(),
-            Open::Postgres(_) => moved::close_postgres(),
-        };
-        self.execute(doing, &close).await?;
-        let mark = "INSERT INTO schema_migrations (number, name, sha256) \
-                    SELECT max(number) + 1, ?1, ?2 FROM schema_migrations RETURNING number";
-        self.list(doing, mark, &[MOVED.into(), to.into()], |_| Ok(())).await?;
-        let database = self.name.clone();
-        self.end().await.map_err(|it| failed(&database, doing, it))
-    }
-
-    /// Takes that back.
-    pub(super) async fn reopen(self) -> Result<(), CopyError> {
-        let doing = "opening what was moved";
-        let open = match &self.open {
-            Open::Sqlite(_) => moved::open_sqlite(),
-            Open::Postgres(_) => moved::open_postgres(),
-        };
-        let unmark = format!("DELETE FROM schema_migrations WHERE name = '{MOVED}';");
-        self.execute(doing, &(open + &unmark)).await?;
-        let database = self.name.clone();
-        self.end().await.map_err(|it| failed(&database, doing, it))
-    }
-
-    async fn execute(&self, doing: &str, statements: &str) -> Result<(), CopyError> {
+    pub(super) async fn execute(&self, doing: &str, statements: &str) -> Result<(), CopyError> {
         let done = match &self.open {
             Open::Sqlite(it) => it.execute_batch(statements).map_err(Fault::from),
             Open::Postgres(it) => it.batch_execute(statements).await.map_err(Fault::from),

@@ -26,6 +26,13 @@ pub enum CopyError {
         /// The lease that moved.
         lease: String,
     },
+    /// Everything was moved to it before.
+    Done {
+        /// The database that it was moved from.
+        database: String,
+        /// The database that has it.
+        to: String,
+    },
     /// Nothing was moved from the database that is to be used again.
     NotMoved {
         /// The database.
@@ -85,6 +92,11 @@ impl fmt::Display for CopyError {
                 "a gateway works on the database {database} (the lease {lease:?} is kept); stop all \
                  gateways on it, and do not start them again before its copy is in use"
             ),
+            Self::Done { database, to } => write!(
+                f,
+                "everything in the database {database} was moved to {to} before, and that is not empty: \
+                 start the gateways with that one"
+            ),
             Self::NotMoved { database } => {
                 write!(f, "nothing was moved from the database {database}: it can be used as it is")
             }
@@ -95,14 +107,14 @@ impl fmt::Display for CopyError {
             ),
             Self::Failed { database, doing, error } => write!(
                 f,
-                "{doing} failed for the database {database}: {error}; nothing was copied: put that \
-                 right and copy again"
+                "{doing} failed for the database {database}: {error}; nothing was changed: put \
+                 that right and run the command again"
             ),
             Self::Uncertain { database, error } => write!(
                 f,
                 "the database {database} did not confirm the copy: {error}; either all of it is \
-                 there or nothing: copy again, which is refused if it is there. No gateway starts with \
-                 the old one any more"
+                 there or nothing: run the command again, which says which. No gateway starts with the \
+                 old one any more"
             ),
             Self::Differ { table, key } => write!(
                 f,
@@ -126,6 +138,7 @@ impl std::error::Error for CopyError {
             Self::NoFile { .. }
             | Self::Same { .. }
             | Self::InUse { .. }
+            | Self::Done { .. }
             | Self::NotMoved { .. }
             | Self::NotEmpty { .. }
             | Self::Failed { .. }

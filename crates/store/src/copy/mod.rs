@@ -18,7 +18,7 @@ use std::time::Duration;
 pub use end::End;
 pub use error::CopyError;
 
-use crate::{error::StoreError, migrations::Unfit};
+use crate::migrations::{Move, Unfit};
 use end::Begun;
 use table::{COPIED, Copied};
 
@@ -54,9 +54,11 @@ pub struct Proof {
 }
 
 /// Copies everything but leases from one database to another, which is made if it is not there, and
-/// must hold nothing. Nobody can write to either meanwhile. The one that is copied from is closed in the
-/// end, just before the other holds anything that counts: nobody can write to it, or start with it. See
-/// [`reopen`]. If that was all that happened, copying again to the same one ends it.
+/// must hold nothing. Nobody can write to either meanwhile.
+///
+/// Until the other one has everything, no gateway starts with it; and the one that is copied from is
+/// closed just before that: nobody can write to it, or start with it (see [`reopen`]). If it ends in
+/// between, both are closed, and copying again between the same two ends it.
 ///
 /// Leases are watched for so long before anything is done: one that moves is one of a gateway at work.
 ///
@@ -72,20 +74,27 @@ pub async fn copy(
     if from.is(to) {
         return Err(CopyError::Same { database: from.name() });
     }
-    let there = to.place().await?;
-    let mut source = from.connect_to_copy(&there).await?;
+    let (here, there) = (from.place().await?, to.place().await?);
+    let (mut source, moved) = from.connect_source().await?;
+    if let Some(moved) = &moved
+        && moved.place != there
+    {
+        return Err(Unfit::Moved(moved.clone()).of(from.name()).into());
+    }
     source.must_be_idle(watched).await?;
-    to.make().await?;
-    let mut target = to.connect().await?;
+    let (mut target, awaited) = to.connect_target(&here, moved.as_ref(), &from.name()).await?;
     let target = target.begin_target().await?;
     target.must_be_empty().await?;
     let source = source.begin_source().await?;
+    // It counts once it is committed. Whether it can be done is known before hours were spent on it.
+    source.close(&Move { id: awaited.id.clone(), place: there }).await?;
     for table in COPIED.iter() {
         copy_table(&source, &target, table, &mut tell).await?;
     }
     let proofs = compare::compare(&source, &target, &mut tell).await?;
     target.go_on_counting().await?;
-    source.close(&there).await?;
+    target.end_waiting(&awaited).await?;
+    source.end("closing it").await?;
     target.commit().await?;
     Ok(proofs)
 }
@@ -95,14 +104,13 @@ pub async fn copy(
 /// # Errors
 /// If it was not, or cannot be changed.
 pub async fn reopen(database: &End) -> Result<(), CopyError> {
-    let mut connected = match database.connect().await {
-        Err(CopyError::Store(StoreError::Unfit { why: Unfit::Moved { .. }, .. })) => {
-            database.reach().await?
-        }
-        Ok(_) => return Err(CopyError::NotMoved { database: database.name() }),
-        Err(error) => return Err(error),
-    };
-    connected.begin_target().await?.reopen().await
+    let (mut connected, moved) = database.connect_source().await?;
+    if moved.is_none() {
+        return Err(CopyError::NotMoved { database: database.name() });
+    }
+    let begun = connected.begin_target().await?;
+    begun.reopen().await?;
+    begun.end("opening what was moved").await
 }
 
 async fn copy_table(

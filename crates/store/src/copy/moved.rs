@@ -1,10 +1,95 @@
-//! What closes a database that everything was moved from, and opens it again: a row among its migrations,
-//! which keeps programs from starting on it, and triggers, which refuse what those that run would write.
+//! The marks of a move: what nobody may use is closed by a last row among its migrations, which keeps
+//! programs from starting on it. What was moved from is kept from those that run as well, by triggers.
 
-use crate::queries::shape::{LEASES, STATE, Shape};
+use super::{
+    end::{Begun, Open},
+    error::CopyError,
+};
+use crate::{
+    migrations::{AWAITED, MOVED, Move},
+    queries::{
+        shape::{LEASES, STATE, Shape},
+        value::{Cell, Record},
+    },
+};
 
 /// What whoever writes is told.
 const WHY: &str = "everything was moved to another database";
+
+/// Puts a mark behind the migrations.
+const MARK: &str = "INSERT INTO schema_migrations (number, name, sha256)
+    SELECT max(number) + 1, ?1, ?2 FROM schema_migrations RETURNING number";
+
+impl Begun<'_> {
+    /// Lets nobody use it before it has what is copied from `place`.
+    pub(super) async fn wait_for(&self, place: &str) -> Result<Move, CopyError> {
+        let random = match &self.open {
+            Open::Sqlite(_) => "SELECT lower(hex(randomblob(16))) AS id",
+            Open::Postgres(_) => "SELECT replace(gen_random_uuid()::text, '-', '') AS id",
+        };
+        let doing = "preparing it";
+        let id = self.list(doing, random, &[], |it| Ok(text(it, "id"))).await?.concat();
+        let awaited = Move { id, place: place.to_owned() };
+        let values = [AWAITED.into(), awaited.text().into()];
+        self.list(doing, MARK, &values, |_| Ok(())).await?;
+        Ok(awaited)
+    }
+
+    /// Takes that back, since it has everything.
+    pub(super) async fn end_waiting(&self, awaited: &Move) -> Result<(), CopyError> {
+        let doing = "ending the preparation";
+        let unmark =
+            "DELETE FROM schema_migrations WHERE name = ?1 AND sha256 = ?2 RETURNING number";
+        let values = [AWAITED.into(), awaited.text().into()];
+        let marks = self.list(doing, unmark, &values, |_| Ok(())).await?;
+        self.must_be_one(doing, marks.len())
+    }
+
+    /// Closes it, since everything is moved: nobody writes to it or starts with it. If it was closed
+    /// before, it must be for the same move.
+    pub(super) async fn close(&self, moved: &Move) -> Result<(), CopyError> {
+        let doing = "closing it";
+        let marks = "SELECT sha256 FROM schema_migrations WHERE name = ?1";
+        let marks = self.list(doing, marks, &[MOVED.into()], |it| Ok(text(it, "sha256"))).await?;
+        if !marks.is_empty() {
+            return self.must_be_one(doing, marks.iter().filter(|it| **it == moved.text()).count());
+        }
+        let close = match &self.open {
+            Open::Sqlite(_) => close_sqlite(),
+            Open::Postgres(_) => close_postgres(),
+        };
+        self.execute(doing, &close).await?;
+        let values = [MOVED.into(), moved.text().into()];
+        self.list(doing, MARK, &values, |_| Ok(())).await.map(drop)
+    }
+
+    /// Takes that back.
+    pub(super) async fn reopen(&self) -> Result<(), CopyError> {
+        let open = match &self.open {
+            Open::Sqlite(_) => open_sqlite(),
+            Open::Postgres(_) => open_postgres(),
+        };
+        let unmark = format!("DELETE FROM schema_migrations WHERE name = '{MOVED}';");
+        self.execute("opening what was moved", &(open + &unmark)).await
+    }
+
+    /// Somebody else may have moved it meanwhile.
+    fn must_be_one(&self, doing: &str, count: usize) -> Result<(), CopyError> {
+        if count == 1 {
+            return Ok(());
+        }
+        let error = "somebody else moves it".to_owned();
+        Err(CopyError::Failed { database: self.name.clone(), doing: doing.to_owned(), error })
+    }
+}
+
+/// What a column holds that has a text.
+pub(super) fn text(row: &dyn Record, column: &str) -> String {
+    match row.cell(column) {
+        Some(Cell::Text(text)) => text.into_owned(),
+        other => format!("{other:?}"),
+    }
+}
 
 /// All tables that are written to.
 fn tables() -> impl Iterator<Item = &'static str> {
@@ -12,7 +97,7 @@ fn tables() -> impl Iterator<Item = &'static str> {
 }
 
 /// The statements that keep a file from being written to.
-pub(super) fn close_sqlite() -> String {
+fn close_sqlite() -> String {
     each_sqlite(|trigger, when, table| {
         format!(
             "CREATE TRIGGER {trigger} BEFORE {when} ON {table} \
@@ -22,8 +107,8 @@ pub(super) fn close_sqlite() -> String {
 }
 
 /// The statements that take that back.
-pub(super) fn open_sqlite() -> String {
-    each_sqlite(|trigger, _, _| format!("DROP TRIGGER {trigger};"))
+fn open_sqlite() -> String {
+    each_sqlite(|trigger, _, _| format!("DROP TRIGGER IF EXISTS {trigger};"))
 }
 
 fn each_sqlite(statement: impl Fn(&str, &str, &str) -> String) -> String {
@@ -36,7 +121,7 @@ fn each_sqlite(statement: impl Fn(&str, &str, &str) -> String) -> String {
 }
 
 /// The statements that keep a database of PostgreSQL from being written to.
-pub(super) fn close_postgres() -> String {
+fn close_postgres() -> String {
     let function = format!(
         "CREATE FUNCTION moved() RETURNS trigger LANGUAGE plpgsql AS \
          $$ BEGIN RAISE EXCEPTION '{WHY}'; END $$;"
@@ -51,7 +136,7 @@ pub(super) fn close_postgres() -> String {
 }
 
 /// The statements that take that back.
-pub(super) fn open_postgres() -> String {
-    let drops = tables().map(|table| format!("DROP TRIGGER moved ON {table};"));
-    drops.chain(["DROP FUNCTION moved();".to_owned()]).collect()
+fn open_postgres() -> String {
+    let drops = tables().map(|table| format!("DROP TRIGGER IF EXISTS moved ON {table};"));
+    drops.chain(["DROP FUNCTION IF EXISTS moved();".to_owned()]).collect()
 }

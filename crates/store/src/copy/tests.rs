@@ -37,7 +37,7 @@ fn compared(change: &str) -> Result<Vec<Proof>, CopyError> {
     }
     hand.execute_batch(change).unwrap();
     ready(async {
-        let (mut one, mut other) = (one.connect().await?, other.connect().await?);
+        let (mut one, mut other) = (one.reach().await?, other.reach().await?);
         let (one, other) = (one.begin_source().await?, other.begin_target().await?);
         compare::compare(&one, &other, &mut |_| ()).await
     })

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
 use tokio_postgres::{Error, Transaction};
 
 use super::Postgres;
 use crate::{
     error::StoreError,
-    migrations::{self, Migration, Unfit, count, sha256},
+    migrations::{self, Migration, Unfit, WATCHED, count, sha256},
 };
 
 /// Every migration, oldest first. None is ever changed or taken away.
@@ -24,9 +25,8 @@ const MIGRATIONS: &[Migration] = &[
 /// Whoever migrates holds this lock of the database; the number means nothing but us.
 const LOCK: i64 = 0x7679_706c_6174_6100;
 
-/// How long leases are watched before tables are changed: a gateway at work gives two signs of life
-/// meanwhile.
-const WATCHED: Duration = Duration::from_secs(3);
+/// How often is looked whether leases move.
+const LOOK: Duration = Duration::from_secs(1);
 
 const LIST: &str = "
     CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -80,13 +80,17 @@ impl Postgres {
         if before.is_empty() {
             return Ok(());
         }
-        tokio::time::sleep(WATCHED).await;
-        let after = leases(transaction).await.map_err(failed)?;
-        // One that stands still is one of a gateway that was killed.
-        match after.into_iter().find(|it| !before.contains(it)) {
-            None => Ok(()),
-            Some((lease, _)) => Err(Unfit::InUse { lease }.of(self.name())),
+        tracing::info!("watching {} for signs of life of other gateways", self.name());
+        let begun = Instant::now();
+        // One that stands still for so long is one of a gateway that is gone.
+        while begun.elapsed() < WATCHED {
+            sleep(LOOK).await;
+            let now = leases(transaction).await.map_err(failed)?;
+            if let Some((lease, _)) = now.into_iter().find(|it| !before.contains(it)) {
+                return Err(Unfit::InUse { lease }.of(self.name()));
+            }
         }
+        Ok(())
     }
 
     /// How many migrations were applied, all of them known.
@@ -134,9 +138,9 @@ async fn apply(
     Ok(())
 }
 
-/// The names and versions of the leases that somebody has.
+/// The names and versions of the leases.
 async fn leases(transaction: &Transaction<'_>) -> Result<Vec<(String, i64)>, Error> {
-    let sql = "SELECT name, version FROM leases WHERE holder IS NOT NULL";
+    let sql = "SELECT name, version FROM leases";
     let rows = transaction.query(sql, &[]).await?;
     Ok(rows.iter().map(|it| (it.get(0), it.get(1))).collect())
 }

@@ -183,6 +183,10 @@ impl Postgres {
         Box::pin(in_time(attempt)).await.map_err(|fault| fault.refusal())
     }
 
+    async fn check(&self) -> Result<(), StoreError> {
+        self.check_schema().await
+    }
+
     async fn write_commit(&self, change: ChangeSet) -> Result<(), CommitError> {
         self.writer.commit(change).await
     }

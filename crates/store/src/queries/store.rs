@@ -202,6 +202,19 @@ macro_rules! store {
             fn disk_waits(&self) -> Option<u64> {
                 self.waits()
             }
+
+            fn retired(&self) -> BoxFuture<'_, Result<Option<String>, Unreachable>> {
+                Box::pin(async move {
+                    match self.check().await {
+                        Ok(()) => Ok(None),
+                        Err(error @ StoreError::Unfit { .. }) => Ok(Some(error.to_string())),
+                        Err(error) => {
+                            tracing::error!(%error, "the store cannot read");
+                            Err(Unreachable)
+                        }
+                    }
+                })
+            }
         }
     };
 }

@@ -14,6 +14,7 @@ mod writer;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future::ready,
     path::Path,
     sync::Arc,
     time::Duration,
@@ -142,6 +143,10 @@ impl Sqlite {
     /// Says whether the file or the program is behind.
     pub fn check_schema(&self) -> Result<(), StoreError> {
         migrate::check(&self.connections)
+    }
+
+    fn check(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        ready(self.check_schema())
     }
 
     /// Writes a copy of everything committed so far to a file that must not exist or be empty.

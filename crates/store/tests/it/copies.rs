@@ -191,7 +191,11 @@ fn file(folder: &tempfile::TempDir, name: &str) -> End {
 }
 
 fn filled(folder: &tempfile::TempDir) -> (Sqlite, End) {
-    let path = folder.path().join("source.db");
+    filled_as(folder, "source.db")
+}
+
+fn filled_as(folder: &tempfile::TempDir, name: &str) -> (Sqlite, End) {
+    let path = folder.path().join(name);
     let store = Sqlite::open_and_migrate(&path).expect("a new file can be opened");
     fill(&store);
     (store, End::Sqlite(path))
@@ -214,7 +218,7 @@ fn a_file_is_copied_to_a_file_and_goes_on_there() {
     let other = Sqlite::open(path).unwrap();
     assert_eq!(answers(&other), answers(&store));
     assert_eq!(ready(other.leases()), Ok(vec![]), "the new one begins with none");
-    let error = copied(&source, &target).unwrap_err();
+    let error = copied(&file(&folder, "target.db"), &filled_as(&folder, "third.db").1).unwrap_err();
     assert!(matches!(&error, CopyError::NotEmpty { table: "merchants", .. }), "{error}");
     assert!(matches!(copied(&source, &source), Err(CopyError::Same { .. })));
     let missing = file(&folder, "missing.db");
@@ -240,7 +244,7 @@ fn a_file_comes_back_from_a_server_as_it_was() {
     assert_eq!(answers(&schema.open()), expected);
     assert_eq!(answers(&Sqlite::open(&folder.path().join("back.db")).unwrap()), expected);
     let error = run(&other, &back).unwrap_err();
-    assert!(matches!(&error, CopyError::NotEmpty { .. }), "{error}");
+    assert!(matches!(&error, CopyError::Done { .. }), "{error}");
     runtime.block_on(reopen(&one)).unwrap();
     // The numbers of postings, events and lines go on.
     let goes_on = schema.open();
@@ -274,17 +278,20 @@ fn check_closed(
     let error = runtime
         .block_on(copy(source, elsewhere, Duration::ZERO, |_| ()))
         .expect_err("it was moved somewhere else");
-    let CopyError::Store(error @ StoreError::Unfit { why: Unfit::Moved { to }, .. }) = &error
+    let CopyError::Store(error @ StoreError::Unfit { why: Unfit::Moved(moved), .. }) = &error
     else {
         panic!("{error}")
     };
-    assert_eq!(*to, moved_to.name());
+    assert_eq!(moved.place, moved_to.name());
     assert!(error.to_string().contains("vyplata migrate --reopen"), "{error}");
     assert_eq!(answers(store), expected, "it can be read");
+    let why = ready(store.retired()).expect("reachable").expect("it was moved");
+    assert!(why.contains(&moved.place), "{why}");
     run(source).expect("it was moved");
     assert!(matches!(run(source), Err(CopyError::NotMoved { .. })));
     write(store, sign_of_life());
     write(store, another_payout());
+    assert_eq!(ready(store.retired()), Ok(None));
 }
 
 fn another_payout() -> ChangeSet {
@@ -296,19 +303,70 @@ fn nobody_uses_a_file_any_more_that_was_moved() {
     let folder = tempfile::tempdir().unwrap();
     let (store, source) = filled(&folder);
     let target = file(&folder, "target.db");
-    let proofs = copied(&source, &target).unwrap();
+    copied(&source, &target).unwrap();
     let path = folder.path().join("source.db");
     for start in [Sqlite::open_and_migrate, Sqlite::open_or_make] {
         let error = start(&path).map(drop).unwrap_err();
         assert!(matches!(error, StoreError::Unfit { why: Unfit::Moved { .. }, .. }), "{error}");
     }
-    // As if the power had failed when one side was closed and the other not yet there.
+    let again = copied(&source, &target).unwrap_err();
+    assert!(matches!(again, CopyError::Done { .. }), "{again}");
+    // Another one of the same name is not what it was moved to.
     std::fs::remove_file(folder.path().join("target.db")).unwrap();
-    assert_eq!(copied(&source, &target).unwrap(), proofs);
+    let error = copied(&source, &target).unwrap_err();
+    let CopyError::Store(StoreError::Unfit { why: Unfit::Moved { .. }, .. }) = error else {
+        panic!("{error}")
+    };
     check_closed(&runtime(), &store, &source, &target, &file(&folder, "elsewhere.db"));
     drop(store);
     Sqlite::open_and_migrate(&path).unwrap().check_schema().unwrap();
     copied(&source, &file(&folder, "elsewhere.db")).unwrap();
+}
+
+#[test]
+fn a_move_that_ended_between_its_two_commits_is_ended_by_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, source) = filled(&folder);
+    let target = file(&folder, "target.db");
+    let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        copied_telling(&source, &target, |it| assert!(it.table != "events", "the power fails"))
+    }));
+    assert!(broken.is_err());
+    let path = |name| folder.path().join(name);
+    let id = "SELECT substr(sha256, 1, 32) FROM schema_migrations WHERE name = 'awaited'";
+    let id: String = raw(&path("target.db")).query_row(id, [], |it| it.get(0)).unwrap();
+    let place = std::fs::canonicalize(path("target.db")).unwrap();
+    let close =
+        "INSERT INTO schema_migrations SELECT max(number) + 1, 'moved', ?1 FROM schema_migrations";
+    let mark = format!("{id} {}", place.display());
+    raw(&path("source.db")).execute(close, [mark]).unwrap();
+    for name in ["source.db", "target.db"] {
+        let error = Sqlite::open_and_migrate(&path(name)).map(drop).unwrap_err();
+        assert!(error.to_string().contains("once more, as before"), "{error}");
+    }
+    let error = copied(&source, &file(&folder, "elsewhere.db")).unwrap_err();
+    assert!(error.to_string().contains("target.db"), "{error}");
+    copied(&source, &target).unwrap();
+    assert_eq!(answers(&Sqlite::open(&path("target.db")).unwrap()), answers(&store));
+}
+
+#[test]
+fn of_two_moves_of_one_database_at_the_same_time_one_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_store, source) = filled(&folder);
+    let (one, other) = (file(&folder, "one.db"), file(&folder, "other.db"));
+    let late = runtime().block_on(async {
+        let mut late = pin!(copy(&source, &other, Duration::from_millis(1), |_| ()));
+        let first = std::future::poll_fn(|it| Poll::Ready(late.as_mut().poll(it))).await;
+        assert!(first.is_pending(), "it watches");
+        copy(&source, &one, Duration::ZERO, |_| ()).await.expect("nobody else is so far");
+        late.await
+    });
+    let error = late.unwrap_err();
+    assert!(error.to_string().contains("somebody else moves it"), "{error}");
+    assert_eq!(rows(&folder.path().join("other.db")), 0);
+    Sqlite::open_and_migrate(&folder.path().join("one.db")).unwrap();
+    Sqlite::open_and_migrate(&folder.path().join("other.db")).map(drop).unwrap_err();
 }
 
 #[test]
@@ -342,14 +400,22 @@ fn a_ledger_that_does_not_add_up_is_not_copied() {
 #[test]
 fn a_copy_that_is_interrupted_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let (_store, source) = filled(&folder);
+    let (store, source) = filled(&folder);
     let target = file(&folder, "target.db");
     let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         copied_telling(&source, &target, |it| assert!(it.table != "events", "the power fails"))
     }));
     assert!(broken.is_err());
     assert_eq!(rows(&folder.path().join("target.db")), 0);
+    let error = Sqlite::open_and_migrate(&folder.path().join("target.db")).map(drop).unwrap_err();
+    assert!(error.to_string().contains("waits for what was to be copied"), "{error}");
+    let error = copied(&filled_as(&folder, "other.db").1, &target).unwrap_err();
+    let CopyError::Store(StoreError::Unfit { why: Unfit::Awaited { .. }, .. }) = error else {
+        panic!("{error}")
+    };
+    write(&store, sign_of_life());
     copied(&source, &target).unwrap();
+    Sqlite::open_and_migrate(&folder.path().join("target.db")).unwrap();
 }
 
 #[test]

@@ -21,8 +21,6 @@ use crate::{
     wiring,
 };
 
-/// How long leases are watched: a gateway at work gives two signs of life meanwhile.
-const WATCHED: Duration = Duration::from_secs(3);
 /// After how many rows it is said how far a table is.
 const TOLD_ROWS: u64 = 100_000;
 
@@ -61,7 +59,15 @@ async fn move_all(config: &Path, from: String, to: String) -> anyhow::Result<()>
     let _locks = locks(config, &[&from, &to])?;
     let (from_name, to_name) = (from.name(), to.name());
     let begun_ms = clock::uptime_ms();
-    let proofs = copy::copy(&from, &to, WATCHED, tell).await;
+    let watched = match &from {
+        // Nobody else has its lock.
+        End::Sqlite(_) => Duration::ZERO,
+        End::Postgres(_) => {
+            eprintln!("looking for {} s whether a gateway is at work", store::WATCHED.as_secs());
+            store::WATCHED
+        }
+    };
+    let proofs = copy::copy(&from, &to, watched, tell).await;
     let proofs = proofs.with_context(|| format!("from {from_name} to {to_name}"))?;
     let took_ms = clock::uptime_ms().saturating_sub(begun_ms);
     print(&proofs);
@@ -116,20 +122,21 @@ fn locks(config: &Path, ends: &[&End]) -> anyhow::Result<Vec<File>> {
     for it in &directories {
         locks.push(wiring::lock(it)?);
     }
-    for end in ends {
-        // Wherever the data directory of a gateway is that serves from it.
-        if let End::Sqlite(file) = end
-            && file.exists()
-        {
-            locks.push(store::lock_file(file)?);
-        }
+    // Wherever the data directory of a gateway is that serves from it. One file may have two names.
+    let file = |end: &&End| match end {
+        End::Sqlite(file) => real(file),
+        End::Postgres(_) => None,
+    };
+    let files: BTreeSet<PathBuf> = ends.iter().filter_map(file).collect();
+    for it in &files {
+        locks.push(store::lock_file(it)?);
     }
     Ok(locks)
 }
 
-/// The only name of a directory, if it is there.
-fn real(directory: &Path) -> Option<PathBuf> {
-    fs::canonicalize(directory).ok()
+/// The only name of a directory or file, if it is there.
+fn real(path: &Path) -> Option<PathBuf> {
+    fs::canonicalize(path).ok()
 }
 
 fn tell(progress: Progress) {

@@ -18,7 +18,6 @@ use crate::{
     clock, explain,
     limiter::Settings,
     sandbox::{Example, Sandbox, config, examples, start},
-    server::asked_to_stop,
 };
 
 /// How long an example may take, in milliseconds.
@@ -54,13 +53,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     if args.limits {
         config.requests = Settings::default();
     }
-    let sandbox = start(config, listener).await?;
+    let mut sandbox = start(config, listener).await?;
     println!("Vyplata sandbox on {}, database in {}\n", sandbox.base, args.data.display());
     if args.no_examples {
         println!("Serving on {}; Ctrl-C ends.", sandbox.base);
-        asked_to_stop().await?;
+        let ended = sandbox.until_stopped().await;
         sandbox.stop().await;
-        return Ok(());
+        return ended;
     }
     let run = hex::encode(clock::random::<4>());
     let examples = examples(&sandbox.base, &run);
@@ -74,9 +73,9 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         println!("Webhooks that arrived: curl -s {}/sandbox/webhooks", sandbox.base);
         println!("All calls of all APIs: {}/docs", sandbox.base);
         println!("Serving on {}; Ctrl-C ends.", sandbox.base);
-        asked_to_stop().await?;
+        let ended = sandbox.until_stopped().await;
         sandbox.stop().await;
-        return Ok(());
+        return ended;
     }
     sandbox.stop().await;
     outcome

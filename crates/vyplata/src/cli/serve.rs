@@ -16,7 +16,7 @@ use crate::{
     prices::Pricing,
     rates::Rates,
     roles::{Role, Roles},
-    server::{Server, asked_to_stop},
+    server::Server,
     wiring::{self, Need},
 };
 
@@ -85,13 +85,13 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}; is it in use?", config.listen))?;
     let address = listener.local_addr()?;
     let said = said(&app);
-    let server =
+    let mut server =
         Server::start(Arc::new(app), pricing, rates, config, listener, Router::new()).await?;
     println!("serving on http://{address}, {said}");
-    asked_to_stop().await?;
+    let ended = server.until_stopped().await;
     println!("stopping: no new requests, what is being done ends");
     server.stop().await;
-    Ok(())
+    ended
 }
 
 /// Puts together what the roles of a process need. Wallets' keys come near it only if it signs.

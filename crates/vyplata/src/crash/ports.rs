@@ -250,6 +250,10 @@ impl Store for Dying<Arc<dyn Store>> {
     fn disk_waits(&self) -> Option<u64> {
         self.0.disk_waits()
     }
+
+    fn retired(&self) -> BoxFuture<'_, Result<Option<String>, Unreachable>> {
+        self.0.retired()
+    }
 }
 
 impl Rail for Dying<Arc<dyn Rail>> {

@@ -191,6 +191,14 @@ pub(crate) fn exchanges(config: &Config, catalog: &Catalog) -> anyhow::Result<Ra
 }
 
 impl Sandbox {
+    /// Returns when the operator asks for the end.
+    ///
+    /// # Errors
+    /// If it may not go on.
+    pub(crate) async fn until_stopped(&mut self) -> anyhow::Result<()> {
+        self.server.until_stopped().await
+    }
+
     /// Ends it.
     pub(crate) async fn stop(self) {
         self.miner.abort();

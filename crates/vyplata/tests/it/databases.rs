@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::vyplata::Installation;
+use crate::{gateway::Gateway, vyplata::Installation};
 
 #[test]
 fn commands_take_a_database_as_it_is_and_a_migration_is_asked_for() {
@@ -41,6 +41,22 @@ fn a_database_that_was_moved_is_used_again_if_that_is_asked_for() {
     it.refuses(&["migrate", "--from", &old, "--to", &url("third.db")], &["was moved to"]);
     it.ok(&["migrate", "--reopen", &old]);
     it.ok(&["payout", "list"]);
+}
+
+#[test]
+fn a_gateway_ends_when_its_database_is_moved_or_migrated_by_a_newer_program() {
+    for (mark, said) in [("moved", "was moved to elsewhere"), ("0999_new", "run the newer program")]
+    {
+        let data = tempfile::tempdir().unwrap();
+        let mut gateway = Gateway::sandbox_on(data.path(), 0);
+        gateway.assert_healthy();
+        let hand = Connection::open(data.path().join("vyplata.db")).unwrap();
+        let add = "INSERT INTO schema_migrations SELECT max(number) + 1, ?1, 'id elsewhere'
+                   FROM schema_migrations";
+        hand.execute(add, [mark]).unwrap();
+        let (status, log) = gateway.end();
+        assert!(!status.success() && log.contains(said), "{status}: {log}");
+    }
 }
 
 #[test]

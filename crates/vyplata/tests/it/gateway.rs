@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader},
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     thread,
     time::Duration,
 };
@@ -113,6 +113,13 @@ impl Gateway {
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// How it ended by itself, and what it wrote into its log.
+    pub(crate) fn end(&mut self) -> (ExitStatus, String) {
+        let child = &mut self.child;
+        let status = wait_for("the gateway ends", || child.try_wait().unwrap());
+        (status, fs::read_to_string(&self.log).unwrap())
     }
 
     /// Asks over a connection of its own.
