@@ -81,7 +81,9 @@ pub async fn copy(
     {
         return Err(Unfit::Moved(moved.clone()).of(from.name()).into());
     }
-    source.must_be_idle(watched).await?;
+    if moved.is_none() {
+        source.must_be_idle(watched).await?;
+    }
     let (mut target, awaited) = to.connect_target(&here, moved.as_ref(), &from.name()).await?;
     let target = target.begin_target().await?;
     target.must_be_empty().await?;
