@@ -143,7 +143,8 @@ impl End {
             let (database, to) = (source.to_owned(), self.name());
             return Err(match is_empty {
                 Ok(()) => Unfit::Moved(moved.clone()).of(database).into(),
-                Err(_) => CopyError::Done { database, to },
+                Err(CopyError::NotEmpty { .. }) => CopyError::Done { database, to },
+                Err(error) => error,
             });
         }
         is_empty?;
