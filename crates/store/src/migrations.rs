@@ -105,13 +105,13 @@ impl fmt::Display for Unfit {
             Self::Moved(Move { place, .. }) => write!(
                 f,
                 "was moved to {place} with everything in it: start the gateway with that one. If that waits \
-                 for it, run `vyplata migrate --from … --to …` once more, as before. If no gateway has ever \
-                 been started with that, `vyplata migrate --reopen` lets this one be used again"
+                 for it, run `vyplata migrate --from … --to …` once more, as before; or, while that is \
+                 empty, `vyplata migrate --reopen … --to …` lets this one be used again"
             ),
             Self::Awaited(Move { place, .. }) => write!(
                 f,
                 "waits for what was to be copied from {place}, which did not come to its end: run \
-                 `vyplata migrate --from … --to …` once more, as before; or, to give that up, delete it"
+                 `vyplata migrate --from … --to …` once more, as before"
             ),
         }
     }
@@ -127,11 +127,8 @@ impl Unfit {
 /// Counts the migrations that were applied, given their names and hashes, after comparing each with
 /// the text that is known.
 pub(crate) fn applied(stored: &[(String, String)], known: &[Migration]) -> Result<usize, Unfit> {
-    let mark = stored.split_last().and_then(|((name, text), before)| {
-        let of = [(MOVED, Unfit::Moved as fn(Move) -> Unfit), (AWAITED, Unfit::Awaited)];
-        let found = of.into_iter().find(|(mark, _)| mark == name);
-        found.map(|(_, unfit)| (unfit(Move::read(text)), before))
-    });
+    let mark =
+        stored.split_last().and_then(|(last, before)| Some((mark(&last.0, &last.1)?, before)));
     let migrations = mark.as_ref().map_or(stored, |(_, before)| before);
     for ((name, text), (stored_name, stored_sha256)) in known.iter().zip(migrations) {
         if name != stored_name || sha256(text) != *stored_sha256 {
@@ -144,6 +141,15 @@ pub(crate) fn applied(stored: &[(String, String)], known: &[Migration]) -> Resul
             Err(Unfit::Newer { applied: count(stored.len()), known: count(known.len()) })
         }
         None => Ok(stored.len()),
+    }
+}
+
+/// What a row among the migrations says if it is none.
+pub(crate) fn mark(name: &str, text: &str) -> Option<Unfit> {
+    match name {
+        MOVED => Some(Unfit::Moved(Move::read(text))),
+        AWAITED => Some(Unfit::Awaited(Move::read(text))),
+        _ => None,
     }
 }
 

@@ -27,7 +27,11 @@ use crate::{connections::Connections, loops::Stop};
 
 /// How many connections are open at once; more wait in the operating system's queue. Where a process may
 /// have few files, it is half of those.
-const CONNECTIONS_MAX: u64 = 4_096;
+const CONNECTIONS_MAX: u32 = 4_096;
+/// How many files are left for all else: the database, nodes, webhooks.
+const OTHER_FILES: u64 = 128;
+/// How many connections are open at once at least, however few files there are.
+const CONNECTIONS_MIN: u32 = 16;
 /// How long a connection may take until the head of its next request is there.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(75);
 /// How long a client may take nothing of an answer.
@@ -41,11 +45,12 @@ const REFUSED_WAIT: Duration = Duration::from_millis(100);
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
+    most: u32,
     connections: Arc<Connections>,
     refused: Counter,
     mut stop: Stop,
 ) {
-    let permits = Arc::new(Semaphore::new(connections_max()));
+    let permits = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(usize::MAX)));
     let open = GracefulShutdown::new();
     while !*stop.borrow() {
         let accepted = tokio::select! {
@@ -84,9 +89,9 @@ pub(crate) async fn serve(
 }
 
 /// Asks the operating system for as many files as connections and all else may need.
-fn connections_max() -> usize {
+pub(crate) fn connections_max() -> u32 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let wanted = 2 * CONNECTIONS_MAX;
+    let wanted = 2 * u64::from(CONNECTIONS_MAX) + OTHER_FILES;
     let granted = maximum.map_or(wanted, |most| most.min(wanted));
     let is_enough = current.is_none_or(|files| files >= granted);
     let files = match (is_enough, current) {
@@ -96,14 +101,15 @@ fn connections_max() -> usize {
             setrlimit(Resource::Nofile, more).map_or(files.unwrap_or(wanted), |()| granted)
         }
     };
-    let most = (files / 2).clamp(1, CONNECTIONS_MAX);
+    let most = u32::try_from(files.saturating_sub(OTHER_FILES) / 2).unwrap_or(u32::MAX);
+    let most = most.clamp(CONNECTIONS_MIN, CONNECTIONS_MAX);
     if most < CONNECTIONS_MAX {
         tracing::warn!(
             "this process may have {files} files, so that it serves {most} connections at once: raise \
              `ulimit -n` to {wanted}"
         );
     }
-    usize::try_from(most).unwrap_or(usize::MAX)
+    most
 }
 
 async fn accept(

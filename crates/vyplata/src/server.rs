@@ -98,10 +98,12 @@ impl Server {
         let limiter = Limiter::new(&config.requests, &Uptime);
         let api = Arc::new(Api::new(app, acceptor, courier, limiter, &config.trusted_proxies));
         let router = api.clone().router().merge(extra);
-        let most = config.requests.per_address_connections;
-        let connections = Connections::new(most, &config.trusted_proxies);
+        let most = listen::connections_max();
+        // One address never has all of them, however few there are.
+        let of_one = config.requests.per_address_connections.min(most / 4);
+        let connections = Connections::new(of_one, &config.trusted_proxies);
         let refused = api.app.metrics.connections_refused.clone();
-        tasks.spawn(listen::serve(listener, router, connections, refused, stopped));
+        tasks.spawn(listen::serve(listener, router, most, connections, refused, stopped));
         Ok(Self { api, stop, tasks, leases, retired, threads })
     }
 

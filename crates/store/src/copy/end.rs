@@ -125,32 +125,52 @@ impl End {
         moved: Option<&Move>,
         source: &str,
     ) -> Result<(Connected, Move), CopyError> {
-        match self.make().await {
-            Ok(()) => {}
-            Err(StoreError::Unfit { why: Unfit::Awaited(awaited), database }) => {
-                let is_of_this = moved.is_none_or(|it| it.id == awaited.id);
-                if !is_of_this || awaited.place != from {
-                    return Err(Unfit::Awaited(awaited).of(database).into());
-                }
-                return Ok((self.reach().await?, awaited));
-            }
-            Err(error) => return Err(error.into()),
+        let closed = |moved: &Move| Unfit::Moved(moved.clone()).of(source).into();
+        let made = if moved.is_none() {
+            self.make().await.map_err(Into::into)
+        } else {
+            self.check().await
+        };
+        match (made, moved) {
+            (
+                Ok(()) | Err(CopyError::Store(StoreError::Unfit { why: Unfit::Awaited(_), .. })),
+                _,
+            ) => {}
+            // What it was moved to is not there: nothing is made in its place.
+            (Err(_), Some(moved)) => return Err(closed(moved)),
+            (Err(error), None) => return Err(error),
         }
         let mut connected = self.reach().await?;
         let begun = connected.begin_target().await?;
-        let is_empty = begun.must_be_empty().await;
-        if let Some(moved) = moved {
-            let (database, to) = (source.to_owned(), self.name());
-            return Err(match is_empty {
-                Ok(()) => Unfit::Moved(moved.clone()).of(database).into(),
-                Err(CopyError::NotEmpty { .. }) => CopyError::Done { database, to },
-                Err(error) => error,
-            });
-        }
-        is_empty?;
-        let awaited = begun.wait_for(from).await?;
-        begun.end("preparing it").await?;
+        // Somebody else may have been here meanwhile.
+        let awaited = match (begun.mark().await?, moved) {
+            (Some(Unfit::Awaited(it)), _)
+                if it.place == from && moved.is_none_or(|moved| moved.id == it.id) =>
+            {
+                it
+            }
+            (Some(unfit), _) => return Err(unfit.of(self.name()).into()),
+            (None, None) => {
+                begun.must_be_empty().await?;
+                let awaited = begun.wait_for(from).await?;
+                begun.end("preparing it").await?;
+                return Ok((connected, awaited));
+            }
+            (None, Some(moved)) => {
+                let empty = begun.must_be_empty().await;
+                return Err(empty.map_or_else(|it| it.or_done(source), |()| closed(moved)));
+            }
+        };
+        drop(begun);
         Ok((connected, awaited))
+    }
+
+    /// Connects to what was to be copied to, and makes it if it is not there.
+    pub(super) async fn connect_whatever_it_waits_for(&self) -> Result<Connected, CopyError> {
+        match self.make().await {
+            Ok(()) | Err(StoreError::Unfit { why: Unfit::Awaited(_), .. }) => self.reach().await,
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Connects to it, which was checked.
@@ -160,6 +180,17 @@ impl End {
             Self::Postgres(store) => Way::Postgres(store.connect("copying").await?),
         };
         Ok(Connected { name: self.name(), way })
+    }
+}
+
+/// The names and versions of leases.
+pub(super) type Leases = Vec<(String, String)>;
+
+/// Refuses if one of the leases is not as it was.
+fn still(database: &str, before: &Leases, now: Leases) -> Result<(), CopyError> {
+    match now.into_iter().find(|it| !before.contains(it)) {
+        None => Ok(()),
+        Some((lease, _)) => Err(CopyError::InUse { database: database.to_owned(), lease }),
     }
 }
 
@@ -175,26 +206,23 @@ enum Way {
 }
 
 impl Connected {
-    /// Refuses if somebody gives signs of life while it is watched.
-    pub(super) async fn must_be_idle(&mut self, watched: Duration) -> Result<(), CopyError> {
+    /// Refuses if somebody gives signs of life while it is watched. Says which leases there are.
+    pub(super) async fn must_be_idle(&mut self, watched: Duration) -> Result<Leases, CopyError> {
         let before = self.leases().await?;
         if before.is_empty() {
-            return Ok(());
+            return Ok(before);
         }
         let begun = Instant::now();
         // One that stands still for so long is one of a gateway that is gone.
         while begun.elapsed() < watched {
             sleep(LOOK.min(watched)).await;
             let now = self.leases().await?;
-            if let Some((lease, _)) = now.into_iter().find(|it| !before.contains(it)) {
-                return Err(CopyError::InUse { database: self.name.clone(), lease });
-            }
+            still(&self.name, &before, now)?;
         }
-        Ok(())
+        Ok(before)
     }
 
-    /// The names and versions of the leases.
-    async fn leases(&mut self) -> Result<Vec<(String, String)>, CopyError> {
+    async fn leases(&mut self) -> Result<Leases, CopyError> {
         let name = self.name.clone();
         let begun = match &mut self.way {
             Way::Sqlite(connection) => {
@@ -205,10 +233,7 @@ impl Connected {
             }
         };
         let open = begun.map_err(|it| failed(&name, "reading leases", it))?;
-        let turn = |row: &dyn Record| Ok((text(row, "name"), text(row, "version")));
-        Begun { name, open }
-            .list("reading leases", "SELECT name, version FROM leases", &[], turn)
-            .await
+        Begun { name, open }.leases().await
     }
 
     /// Begins to read it as of one moment, after which nobody writes to it until that has ended.
@@ -274,6 +299,16 @@ impl Begun<'_> {
             Open::Postgres(it) => Asked(it).list(sql, values, turn).await,
         };
         listed.map_err(|it| failed(&self.name, doing, it))
+    }
+
+    async fn leases(&self) -> Result<Leases, CopyError> {
+        let turn = |row: &dyn Record| Ok((text(row, "name"), text(row, "version")));
+        self.list("reading leases", "SELECT name, version FROM leases", &[], turn).await
+    }
+
+    /// Refuses if somebody has given a sign of life since those leases were seen.
+    pub(super) async fn must_be_idle_since(&self, seen: &Leases) -> Result<(), CopyError> {
+        still(&self.name, seen, self.leases().await?)
     }
 
     /// Refuses if there is anything in it.

@@ -107,8 +107,8 @@ impl fmt::Display for CopyError {
             ),
             Self::Failed { database, doing, error } => write!(
                 f,
-                "{doing} failed for the database {database}: {error}; nothing was changed: put \
-                 that right and run the command again"
+                "{doing} failed for the database {database}: {error}; put that right \
+                 and run the command again"
             ),
             Self::Uncertain { database, error } => write!(
                 f,
@@ -128,6 +128,16 @@ impl fmt::Display for CopyError {
                  on, `vyplata reconcile` helps"
             ),
         }
+    }
+}
+
+impl CopyError {
+    /// The same, if everything was moved from `source` to that before.
+    pub(super) fn or_done(self, source: &str) -> Self {
+        if let Self::NotEmpty { database, .. } = self {
+            return Self::Done { database: source.to_owned(), to: database };
+        }
+        self
     }
 }
 

@@ -19,7 +19,7 @@ pub use end::End;
 pub use error::CopyError;
 
 use crate::migrations::{Move, Unfit};
-use end::Begun;
+use end::{Begun, Connected};
 use table::{COPIED, Copied};
 
 /// How far a copy has come.
@@ -81,15 +81,22 @@ pub async fn copy(
     {
         return Err(Unfit::Moved(moved.clone()).of(from.name()).into());
     }
-    if moved.is_none() {
-        source.must_be_idle(watched).await?;
-    }
+    let leases = match &moved {
+        None => Some(source.must_be_idle(watched).await?),
+        Some(_) => None,
+    };
     let (mut target, awaited) = to.connect_target(&here, moved.as_ref(), &from.name()).await?;
+    must_be_another(&mut source, &awaited).await?;
     let target = target.begin_target().await?;
-    target.must_be_empty().await?;
+    let waits = target.must_wait_for(&awaited).await;
+    waits.map_err(|it| if moved.is_some() { it.or_done(&from.name()) } else { it })?;
     let source = source.begin_source().await?;
+    if let Some(leases) = &leases {
+        source.must_be_idle_since(leases).await?;
+    }
     // It counts once it is committed. Whether it can be done is known before hours were spent on it.
-    source.close(&Move { id: awaited.id.clone(), place: there }).await?;
+    let closing = Move { id: awaited.id.clone(), place: there };
+    source.close(&closing, moved.is_some()).await?;
     for table in COPIED.iter() {
         copy_table(&source, &target, table, &mut tell).await?;
     }
@@ -101,16 +108,39 @@ pub async fn copy(
     Ok(proofs)
 }
 
-/// Lets a database be used again that everything was moved from.
+/// Refuses a source that was called otherwise, and is the target.
+async fn must_be_another(source: &mut Connected, awaited: &Move) -> Result<(), CopyError> {
+    let begun = source.begin_source().await?;
+    if begun.mark().await? != Some(Unfit::Awaited(awaited.clone())) {
+        return Ok(());
+    }
+    let database = begun.name.clone();
+    begun.end_waiting(awaited).await?;
+    begun.end("leaving it as it was").await?;
+    Err(CopyError::Same { database })
+}
+
+/// Lets a database be used again that everything was moved from, while the one that it was moved to holds
+/// nothing. Whoever would still end that move finds that it is over.
 ///
 /// # Errors
-/// If it was not, or cannot be changed.
-pub async fn reopen(database: &End) -> Result<(), CopyError> {
+/// If it was not moved there, that one holds something, or one of them cannot be changed.
+pub async fn reopen(database: &End, moved_to: &End) -> Result<(), CopyError> {
+    let (here, there) = (database.place().await?, moved_to.place().await?);
     let (mut connected, moved) = database.connect_source().await?;
-    if moved.is_none() {
+    let Some(moved) = moved else {
         return Err(CopyError::NotMoved { database: database.name() });
+    };
+    if moved.place != there {
+        return Err(Unfit::Moved(moved).of(database.name()).into());
     }
+    let mut other = moved_to.connect_whatever_it_waits_for().await?;
+    let other = other.begin_target().await?;
+    other.must_be_empty().await?;
+    other.wait_for_another(&here).await?;
+    other.end("giving the move up").await?;
     let begun = connected.begin_target().await?;
+    begun.close(&moved, true).await?;
     begun.reopen().await?;
     begun.end("opening what was moved").await
 }

@@ -6,7 +6,7 @@ use super::{
     error::CopyError,
 };
 use crate::{
-    migrations::{AWAITED, MOVED, Move},
+    migrations::{AWAITED, MOVED, Move, Unfit, mark},
     queries::{
         shape::{LEASES, STATE, Shape},
         value::{Cell, Record},
@@ -21,6 +21,21 @@ const MARK: &str = "INSERT INTO schema_migrations (number, name, sha256)
     SELECT max(number) + 1, ?1, ?2 FROM schema_migrations RETURNING number";
 
 impl Begun<'_> {
+    /// The mark that it has.
+    pub(super) async fn mark(&self) -> Result<Option<Unfit>, CopyError> {
+        let sql = "SELECT name, sha256 FROM schema_migrations WHERE name = ?1 OR name = ?2";
+        let turn = |row: &dyn Record| Ok((text(row, "name"), text(row, "sha256")));
+        let marks = self.list("reading marks", sql, &[MOVED.into(), AWAITED.into()], turn).await?;
+        Ok(marks.last().and_then(|(name, text)| mark(name, text)))
+    }
+
+    /// Refuses unless it waits for this move and has nothing.
+    pub(super) async fn must_wait_for(&self, awaited: &Move) -> Result<(), CopyError> {
+        self.must_be_empty().await?;
+        let waits = self.mark().await? == Some(Unfit::Awaited(awaited.clone()));
+        self.must_be_one("preparing it", usize::from(waits))
+    }
+
     /// Lets nobody use it before it has what is copied from `place`.
     pub(super) async fn wait_for(&self, place: &str) -> Result<Move, CopyError> {
         let random = match &self.open {
@@ -46,13 +61,13 @@ impl Begun<'_> {
     }
 
     /// Closes it, since everything is moved: nobody writes to it or starts with it. If it was closed
-    /// before, it must be for the same move.
-    pub(super) async fn close(&self, moved: &Move) -> Result<(), CopyError> {
+    /// before, it must still be, and for the same move.
+    pub(super) async fn close(&self, moved: &Move, was_closed: bool) -> Result<(), CopyError> {
         let doing = "closing it";
-        let marks = "SELECT sha256 FROM schema_migrations WHERE name = ?1";
-        let marks = self.list(doing, marks, &[MOVED.into()], |it| Ok(text(it, "sha256"))).await?;
-        if !marks.is_empty() {
-            return self.must_be_one(doing, marks.iter().filter(|it| **it == moved.text()).count());
+        let mark = self.mark().await?;
+        if was_closed || mark.is_some() {
+            let is_same = mark == Some(Unfit::Moved(moved.clone()));
+            return self.must_be_one(doing, usize::from(is_same));
         }
         let close = match &self.open {
             Open::Sqlite(_) => close_sqlite(),
@@ -61,6 +76,13 @@ impl Begun<'_> {
         self.execute(doing, &close).await?;
         let values = [MOVED.into(), moved.text().into()];
         self.list(doing, MARK, &values, |_| Ok(())).await.map(drop)
+    }
+
+    /// Waits for another move than it did, so that nothing comes of that one.
+    pub(super) async fn wait_for_another(&self, from: &str) -> Result<Move, CopyError> {
+        let unmark = format!("DELETE FROM schema_migrations WHERE name = '{AWAITED}'");
+        self.execute("preparing it", &unmark).await?;
+        self.wait_for(from).await
     }
 
     /// Takes that back.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Args as ClapArgs;
 use store::{
     Postgres,
@@ -32,21 +32,20 @@ pub(crate) struct Args {
     from: Option<String>,
     /// Copy everything to this one, which must be empty: its tables are made. All is there in the end,
     /// compared row by row, or nothing.
-    #[arg(long, value_name = "DATABASE", requires = "from")]
+    #[arg(long, value_name = "DATABASE")]
     to: Option<String>,
-    /// Let gateways use this database again, from which everything was moved. Only if no gateway has ever
-    /// been started with the one it was moved to: what that one paid, this one does not know, and would
-    /// pay again.
-    #[arg(long, value_name = "DATABASE", conflicts_with_all = ["from", "to"])]
+    /// Let gateways use this database again, from which everything was to be moved to the other one, while
+    /// that is empty. If it has everything, move it back instead.
+    #[arg(long, value_name = "DATABASE", requires = "to", conflicts_with = "from")]
     reopen: Option<String>,
 }
 
 pub(super) async fn run(file: &Path, args: Args) -> anyhow::Result<()> {
-    if let (Some(from), Some(to)) = (args.from, args.to) {
-        return move_all(file, from, to).await;
-    }
-    if let Some(moved) = args.reopen {
-        return reopen(file, moved).await;
+    match (args.from, args.reopen, args.to) {
+        (Some(from), _, Some(to)) => return move_all(file, from, to).await,
+        (None, Some(moved), Some(to)) => return reopen(file, moved, to).await,
+        (None, None, Some(_)) => bail!("--to says where to; name what to copy with --from"),
+        (_, _, None) => {}
     }
     let config = Config::read(file)?;
     wiring::open_store(&config, wiring::Use::Gateway).await?;
@@ -83,11 +82,11 @@ async fn move_all(config: &Path, from: String, to: String) -> anyhow::Result<()>
     Ok(())
 }
 
-async fn reopen(config: &Path, moved: String) -> anyhow::Result<()> {
-    let moved = end("--reopen", moved)?;
-    let _locks = locks(config, &[&moved])?;
-    copy::reopen(&moved).await?;
-    println!("{} can be used again; never start a gateway with what was moved", moved.name());
+async fn reopen(config: &Path, moved: String, to: String) -> anyhow::Result<()> {
+    let (moved, to) = (end("--reopen", moved)?, end("--to", to)?);
+    let _locks = locks(config, &[&moved, &to])?;
+    copy::reopen(&moved, &to).await?;
+    println!("{} can be used again; {} waits for what may be moved to it", moved.name(), to.name());
     Ok(())
 }
 

@@ -28,18 +28,27 @@ fn commands_take_a_database_as_it_is_and_a_migration_is_asked_for() {
 #[test]
 fn a_database_that_was_moved_is_used_again_if_that_is_asked_for() {
     let it = Installation::new("data = \"data\"\n");
-    it.ok(&["migrate"]);
+    it.ok(&["keys", "init"]);
+    it.merchant(&["shop"]);
     let url = |name: &str| format!("sqlite:{}", it.data().join(name).display());
     let (old, new) = (url("vyplata.db"), url("new.db"));
-    it.refuses(&["migrate", "--reopen", &old], &["nothing was moved", "vyplata.db"]);
-    it.refuses(&["migrate", "--reopen", &url("none.db")], &["there is no database"]);
+    let reopen = |old: &str| ["migrate", "--reopen", old, "--to", &new].map(str::to_owned);
+    let refuses = |old: &str, words: &[&str]| {
+        let words_of = reopen(old);
+        it.refuses(&words_of.each_ref().map(String::as_str), words);
+    };
+    refuses(&old, &["nothing was moved", "vyplata.db"]);
+    refuses(&url("none.db"), &["there is no database"]);
+    it.refuses(&["migrate", "--to", &new], &["--from"]);
     let said = it.ok(&["migrate", "--from", &old, "--to", &new]);
     assert!(said.contains("none starts with"), "{said}");
     for command in [&["migrate"][..], &["payout", "list"], &["doctor"]] {
         it.refuses(command, &["vyplata.db was moved to", "new.db", "--reopen"]);
     }
     it.refuses(&["migrate", "--from", &old, "--to", &url("third.db")], &["was moved to"]);
-    it.ok(&["migrate", "--reopen", &old]);
+    refuses(&old, &["new.db is not empty"]);
+    std::fs::remove_file(it.data().join("new.db")).unwrap();
+    it.ok(&reopen(&old).each_ref().map(String::as_str));
     it.ok(&["payout", "list"]);
 }
 
