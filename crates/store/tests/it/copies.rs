@@ -181,6 +181,14 @@ fn copied_telling(
     runtime().block_on(copy(from, to, Duration::ZERO, tell))
 }
 
+/// A copy that ends before it has come to its end.
+fn break_off(from: &End, to: &End) {
+    let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        copied_telling(from, to, |it| assert!(it.table != "events", "the power fails"))
+    }));
+    assert!(broken.is_err());
+}
+
 fn runtime() -> Runtime {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     runtime.enable_all().build().expect("threads can be had")
@@ -368,10 +376,7 @@ fn a_move_that_ended_between_its_two_commits_is_ended_by_another() {
     let folder = tempfile::tempdir().unwrap();
     let (store, source) = filled(&folder);
     let target = file(&folder, "target.db");
-    let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        copied_telling(&source, &target, |it| assert!(it.table != "events", "the power fails"))
-    }));
-    assert!(broken.is_err());
+    break_off(&source, &target);
     let path = |name| folder.path().join(name);
     let id = "SELECT substr(sha256, 1, 32) FROM schema_migrations WHERE name = 'awaited'";
     let id: String = raw(&path("target.db")).query_row(id, [], |it| it.get(0)).unwrap();
@@ -441,10 +446,7 @@ fn a_copy_that_is_interrupted_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (store, source) = filled(&folder);
     let target = file(&folder, "target.db");
-    let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        copied_telling(&source, &target, |it| assert!(it.table != "events", "the power fails"))
-    }));
-    assert!(broken.is_err());
+    break_off(&source, &target);
     assert_eq!(rows(&folder.path().join("target.db")), 0);
     let error = Sqlite::open_and_migrate(&folder.path().join("target.db")).map(drop).unwrap_err();
     assert!(error.to_string().contains("waits for what was to be copied"), "{error}");
