@@ -136,7 +136,7 @@ pub async fn reopen(database: &End, moved_to: &End) -> Result<(), CopyError> {
     }
     let mut other = moved_to.connect_whatever_it_waits_for().await?;
     let other = other.begin_target().await?;
-    other.must_be_empty().await?;
+    other.must_be_empty().await.map_err(|it| it.or_done(&database.name()))?;
     other.wait_for_another(&here).await?;
     other.end("giving the move up").await?;
     let begun = connected.begin_target().await?;

@@ -296,7 +296,7 @@ fn check_closed(
     assert_eq!(answers(store), expected, "it can be read");
     let why = ready(store.retired()).expect("reachable").expect("it was moved");
     assert!(why.contains(&moved.place), "{why}");
-    assert!(matches!(run(moved_to), Err(CopyError::NotEmpty { .. })), "that one may be at work");
+    assert!(matches!(run(moved_to), Err(CopyError::Done { .. })), "that one may be at work");
     let elsewhere = run(elsewhere).expect_err("it was moved to another one");
     assert!(elsewhere.to_string().contains(&moved.place), "{elsewhere}");
     assert_eq!(ready(store.commit(sign_of_life())), closed);

@@ -46,7 +46,7 @@ fn a_database_that_was_moved_is_used_again_if_that_is_asked_for() {
         it.refuses(command, &["vyplata.db was moved to", "new.db", "--reopen"]);
     }
     it.refuses(&["migrate", "--from", &old, "--to", &url("third.db")], &["was moved to"]);
-    refuses(&old, &["new.db is not empty"]);
+    refuses(&old, &["new.db before", "is not empty: start the gateways with that one"]);
     std::fs::remove_file(it.data().join("new.db")).unwrap();
     it.ok(&reopen(&old).each_ref().map(String::as_str));
     it.ok(&["payout", "list"]);
